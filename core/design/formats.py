@@ -1,0 +1,84 @@
+"""Amounts, numbers and dates as a person in one language reads them (CLDR through Babel).
+
+Amounts arrive as whole minor units with their currency; nothing is ever rounded here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from functools import lru_cache
+
+from babel import Locale
+from babel.core import UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_skeleton
+from babel.numbers import format_decimal, format_percent
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from pricing.money import places as places_of
+
+# Five languages serve all of Europe, so plain "en" is the English of Europe: 1 Nov 2026, not Nov 1, 2026.
+REGIONS = {"en": "en_GB"}
+
+
+@lru_cache(maxsize=64)
+def locale_of(language: str | None) -> Locale:
+    """The CLDR locale of a language tag such as `de`, `de-AT` or `en-us`; English where it is unknown."""
+    tag = (language or "en").replace("-", "_")
+    try:
+        return Locale.parse(REGIONS.get(tag.lower(), tag))
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse("en_GB")
+
+
+def current_locale() -> Locale:
+    """The locale of the language the page is being written in."""
+    return locale_of(get_language())
+
+
+def money(minor: int, currency: str, *, language: str | None = None, signed: bool = False) -> str:
+    """`minor` whole minor units of `currency` as text: 123456 EUR is "1.234,56 €" in German.
+
+    `signed` puts a plus before what is above zero, for movements and differences.
+    """
+    locale = locale_of(language) if language else current_locale()
+    places = places_of(currency)
+    value = Decimal(minor).scaleb(-places)
+    text = locale.currency_formats["standard"].apply(
+        value, locale, currency=currency, currency_digits=False, force_frac=(places, places)
+    )
+    return f"+{text}" if signed and minor > 0 else text
+
+
+def number(value: int | Decimal, *, language: str | None = None) -> str:
+    """A count or quantity with the locale's grouping: 12345 is "12.345" in German."""
+    return format_decimal(value, locale=locale_of(language) if language else current_locale())
+
+
+def percent(ratio: Decimal | float, *, places: int = 1, language: str | None = None) -> str:
+    """A ratio as per cent, 0.0123 as "1.2%", always with `places` decimals."""
+    locale = locale_of(language) if language else current_locale()
+    pattern = locale.percent_formats[None].pattern
+    return format_percent(
+        ratio, format=pattern.replace("0", "0." + "0" * places, 1) if places else pattern, locale=locale
+    )
+
+
+def day(value: dt.date, *, style: str = "medium", language: str | None = None) -> str:
+    """A calendar day: "1 Nov 2026", "01.11.2026". `style` is one of short, medium, long, full."""
+    return format_date(value, format=style, locale=locale_of(language) if language else current_locale())
+
+
+def month(value: dt.date, *, language: str | None = None) -> str:
+    """A month with its year, short: "Nov 2026"."""
+    return format_skeleton("yMMM", value, locale=locale_of(language) if language else current_locale())
+
+
+def instant(value: dt.datetime, *, style: str = "medium", language: str | None = None) -> str:
+    """A moment in the active time zone, to the minute: "1 Nov 2026, 14:05"."""
+    locale = locale_of(language) if language else current_locale()
+    local = timezone.localtime(value)
+    pattern = locale.datetime_formats[style].replace("{1}", day(local.date(), style=style, language=language))
+    clock = format_datetime(local, "HH:mm", locale=locale, tzinfo=local.tzinfo)
+    return str(pattern).replace("{0}", clock).replace("'", "")
