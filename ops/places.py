@@ -37,8 +37,8 @@ class Account:
 
 
 def state_folder() -> Path:
-    """`.turnus/` of this checkout, or `TURNUS_STATE_DIR`; made if missing, always 0700."""
-    folder = Path(os.environ.get("TURNUS_STATE_DIR") or ROOT / ".turnus")
+    """`.turnus/` of this checkout, or `TURNUS_RUN_DIR`; made if missing, always 0700."""
+    folder = Path(os.environ.get("TURNUS_RUN_DIR") or ROOT / ".turnus")
     return private_folder(folder)
 
 

@@ -103,7 +103,9 @@ def _wheel_folder() -> Path | None:
 
 def _system_folders() -> list[Path]:
     folders = list(Path("/usr/lib/postgresql").glob("*/bin"))
-    folders += [path for base in ("/opt/homebrew/opt", "/usr/local/opt") for path in Path(base).glob("postgresql@*/bin")]
+    folders += [
+        path for base in ("/opt/homebrew/opt", "/usr/local/opt") for path in Path(base).glob("postgresql@*/bin")
+    ]
     on_path = shutil.which("postgres")
     if on_path:
         folders.append(Path(on_path).resolve().parent)
@@ -226,7 +228,9 @@ def _make(place: Cluster) -> None:
     places.private_folder(fresh, place.account)
     locale = ["--locale=C"]
     locale += (
-        ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if place.binaries.major >= 17 else ["--lc-ctype=C.UTF-8"]
+        ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        if place.binaries.major >= 17
+        else ["--lc-ctype=C.UTF-8"]
     )
     command = [place.binaries.tool("initdb"), "-D", str(fresh), "-U", USER, "--auth=trust", "--encoding=UTF8", *locale]
     command += [] if place.durable else ["--no-sync"]

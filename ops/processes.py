@@ -47,7 +47,8 @@ def spawn(
         start_new_session=True,
         pass_fds=tuple(keep_fds),
         umask=0o077,
-        preexec_fn=_leash(dies_with_us),  # noqa: PLW1509 - the launcher has one thread
+        # Safe here: the launcher has one thread.
+        preexec_fn=_leash(dies_with_us),
         **drop,
     )
 

@@ -1,0 +1,1 @@
+"""Outside services as separate processes, for the demo and the tests. They import nothing of ours."""

@@ -1,0 +1,126 @@
+"""The tests' servers, browser and order.
+
+PostgreSQL is always real: the one in `DATABASE_URL`, else an embedded one started when the first test needs it.
+`tests/pricing` runs first and needs none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from ops import places, postgres, servers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+_GIVEN = {name: os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL")}
+# Only the addresses; nothing is started yet. Settings read them when Django is set up, after this module.
+os.environ.update(servers.variables(places.state_folder(), servers.TEST))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+settings.register_profile(
+    "ci", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.register_profile("deep", settings.get_profile("ci"), max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+ROOMS = ("pricing", "house", "ops", "core", "catalog", "customers", "subscriptions", "billing", "reporting", "crm")
+HERE = Path(__file__).parent
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lower floors first, pricing before everything; browser tests last."""
+
+    def floor(item: pytest.Item) -> int:
+        room = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+        if item.get_closest_marker("browser"):
+            return len(ROOMS) + 2
+        return ROOMS.index(room) if room in ROOMS else len(ROOMS) + 1
+
+    items.sort(key=floor)
+
+
+@pytest.fixture(scope="session")
+def embedded_servers() -> Iterator[None]:
+    """The embedded servers, running; those that this session started end with it, unless others use them."""
+    state = places.state_folder()
+    hidden = {name: os.environ.pop(name) for name, given in _GIVEN.items() if not given}
+    try:
+        started = servers.start(state, servers.TEST, dies_with_us=True)
+    finally:
+        os.environ.update(hidden)
+    yield
+    if "postgres" in started:
+        here = postgres.cluster(state, servers.TEST, durable=False)
+        others = postgres.run_sql(
+            here,
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            f" AND datname <> '{os.environ.get('TURNUS_TEST_DB', 'test_turnus')}'",
+        )
+        if others != "0":
+            return
+    for process in started.values():
+        process.send_signal(2)
+        process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(embedded_servers: None) -> None:
+    """Have the servers running before pytest-django makes the test database."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the session: `TURNUS_CHROMIUM`, Debian's, or Playwright's own."""
+    from playwright.sync_api import sync_playwright
+
+    # Playwright's synchronous interface keeps an event loop in this thread, which Django would take for async code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    chosen = os.environ.get("TURNUS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chosen, args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def browser_context_options() -> dict[str, Any]:
+    """What a fresh browser context starts with; a test module overrides it to look from another place."""
+    return {"locale": "en-GB", "timezone_id": "Europe/Berlin", "viewport": {"width": 1280, "height": 800}}
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, browser: Browser, browser_context_options: dict[str, Any]) -> Iterator[Page]:
+    """A page in a fresh context. Errors on the console (also refused inline script or style) fail the test."""
+    context = browser.new_context(**browser_context_options)
+    opened = context.new_page()
+    opened.set_default_timeout(15_000)
+    complaints: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+    opened.on("console", hear)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    context.close()
+    if not request.node.get_closest_marker("console_errors_expected"):
+        assert complaints == []
