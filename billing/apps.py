@@ -1,0 +1,12 @@
+"""Registration of the billing room."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class BillingConfig(AppConfig):
+    name = "billing"
+
+    def ready(self) -> None:
+        from billing import refusals  # noqa: F401  registering is its effect

@@ -1,0 +1,230 @@
+"""Money in and back: payments, what they pay, account credit and refunds. Counters can't be overdrawn."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Addressed, CompanyKeyed
+from customers.models import Customer
+
+from .documents import CreditNote, Invoice
+
+
+class Payment(CompanyKeyed, Addressed):
+    """Money received. What it pays stands in allocations, what is left in its balance row."""
+
+    PREFIX = "pay"
+
+    class Method(models.TextChoices):
+        TRANSFER = "transfer", _("bank transfer")
+        CASH = "cash", _("cash")
+        CARD = "card", _("card")
+        DEBIT = "debit", _("direct debit")
+        PAYPAL = "paypal", _("PayPal")
+        OTHER = "other", _("other")
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("pending")
+        SETTLED = "settled", _("settled")
+        FAILED = "failed", _("failed")
+        CANCELED = "canceled", _("canceled")
+        RETURNED = "returned", _("returned")
+        DISPUTED = "disputed", _("disputed")
+        REFUNDED = "refunded", _("refunded")
+
+    customer = models.ForeignKey(
+        Customer, models.PROTECT, null=True, related_name="payments", db_constraint=False,
+        help_text=_("Who paid; empty: unknown."),
+    )
+    method = models.CharField(_("method"), max_length=8, choices=Method.choices, help_text=_("How it came."))
+    status = models.CharField(
+        _("status"), max_length=8, choices=Status.choices, default=Status.SETTLED, help_text=_("Where it stands.")
+    )
+    currency = models.CharField(_("currency"), max_length=3, help_text=_("ISO 4217."))
+    amount_minor = models.BigIntegerField(_("amount"), help_text=_("Received, in minor units."))
+    received_on = models.DateField(_("received on"), help_text=_("Day of the money."))
+    reference = models.CharField(
+        _("reference"), max_length=140, blank=True, help_text=_("Bank reference, receipt number and the like.")
+    )
+    note = models.CharField(_("note"), max_length=500, blank=True, help_text=_("For colleagues."))
+    created_at = models.DateTimeField(help_text=_("When it was recorded, by the company's clock."))
+
+    class Meta:
+        verbose_name = _("payment")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "id"], name="payment_company_key"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_positive"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["company", "customer", "-id"], name="payment_by_customer"),
+            models.Index(fields=["company", "-received_on", "-id"], name="payment_by_date"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} {self.currency} {self.received_on}"
+
+
+class PaymentBalance(models.Model):
+    """What became of a payment."""
+
+    payment = models.OneToOneField(
+        Payment, models.PROTECT, primary_key=True, related_name="balance", help_text=_("The payment.")
+    )
+    amount_minor = models.BigIntegerField(help_text=_("Received."))
+    allocated_minor = models.BigIntegerField(default=0, help_text=_("Pays invoices."))
+    to_credit_minor = models.BigIntegerField(default=0, help_text=_("Became account credit."))
+    refunded_minor = models.BigIntegerField(default=0, help_text=_("Went back."))
+    left_minor = models.GeneratedField(
+        expression=F("amount_minor") - F("allocated_minor") - F("to_credit_minor") - F("refunded_minor"),
+        output_field=models.BigIntegerField(), db_persist=True, help_text=_("Not allocated."),
+    )
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(allocated_minor__gte=0, to_credit_minor__gte=0, refunded_minor__gte=0)
+                & Q(amount_minor__gte=F("allocated_minor") + F("to_credit_minor") + F("refunded_minor")),
+                name="payment_balance_not_overdrawn",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.payment_id}: {self.left_minor} left"
+
+
+class Credit(CompanyKeyed, Addressed):
+    """Account credit of a customer in one currency."""
+
+    PREFIX = "crd"
+
+    class Source(models.TextChoices):
+        MONEY = "money", _("money")
+        PREPAID = "prepaid", _("prepaid")
+        GRANTED = "granted", _("granted")
+
+    customer = models.ForeignKey(
+        Customer, models.PROTECT, related_name="credits", db_constraint=False, help_text=_("Whose credit.")
+    )
+    source = models.CharField(max_length=7, choices=Source.choices, default=Source.MONEY, help_text=_("Where it came from."))
+    currency = models.CharField(max_length=3, help_text=_("ISO 4217."))
+    amount_minor = models.BigIntegerField(help_text=_("Given."))
+    credit_note = models.ForeignKey(
+        CreditNote, models.PROTECT, null=True, related_name="credits", db_constraint=False, help_text=_("From this note.")
+    )
+    payment = models.ForeignKey(
+        Payment, models.PROTECT, null=True, related_name="credits", db_constraint=False, help_text=_("From this payment.")
+    )
+    created_on = models.DateField(help_text=_("Day it was given."))
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "id"], name="credit_company_key"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="credit_positive"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["company", "customer", "currency", "id"], name="credit_by_customer")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} {self.currency}"
+
+
+class CreditBalance(models.Model):
+    """What became of a credit."""
+
+    credit = models.OneToOneField(
+        Credit, models.PROTECT, primary_key=True, related_name="balance", help_text=_("The credit.")
+    )
+    amount_minor = models.BigIntegerField(help_text=_("Given."))
+    used_minor = models.BigIntegerField(default=0, help_text=_("Pays invoices."))
+    refunded_minor = models.BigIntegerField(default=0, help_text=_("Paid out."))
+    left_minor = models.GeneratedField(
+        expression=F("amount_minor") - F("used_minor") - F("refunded_minor"),
+        output_field=models.BigIntegerField(), db_persist=True, help_text=_("Still there."),
+    )
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(used_minor__gte=0, refunded_minor__gte=0)
+                & Q(amount_minor__gte=F("used_minor") + F("refunded_minor")),
+                name="credit_balance_not_overdrawn",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.credit_id}: {self.left_minor} left"
+
+
+class Allocation(CompanyKeyed):
+    """Part of a payment or credit that pays an invoice; taken back by a row below zero."""
+
+    payment = models.ForeignKey(
+        Payment, models.PROTECT, null=True, related_name="allocations", db_constraint=False, help_text=_("By this payment.")
+    )
+    credit = models.ForeignKey(
+        Credit, models.PROTECT, null=True, related_name="allocations", db_constraint=False, help_text=_("By this credit.")
+    )
+    invoice = models.ForeignKey(
+        Invoice, models.PROTECT, related_name="allocations", db_constraint=False, help_text=_("Pays this invoice.")
+    )
+    amount_minor = models.BigIntegerField(help_text=_("How much, in minor units; below zero: taken back."))
+    allocated_on = models.DateField(help_text=_("Day."))
+    created_at = models.DateTimeField(help_text=_("When, by the company's clock."))
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(payment__isnull=False, credit__isnull=True) | Q(payment__isnull=True, credit__isnull=False),
+                name="allocation_has_one_source",
+            ),
+            models.CheckConstraint(condition=~Q(amount_minor=0), name="allocation_is_not_zero"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["invoice"], name="allocation_by_invoice")]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} to {self.invoice_id}"
+
+
+class Refund(CompanyKeyed, Addressed):
+    """Money that goes back to a customer: asked for, then paid out by hand."""
+
+    PREFIX = "rfd"
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("to be paid out")
+        SETTLED = "settled", _("paid out")
+        CANCELED = "canceled", _("canceled")
+
+    customer = models.ForeignKey(
+        Customer, models.PROTECT, related_name="refunds", db_constraint=False, help_text=_("Who gets it.")
+    )
+    credit = models.ForeignKey(
+        Credit, models.PROTECT, null=True, related_name="refunds", db_constraint=False, help_text=_("Taken from this credit.")
+    )
+    payment = models.ForeignKey(
+        Payment, models.PROTECT, null=True, related_name="refunds", db_constraint=False, help_text=_("Gives back this payment.")
+    )
+    status = models.CharField(max_length=8, choices=Status.choices, help_text=_("Where it stands."))
+    currency = models.CharField(max_length=3, help_text=_("ISO 4217."))
+    amount_minor = models.BigIntegerField(help_text=_("How much, in minor units."))
+    reason = models.CharField(max_length=500, blank=True, help_text=_("Why."))
+    asked_on = models.DateField(help_text=_("Day it was asked for."))
+    paid_on = models.DateField(null=True, help_text=_("Day it was paid out."))
+    reference = models.CharField(max_length=140, blank=True, help_text=_("Bank reference."))
+    created_at = models.DateTimeField(help_text=_("When, by the company's clock."))
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_positive")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["company", "customer", "-id"], name="refund_by_customer")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} {self.currency}"

@@ -1,0 +1,12 @@
+"""Registration of the core room."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class CoreConfig(AppConfig):
+    name = "core"
+
+    def ready(self) -> None:
+        from core import refusals, tasks  # noqa: F401  registering is their effect

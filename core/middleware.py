@@ -1,0 +1,60 @@
+"""What a request carries besides its user: the language, the company staff work in, their rights there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+
+from core.models import Company
+from core.rights import rights_of
+
+LANGUAGE_COOKIE = "language"
+COMPANY_KEY = "company"
+Next = Callable[[HttpRequest], HttpResponse]
+
+
+class LanguageMiddleware:
+    """Picks the language: the cookie, else what the browser asks for."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        language = request.COOKIES.get(LANGUAGE_COOKIE, "")
+        if not translation.check_for_language(language) or not language:
+            language = translation.get_language_from_request(request)
+        with translation.override(language):
+            request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+            response = self.get_response(request)
+        response.setdefault("Content-Language", language)
+        return response
+
+
+class CompanyMiddleware:
+    """Sets `request.company` and `request.rights` for staff: the company in their session, else their first."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.company = None  # type: ignore[attr-defined]
+        request.rights = frozenset()  # type: ignore[attr-defined]
+        if request.path.startswith("/office/") and request.user.is_authenticated:
+            companies = companies_of(request.user)
+            chosen = request.session.get(COMPANY_KEY)
+            company = next((c for c in companies if c.pk == chosen), companies[0] if companies else None)
+            request.company = company  # type: ignore[attr-defined]
+            request.companies = companies  # type: ignore[attr-defined]
+            if company:
+                request.rights = rights_of(request.user, company)  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+def companies_of(user: object) -> list[Company]:
+    """The companies a person works for, by name; operators work for all."""
+    rows = Company.objects.order_by("name")
+    if not getattr(user, "is_superuser", False):
+        rows = rows.filter(pk__in=user.memberships.values("company_id"))  # type: ignore[attr-defined]
+    return list(rows)

@@ -1,0 +1,29 @@
+"""The nouns every room stands on: people, companies, the trail, work, numbers, files."""
+
+from .bases import NAME_LENGTH, Addressed, CompanyKeyed, CompanyOwned
+from .company import LANGUAGE_CHOICES, Company
+from .people import ApiKey, Membership, Role, User
+from .records import NumberSeries, StoredFile
+from .trail import AuditDetail, AuditEntry, Event
+from .work import Job, Outbox, TickRun
+
+__all__ = [
+    "LANGUAGE_CHOICES",
+    "NAME_LENGTH",
+    "Addressed",
+    "ApiKey",
+    "AuditDetail",
+    "AuditEntry",
+    "Company",
+    "CompanyKeyed",
+    "CompanyOwned",
+    "Event",
+    "Job",
+    "Membership",
+    "NumberSeries",
+    "Outbox",
+    "Role",
+    "StoredFile",
+    "TickRun",
+    "User",
+]

@@ -1,0 +1,52 @@
+"""Migration operations for what Django can't say: composite keys, frozen tables, lock time-outs.
+
+Constraints made here are checked at once, never deferred to the commit.
+"""
+
+from __future__ import annotations
+
+from django.db.migrations import RunSQL
+
+LOCK_TIMEOUT = RunSQL("SET LOCAL lock_timeout = '5s'", RunSQL.noop)
+
+
+def company_key(table: str, column: str, parent: str, *, name: str) -> RunSQL:
+    """A row and its parent belong to one company: `(company_id, column)` must stand in the parent."""
+    return RunSQL(
+        f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (company_id, {column}) "  # noqa: S608
+        f"REFERENCES {parent} (company_id, id)",
+        f"ALTER TABLE {table} DROP CONSTRAINT {name}",
+    )
+
+
+def plain_key(table: str, column: str, parent: str, *, name: str, target: str = "id") -> RunSQL:
+    """An immediate foreign key."""
+    return RunSQL(
+        f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({column}) REFERENCES {parent} ({target})",
+        f"ALTER TABLE {table} DROP CONSTRAINT {name}",
+    )
+
+
+FROZEN_FUNCTION = RunSQL(
+    """
+    CREATE FUNCTION turnus_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION '% is only ever appended to: % refused', TG_TABLE_NAME, TG_OP
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_TABLE_NAME || '_is_frozen';
+    END $$
+    """,
+    "DROP FUNCTION turnus_frozen()",
+)
+
+
+def frozen(table: str) -> RunSQL:
+    """No row of the table can be changed, deleted or truncated."""
+    return RunSQL(
+        f"""
+        CREATE TRIGGER {table}_frozen BEFORE UPDATE OR DELETE ON {table}
+            FOR EACH ROW EXECUTE FUNCTION turnus_frozen();
+        CREATE TRIGGER {table}_frozen_truncate BEFORE TRUNCATE ON {table}
+            FOR EACH STATEMENT EXECUTE FUNCTION turnus_frozen();
+        """,
+        f"DROP TRIGGER {table}_frozen ON {table}; DROP TRIGGER {table}_frozen_truncate ON {table};",
+    )

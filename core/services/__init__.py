@@ -1,0 +1,1 @@
+"""Verbs of the core: audit, events, outbox, jobs, ticks, numbers, files, access."""

@@ -1,0 +1,107 @@
+"""Long work with a row of its own. A kind registers its function; a lost job is resumed by a tick.
+
+The function gets the job and a `Progress`; it must be able to go on where an earlier try stopped.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from core import clock
+from core.models import Job, User
+
+JobFunction = Callable[["Job", "Progress"], dict[str, Any]]
+_kinds: dict[str, JobFunction] = {}
+SILENCE = timedelta(minutes=3)
+
+
+def kind(name: str) -> Callable[[JobFunction], JobFunction]:
+    """Registers the function that does jobs of this kind; it returns the result shown on the job's page."""
+
+    def register(function: JobFunction) -> JobFunction:
+        _kinds[name] = function
+        return function
+
+    return register
+
+
+class Progress:
+    """How a job says how far it is. Every call is also its sign of life."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def set(self, **counts: int) -> None:
+        """Sets any of total, done, skipped, failed."""
+        Job.objects.filter(pk=self.job.pk).update(beat_at=clock.machine_now(), **counts)
+        for name, value in counts.items():
+            setattr(self.job, name, value)
+
+    def say(self, line: str) -> None:
+        """Adds a line to the log."""
+        self.job.log = (self.job.log + line + "\n")[-100_000:]
+        Job.objects.filter(pk=self.job.pk).update(log=self.job.log, beat_at=clock.machine_now())
+
+
+def start(*, company_id: int, name: str, params: Mapping[str, Any], user: User | None) -> Job:
+    """Writes the job and wakes a worker once the transaction is through."""
+    if name not in _kinds:
+        raise LookupError(f"job kind {name!r} is unknown")
+    job = Job.objects.create(company_id=company_id, kind=name, params=dict(params), requested_by=user)
+    transaction.on_commit(lambda: _wake(job.pk))
+    return job
+
+
+def _wake(job_id: int) -> None:
+    from core.tasks import run_job  # the task imports this module
+
+    try:
+        run_job.delay(job_id)
+    except Exception:  # noqa: BLE001, S110  without a broker the tick finds the job
+        pass
+
+
+def work(job_id: int) -> Job | None:
+    """Does a waiting or silent job; None when somebody else is at it or it is over."""
+    at = clock.machine_now()
+    with transaction.atomic():
+        job = (
+            Job.objects.select_for_update(skip_locked=True)
+            .filter(pk=job_id, state__in=[Job.State.WAITING, Job.State.RUNNING])
+            .filter(Q(state=Job.State.WAITING) | Q(beat_at__lt=at - SILENCE))
+            .first()
+        )
+        if job is None:
+            return None
+        job.state, job.beat_at = Job.State.RUNNING, at
+        job.started_at = job.started_at or at
+        job.save(update_fields=["state", "beat_at", "started_at"])
+    progress = Progress(job)
+    try:
+        job.result = _kinds[job.kind](job, progress)
+        job.state = Job.State.DONE
+    except Exception as error:  # noqa: BLE001  the job's page shows it
+        progress.say("".join(traceback.format_exception_only(error)).strip())
+        job.result = {**job.result, "error": f"{type(error).__name__}: {error}"[:1000]}
+        job.state = Job.State.FAILED
+    job.ended_at = clock.machine_now()
+    job.save(update_fields=["state", "result", "ended_at"])
+    return job
+
+
+def wake_lost() -> int:
+    """Wakes workers for jobs nobody works on; how many."""
+    at = clock.machine_now()
+    lost = Job.objects.filter(
+        Q(state=Job.State.WAITING, created_at__lt=at - timedelta(seconds=30))
+        | Q(state=Job.State.RUNNING, beat_at__lt=at - SILENCE)
+    ).values_list("pk", flat=True)
+    for job_id in lost:
+        _wake(job_id)
+    return len(lost)

@@ -1,0 +1,115 @@
+"""Effects on the outside: written with their cause, carried out by the relay.
+
+A handler must be safe to run twice: the lease can end while it works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from core import clock
+from core.models import Outbox
+
+Handler = Callable[[Outbox], None]
+_handlers: dict[str, Handler] = {}
+LEASE = timedelta(minutes=2)
+#: Waiting times between tries; after the last the row is dead and waits for a person.
+BACK_OFF = tuple(timedelta(seconds=s) for s in (10, 60, 300, 1800, 7200, 21600, 43200, 86400))
+
+
+class PermanentFailure(Exception):
+    """Trying again can't help; the row dies at once."""
+
+
+def handler(kind: str) -> Callable[[Handler], Handler]:
+    """Registers the function that carries out rows of `kind`."""
+
+    def register(function: Handler) -> Handler:
+        if kind in _handlers and _handlers[kind] is not function:
+            raise LookupError(f"outbox kind {kind!r} has two handlers")
+        _handlers[kind] = function
+        return function
+
+    return register
+
+
+def put(*, company_id: int, kind: str, key: str, payload: Mapping[str, Any], due_at: datetime | None = None) -> None:
+    """Writes an effect. A second one with the same kind and key is quietly the same."""
+    if kind not in _handlers:
+        raise LookupError(f"outbox kind {kind!r} has no handler")
+    Outbox.objects.bulk_create(
+        [Outbox(company_id=company_id, kind=kind, key=key, payload=dict(payload), due_at=due_at or clock.machine_now())],
+        ignore_conflicts=True,
+    )
+
+
+@dataclass(slots=True)
+class Relayed:
+    done: int = 0
+    failed: int = 0
+    dead: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.done + self.failed + self.dead
+
+
+def claim(*, worker: str, limit: int, company_id: int | None = None) -> list[Outbox]:
+    """Leases up to `limit` due rows to `worker`; rows leased to others are passed over."""
+    at = clock.machine_now()
+    with transaction.atomic():
+        free = Q(lease_until__isnull=True) | Q(lease_until__lt=at)
+        rows = Outbox.objects.select_for_update(skip_locked=True).filter(free, state=Outbox.State.WAITING, due_at__lte=at)
+        if company_id is not None:
+            rows = rows.filter(company_id=company_id)
+        claimed = list(rows.order_by("due_at", "id")[:limit])
+        Outbox.objects.filter(pk__in=[row.pk for row in claimed]).update(lease_until=at + LEASE, lease_by=worker)
+    return claimed
+
+
+def relay(*, worker: str, limit: int = 50, company_id: int | None = None) -> Relayed:
+    """Carries out up to `limit` due rows, each on its own: a failing one stops nobody."""
+    outcome = Relayed()
+    for row in claim(worker=worker, limit=limit, company_id=company_id):
+        try:
+            _handlers[row.kind](row)
+        except Exception as error:  # noqa: BLE001  a poisoned row must not stop the others
+            _note_failure(row, error, outcome)
+        else:
+            Outbox.objects.filter(pk=row.pk).update(
+                state=Outbox.State.DONE, done_at=clock.machine_now(), lease_until=None, attempts=row.attempts + 1,
+                last_error="",
+            )
+            outcome.done += 1
+        finally:
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
+    return outcome
+
+
+def _note_failure(row: Outbox, error: Exception, outcome: Relayed) -> None:
+    tries = row.attempts + 1
+    words = f"{type(error).__name__}: {error}"[:2000]
+    if isinstance(error, PermanentFailure) or tries > len(BACK_OFF):
+        Outbox.objects.filter(pk=row.pk).update(
+            state=Outbox.State.DEAD, attempts=tries, lease_until=None, last_error=words
+        )
+        outcome.dead += 1
+    else:
+        Outbox.objects.filter(pk=row.pk).update(
+            attempts=tries, lease_until=None, due_at=clock.machine_now() + BACK_OFF[tries - 1], last_error=words
+        )
+        outcome.failed += 1
+
+
+def replay(*, company_id: int, ids: list[int]) -> int:
+    """Gives dead rows a new life; how many there were."""
+    return Outbox.objects.filter(company_id=company_id, pk__in=ids, state=Outbox.State.DEAD).update(
+        state=Outbox.State.WAITING, attempts=0, due_at=clock.machine_now(), last_error=""
+    )

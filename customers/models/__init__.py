@@ -1,0 +1,6 @@
+"""Who buys, and what is said with them."""
+
+from .customer import Address, Contact, Customer
+from .dialogue import Message, Note
+
+__all__ = ["Address", "Contact", "Customer", "Message", "Note"]

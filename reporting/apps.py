@@ -1,0 +1,9 @@
+"""Registration of the reporting room."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ReportingConfig(AppConfig):
+    name = "reporting"
