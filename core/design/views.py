@@ -9,7 +9,7 @@ from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from core.context_processors import THEME_COOKIE, THEMES
+from core.design.context import THEME_COOKIE, THEMES
 from core.design.gallery import samples
 from core.middleware import LANGUAGE_COOKIE
 

@@ -25,7 +25,7 @@ from core.design.states import look_of
 register = template.Library()
 
 # What every part may see beside its parameters: the page it stands on, never a view's variables.
-SHELL = ("request", "csrf_token", "user", "theme", "languages")
+SHELL = ("request", "csrf_token", "user", "theme", "language_choices", "LANGUAGE_CODE")
 
 
 class FillNode(template.Node):
