@@ -13,7 +13,7 @@ LOCK_TIMEOUT = RunSQL("SET LOCAL lock_timeout = '5s'", RunSQL.noop)
 def company_key(table: str, column: str, parent: str, *, name: str) -> RunSQL:
     """A row and its parent belong to one company: `(company_id, column)` must stand in the parent."""
     return RunSQL(
-        f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (company_id, {column}) "  # noqa: S608
+        f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (company_id, {column}) "
         f"REFERENCES {parent} (company_id, id)",
         f"ALTER TABLE {table} DROP CONSTRAINT {name}",
     )

@@ -50,7 +50,9 @@ class Posting(CompanyKeyed):
     currency = models.CharField(max_length=3, help_text=_("ISO 4217."))
     amount_minor = models.BigIntegerField(help_text=_("Debit above zero, credit below, in minor units."))
     customer_id = models.BigIntegerField(null=True, help_text=_("Customer concerned."))
-    cause_kind = models.CharField(max_length=12, help_text=_("invoice, credit_note, payment, allocation, refund, write_off."))
+    cause_kind = models.CharField(
+        max_length=12, help_text=_("invoice, credit_note, payment, allocation, refund, write_off.")
+    )
     cause_id = models.BigIntegerField(help_text=_("Row that caused it."))
 
     class Meta:
@@ -116,7 +118,9 @@ class ChainLink(CompanyOwned):
     """One issuing transaction: the hash over the previous link and the ordered document hashes."""
 
     height = models.PositiveBigIntegerField(help_text=_("Counts from 1 without gap."))
-    previous_sha256 = models.CharField(max_length=64, blank=True, help_text=_("Hash of the link before; empty for the first."))
+    previous_sha256 = models.CharField(
+        max_length=64, blank=True, help_text=_("Hash of the link before; empty for the first.")
+    )
     sha256 = models.CharField(max_length=64, help_text=_("Hash of this link."))
     document_hashes = ArrayField(
         models.CharField(max_length=64), help_text=_("Hashes of the documents it holds, in order of issue.")

@@ -29,10 +29,16 @@ class BilledDays(CompanyKeyed):
     component = models.CharField(max_length=40, default="base", help_text=_("What was billed: base."))
     days = DateRangeField(help_text=_("The days, half open."))
     line = models.ForeignKey(
-        InvoiceLine, models.PROTECT, null=True, related_name="days", db_constraint=False,
+        InvoiceLine,
+        models.PROTECT,
+        null=True,
+        related_name="days",
+        db_constraint=False,
         help_text=_("Line that bills them; empty: a period that cost nothing and was not issued."),
     )
-    kind = models.CharField(max_length=9, choices=Kind.choices, default=Kind.BILLED, help_text=_("Billed or forfeited."))
+    kind = models.CharField(
+        max_length=9, choices=Kind.choices, default=Kind.BILLED, help_text=_("Billed or forfeited.")
+    )
     released_at = models.DateTimeField(null=True, help_text=_("When a credit note gave them back."))
     released_by = models.BigIntegerField(null=True, help_text=_("That credit note's id."))
 
@@ -40,8 +46,11 @@ class BilledDays(CompanyKeyed):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             ExclusionConstraint(
                 name="billed_days_never_overlap",
-                expressions=[("slot", RangeOperators.EQUAL), ("component", RangeOperators.EQUAL),
-                             ("days", RangeOperators.OVERLAPS)],
+                expressions=[
+                    ("slot", RangeOperators.EQUAL),
+                    ("component", RangeOperators.EQUAL),
+                    ("days", RangeOperators.OVERLAPS),
+                ],
                 condition=Q(released_at__isnull=True),
             ),
             models.CheckConstraint(condition=Q(days__isempty=False), name="billed_days_not_empty"),

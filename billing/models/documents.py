@@ -37,11 +37,20 @@ class Document(CompanyKeyed, Addressed):
         max_length=64, blank=True, help_text=_("SHA-256 of the frozen content; empty while a draft.")
     )
     chain_link = models.ForeignKey(
-        "billing.ChainLink", models.PROTECT, null=True, related_name="+", db_constraint=False,
+        "billing.ChainLink",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_constraint=False,
         help_text=_("Link of the chain it stands in; empty while a draft."),
     )
     pdf = models.ForeignKey(
-        StoredFile, models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False,
+        StoredFile,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
         help_text=_("Rendered once, when first needed."),
     )
     created_at = models.DateTimeField(help_text=_("When it was made, by the company's clock."))
@@ -56,7 +65,9 @@ class Invoice(Document):
     charge_due_on = models.DateField(help_text=_("Day its charges fell due, in the subscription's zone."))
     payment_due_on = models.DateField(help_text=_("Day payment is due."))
     po_reference = models.CharField(max_length=80, blank=True, help_text=_("The customer's order reference."))
-    address_id = models.BigIntegerField(null=True, help_text=_("Billing address row used; its text is in the snapshot."))
+    address_id = models.BigIntegerField(
+        null=True, help_text=_("Billing address row used; its text is in the snapshot.")
+    )
     run_id = models.BigIntegerField(null=True, help_text=_("Billing run that wrote it; empty: an act by hand."))
     notifies = models.BooleanField(default=True, help_text=_("Sent by mail when issued."))
 
@@ -65,7 +76,9 @@ class Invoice(Document):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "id"], name="invoice_company_key"),
             models.UniqueConstraint(
-                fields=["company", "year", "sequence"], name="invoice_number_unique", condition=Q(sequence__isnull=False)
+                fields=["company", "year", "sequence"],
+                name="invoice_number_unique",
+                condition=Q(sequence__isnull=False),
             ),
             models.CheckConstraint(
                 condition=Q(gross_minor=F("net_minor") + F("tax_minor")), name="invoice_totals_add_up"
@@ -73,8 +86,11 @@ class Invoice(Document):
             models.CheckConstraint(condition=Q(gross_minor__gte=0), name="invoice_not_negative"),
             models.CheckConstraint(
                 condition=Q(sequence__isnull=True, issued_on__isnull=True, number="", snapshot_hash="")
-                | (Q(sequence__isnull=False, issued_on__isnull=False, year__isnull=False, chain_link__isnull=False)
-                   & ~Q(number="") & ~Q(snapshot_hash="")),
+                | (
+                    Q(sequence__isnull=False, issued_on__isnull=False, year__isnull=False, chain_link__isnull=False)
+                    & ~Q(number="")
+                    & ~Q(snapshot_hash="")
+                ),
                 name="invoice_draft_or_issued_whole",
             ),
         ]
@@ -98,7 +114,12 @@ class InvoiceBalance(models.Model):
         UNCOLLECTIBLE = "uncollectible", _("uncollectible")
 
     invoice = models.OneToOneField(
-        Invoice, models.PROTECT, primary_key=True, related_name="balance", db_constraint=False, help_text=_("The invoice.")
+        Invoice,
+        models.PROTECT,
+        primary_key=True,
+        related_name="balance",
+        db_constraint=False,
+        help_text=_("The invoice."),
     )
     company_id = models.BigIntegerField(help_text=_("Its company."))
     customer_id = models.BigIntegerField(help_text=_("Its customer."))
@@ -114,9 +135,14 @@ class InvoiceBalance(models.Model):
     )
     written_off_minor = models.BigIntegerField(default=0, help_text=_("Given up."))
     open_minor = models.GeneratedField(
-        expression=F("gross_minor") - F("paid_minor") - F("credit_used_minor") - F("settled_by_credit_notes_minor")
+        expression=F("gross_minor")
+        - F("paid_minor")
+        - F("credit_used_minor")
+        - F("settled_by_credit_notes_minor")
         - F("written_off_minor"),
-        output_field=models.BigIntegerField(), db_persist=True, help_text=_("Still due."),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+        help_text=_("Still due."),
     )
     closed_on = models.DateField(null=True, help_text=_("Day it was paid, voided or given up."))
     sent_at = models.DateTimeField(null=True, help_text=_("When it was last mailed."))
@@ -124,13 +150,22 @@ class InvoiceBalance(models.Model):
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
-                condition=Q(paid_minor__gte=0, credit_used_minor__gte=0, settled_by_credit_notes_minor__gte=0,
-                            written_off_minor__gte=0, credited_minor__gte=F("settled_by_credit_notes_minor")),
+                condition=Q(
+                    paid_minor__gte=0,
+                    credit_used_minor__gte=0,
+                    settled_by_credit_notes_minor__gte=0,
+                    written_off_minor__gte=0,
+                    credited_minor__gte=F("settled_by_credit_notes_minor"),
+                ),
                 name="invoice_balance_counters_from_zero",
             ),
             models.CheckConstraint(
-                condition=Q(gross_minor__gte=F("paid_minor") + F("credit_used_minor")
-                            + F("settled_by_credit_notes_minor") + F("written_off_minor")),
+                condition=Q(
+                    gross_minor__gte=F("paid_minor")
+                    + F("credit_used_minor")
+                    + F("settled_by_credit_notes_minor")
+                    + F("written_off_minor")
+                ),
                 name="invoice_balance_not_overpaid",
             ),
             models.CheckConstraint(
@@ -138,13 +173,21 @@ class InvoiceBalance(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(status="paid")
-                | Q(gross_minor=F("paid_minor") + F("credit_used_minor") + F("settled_by_credit_notes_minor")
-                    + F("written_off_minor")),
+                | Q(
+                    gross_minor=F("paid_minor")
+                    + F("credit_used_minor")
+                    + F("settled_by_credit_notes_minor")
+                    + F("written_off_minor")
+                ),
                 name="invoice_balance_paid_is_settled",
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["company_id", "payment_due_on", "invoice"], name="invoice_balance_open", condition=Q(status="open")),
+            models.Index(
+                fields=["company_id", "payment_due_on", "invoice"],
+                name="invoice_balance_open",
+                condition=Q(status="open"),
+            ),
             models.Index(fields=["customer_id", "status"], name="invoice_balance_by_customer"),
         ]
 
@@ -160,10 +203,20 @@ class InvoiceLine(CompanyKeyed):
     )
     position = models.PositiveSmallIntegerField(help_text=_("Order on the document, from 1."))
     subscription = models.ForeignKey(
-        Subscription, models.PROTECT, null=True, related_name="invoice_lines", db_constraint=False, help_text=_("What for.")
+        Subscription,
+        models.PROTECT,
+        null=True,
+        related_name="invoice_lines",
+        db_constraint=False,
+        help_text=_("What for."),
     )
     slot = models.ForeignKey(
-        Slot, models.PROTECT, null=True, related_name="invoice_lines", db_constraint=False, help_text=_("Which position.")
+        Slot,
+        models.PROTECT,
+        null=True,
+        related_name="invoice_lines",
+        db_constraint=False,
+        help_text=_("Which position."),
     )
     product = models.ForeignKey(
         Product, models.PROTECT, null=True, related_name="+", db_constraint=False, help_text=_("What was supplied.")
@@ -200,7 +253,12 @@ class LineCredit(models.Model):
     """How much of a line was given back. Made with its first credit; the counter can't exceed the line."""
 
     line = models.OneToOneField(
-        InvoiceLine, models.PROTECT, primary_key=True, related_name="credit", db_constraint=False, help_text=_("The line.")
+        InvoiceLine,
+        models.PROTECT,
+        primary_key=True,
+        related_name="credit",
+        db_constraint=False,
+        help_text=_("The line."),
     )
     amount_minor = models.BigIntegerField(help_text=_("Amount of the line."))
     credited_minor = models.BigIntegerField(default=0, help_text=_("Given back so far."))

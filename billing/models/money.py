@@ -37,7 +37,11 @@ class Payment(CompanyKeyed, Addressed):
         REFUNDED = "refunded", _("refunded")
 
     customer = models.ForeignKey(
-        Customer, models.PROTECT, null=True, related_name="payments", db_constraint=False,
+        Customer,
+        models.PROTECT,
+        null=True,
+        related_name="payments",
+        db_constraint=False,
         help_text=_("Who paid; empty: unknown."),
     )
     method = models.CharField(_("method"), max_length=8, choices=Method.choices, help_text=_("How it came."))
@@ -80,7 +84,9 @@ class PaymentBalance(models.Model):
     refunded_minor = models.BigIntegerField(default=0, help_text=_("Went back."))
     left_minor = models.GeneratedField(
         expression=F("amount_minor") - F("allocated_minor") - F("to_credit_minor") - F("refunded_minor"),
-        output_field=models.BigIntegerField(), db_persist=True, help_text=_("Not allocated."),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+        help_text=_("Not allocated."),
     )
 
     class Meta:
@@ -109,14 +115,26 @@ class Credit(CompanyKeyed, Addressed):
     customer = models.ForeignKey(
         Customer, models.PROTECT, related_name="credits", db_constraint=False, help_text=_("Whose credit.")
     )
-    source = models.CharField(max_length=7, choices=Source.choices, default=Source.MONEY, help_text=_("Where it came from."))
+    source = models.CharField(
+        max_length=7, choices=Source.choices, default=Source.MONEY, help_text=_("Where it came from.")
+    )
     currency = models.CharField(max_length=3, help_text=_("ISO 4217."))
     amount_minor = models.BigIntegerField(help_text=_("Given."))
     credit_note = models.ForeignKey(
-        CreditNote, models.PROTECT, null=True, related_name="credits", db_constraint=False, help_text=_("From this note.")
+        CreditNote,
+        models.PROTECT,
+        null=True,
+        related_name="credits",
+        db_constraint=False,
+        help_text=_("From this note."),
     )
     payment = models.ForeignKey(
-        Payment, models.PROTECT, null=True, related_name="credits", db_constraint=False, help_text=_("From this payment.")
+        Payment,
+        models.PROTECT,
+        null=True,
+        related_name="credits",
+        db_constraint=False,
+        help_text=_("From this payment."),
     )
     created_on = models.DateField(help_text=_("Day it was given."))
 
@@ -144,7 +162,9 @@ class CreditBalance(models.Model):
     refunded_minor = models.BigIntegerField(default=0, help_text=_("Paid out."))
     left_minor = models.GeneratedField(
         expression=F("amount_minor") - F("used_minor") - F("refunded_minor"),
-        output_field=models.BigIntegerField(), db_persist=True, help_text=_("Still there."),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+        help_text=_("Still there."),
     )
 
     class Meta:
@@ -164,10 +184,20 @@ class Allocation(CompanyKeyed):
     """Part of a payment or credit that pays an invoice; taken back by a row below zero."""
 
     payment = models.ForeignKey(
-        Payment, models.PROTECT, null=True, related_name="allocations", db_constraint=False, help_text=_("By this payment.")
+        Payment,
+        models.PROTECT,
+        null=True,
+        related_name="allocations",
+        db_constraint=False,
+        help_text=_("By this payment."),
     )
     credit = models.ForeignKey(
-        Credit, models.PROTECT, null=True, related_name="allocations", db_constraint=False, help_text=_("By this credit.")
+        Credit,
+        models.PROTECT,
+        null=True,
+        related_name="allocations",
+        db_constraint=False,
+        help_text=_("By this credit."),
     )
     invoice = models.ForeignKey(
         Invoice, models.PROTECT, related_name="allocations", db_constraint=False, help_text=_("Pays this invoice.")
@@ -204,10 +234,20 @@ class Refund(CompanyKeyed, Addressed):
         Customer, models.PROTECT, related_name="refunds", db_constraint=False, help_text=_("Who gets it.")
     )
     credit = models.ForeignKey(
-        Credit, models.PROTECT, null=True, related_name="refunds", db_constraint=False, help_text=_("Taken from this credit.")
+        Credit,
+        models.PROTECT,
+        null=True,
+        related_name="refunds",
+        db_constraint=False,
+        help_text=_("Taken from this credit."),
     )
     payment = models.ForeignKey(
-        Payment, models.PROTECT, null=True, related_name="refunds", db_constraint=False, help_text=_("Gives back this payment.")
+        Payment,
+        models.PROTECT,
+        null=True,
+        related_name="refunds",
+        db_constraint=False,
+        help_text=_("Gives back this payment."),
     )
     status = models.CharField(max_length=8, choices=Status.choices, help_text=_("Where it stands."))
     currency = models.CharField(max_length=3, help_text=_("ISO 4217."))

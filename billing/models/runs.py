@@ -22,7 +22,9 @@ class BillingRun(CompanyOwned, Addressed):
 
     on = models.DateField(help_text=_("Everything due up to this day is billed."))
     notify_since = models.DateField(help_text=_("Charges due earlier are issued without mail."))
-    state = models.CharField(max_length=7, choices=State.choices, default=State.RUNNING, help_text=_("Where it stands."))
+    state = models.CharField(
+        max_length=7, choices=State.choices, default=State.RUNNING, help_text=_("Where it stands.")
+    )
     forecast_lines = models.PositiveBigIntegerField(help_text=_("Lines counted before, from boundaries alone."))
     due_count = models.PositiveIntegerField(help_text=_("Subscriptions due when it began."))
     invoice_count = models.PositiveBigIntegerField(default=0, help_text=_("Invoices issued."))

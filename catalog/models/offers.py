@@ -45,7 +45,10 @@ class Product(CompanyOwned, Addressed):
         _("unit"), default=dict, blank=True, help_text=_("What one is called, by language, such as seat; may be empty.")
     )
     tax_category = models.ForeignKey(
-        TaxCategory, models.PROTECT, related_name="products", verbose_name=_("tax category"),
+        TaxCategory,
+        models.PROTECT,
+        related_name="products",
+        verbose_name=_("tax category"),
         help_text=_("Decides how it is taxed."),
     )
     revenue_account = models.CharField(
@@ -107,18 +110,30 @@ class TermRules(models.Model):
     """Cycle, term, notice and cancellation: the same columns on a plan and on what is agreed from it."""
 
     interval_unit = models.CharField(
-        _("cycle unit"), max_length=5, choices=Unit.choices, default=Unit.MONTH, help_text=_("Unit of the billing cycle.")
+        _("cycle unit"),
+        max_length=5,
+        choices=Unit.choices,
+        default=Unit.MONTH,
+        help_text=_("Unit of the billing cycle."),
     )
     interval_count = models.PositiveSmallIntegerField(
-        _("cycle length"), default=1, validators=[MinValueValidator(1), MaxValueValidator(366)],
+        _("cycle length"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(366)],
         help_text=_("How many units; 3 months is a quarter."),
     )
     anchor_rule = models.CharField(
-        _("billing day"), max_length=12, choices=AnchorRule.choices, default=AnchorRule.ANNIVERSARY,
+        _("billing day"),
+        max_length=12,
+        choices=AnchorRule.choices,
+        default=AnchorRule.ANNIVERSARY,
         help_text=_("Where periods begin."),
     )
     anchor_day = models.PositiveSmallIntegerField(
-        _("chosen day"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(31)],
+        _("chosen day"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(31)],
         help_text=_("Day of the month, 1 to 31; only for a chosen day."),
     )
     minimum_count = models.PositiveSmallIntegerField(
@@ -134,11 +149,17 @@ class TermRules(models.Model):
         _("notice unit"), max_length=5, choices=Unit.choices, default=Unit.DAY, help_text=_("Day, week or month.")
     )
     notice_to = models.CharField(
-        _("notice to"), max_length=10, choices=NoticeTo.choices, default=NoticeTo.PERIOD_END,
+        _("notice to"),
+        max_length=10,
+        choices=NoticeTo.choices,
+        default=NoticeTo.PERIOD_END,
         help_text=_("Which ends notice may aim at."),
     )
     renewal_rule = models.CharField(
-        _("renewal"), max_length=10, choices=RenewalRule.choices, default=RenewalRule.EVERGREEN,
+        _("renewal"),
+        max_length=10,
+        choices=RenewalRule.choices,
+        default=RenewalRule.EVERGREEN,
         help_text=_("What follows the term."),
     )
     renewal_count = models.PositiveSmallIntegerField(
@@ -151,11 +172,17 @@ class TermRules(models.Model):
         _("grace days"), default=0, help_text=_("Days after a renewal in which the first invoice waits.")
     )
     cancel_timing = models.CharField(
-        _("cancellation takes effect"), max_length=10, choices=CancelTiming.choices, default=CancelTiming.PERIOD_END,
+        _("cancellation takes effect"),
+        max_length=10,
+        choices=CancelTiming.choices,
+        default=CancelTiming.PERIOD_END,
         help_text=_("Usual timing of a cancellation."),
     )
     cancel_unused = models.CharField(
-        _("unused days"), max_length=6, choices=Unused.choices, default=Unused.CREDIT,
+        _("unused days"),
+        max_length=6,
+        choices=Unused.choices,
+        default=Unused.CREDIT,
         help_text=_("What becomes of paid days after the end."),
     )
 
@@ -180,21 +207,31 @@ class Plan(CompanyOwned, Addressed, TermRules):
 
     code = models.SlugField(_("code"), max_length=60, help_text=_("Short name, unique in the company."))
     status = models.CharField(
-        _("status"), max_length=8, choices=Status.choices, default=Status.DRAFT, help_text=_("Only plans on sale can start.")
+        _("status"),
+        max_length=8,
+        choices=Status.choices,
+        default=Status.DRAFT,
+        help_text=_("Only plans on sale can start."),
     )
     name = models.JSONField(_("name"), help_text=_("Name by language; the company's language is required."))
     description = models.JSONField(_("description"), default=dict, blank=True, help_text=_("Text by language."))
     terms_text = models.JSONField(_("terms"), default=dict, blank=True, help_text=_("Contract terms by language."))
     trial_days = models.PositiveSmallIntegerField(_("trial days"), default=0, help_text=_("Free days at the start."))
     trial_end = models.CharField(
-        _("after the trial"), max_length=8, choices=TrialEnd.choices, default=TrialEnd.CONVERT,
+        _("after the trial"),
+        max_length=8,
+        choices=TrialEnd.choices,
+        default=TrialEnd.CONVERT,
         help_text=_("What happens at its end without a payment method."),
     )
     customer_may_cancel = models.BooleanField(
         _("customers cancel themselves"), default=True, help_text=_("Shown in the portal.")
     )
     payment_terms_days = models.PositiveSmallIntegerField(
-        _("payment terms"), null=True, blank=True, validators=[MaxValueValidator(365)],
+        _("payment terms"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(365)],
         help_text=_("Days until due; empty: the customer's or the company's."),
     )
     external_id = models.CharField(
@@ -230,7 +267,11 @@ class PlanItem(CompanyOwned, Addressed):
     product = models.ForeignKey(Product, models.PROTECT, related_name="plan_items", help_text=_("What is sold."))
     position = models.PositiveSmallIntegerField(default=1, help_text=_("Order on documents."))
     quantity = models.DecimalField(
-        _("quantity"), max_digits=20, decimal_places=6, default=1, validators=[MinValueValidator(0)],
+        _("quantity"),
+        max_digits=20,
+        decimal_places=6,
+        default=1,
+        validators=[MinValueValidator(0)],
         help_text=_("Usual number of units."),
     )
     archived_at = models.DateTimeField(null=True, blank=True, help_text=_("Not part of new sales since."))
@@ -260,7 +301,9 @@ class Price(CompanyOwned, Addressed):
 
     item = models.ForeignKey(PlanItem, models.PROTECT, related_name="prices", help_text=_("What it prices."))
     version = models.PositiveIntegerField(help_text=_("Counts from 1 per item and currency."))
-    valid_from = models.DateField(_("valid from"), help_text=_("First day new sales get it, in the company's time zone."))
+    valid_from = models.DateField(
+        _("valid from"), help_text=_("First day new sales get it, in the company's time zone.")
+    )
     currency = models.CharField(_("currency"), max_length=3, help_text=_("ISO 4217."))
     model = models.CharField(
         _("model"), max_length=20, choices=Model.choices, default=Model.PER_UNIT, help_text=_("How quantity counts.")
@@ -272,7 +315,11 @@ class Price(CompanyOwned, Addressed):
         _("tax"), max_length=9, choices=TaxBehavior.choices, default=TaxBehavior.EXCLUSIVE, help_text=_("Net or gross.")
     )
     billed = models.CharField(
-        _("billed"), max_length=7, choices=Billed.choices, default=Billed.ADVANCE, help_text=_("Before or after the period.")
+        _("billed"),
+        max_length=7,
+        choices=Billed.choices,
+        default=Billed.ADVANCE,
+        help_text=_("Before or after the period."),
     )
     is_prorated = models.BooleanField(
         _("prorated"), default=True, help_text=_("Otherwise a started period costs the full price.")

@@ -29,11 +29,17 @@ class TaxCategory(CompanyOwned):
     code = models.SlugField(_("code"), max_length=40, help_text=_("Short name, unique in the company."))
     name = models.CharField(_("name"), max_length=80, help_text=_("Name shown to staff."))
     supply = models.CharField(
-        _("kind of supply"), max_length=12, choices=Supply.choices, default=Supply.ELECTRONIC,
+        _("kind of supply"),
+        max_length=12,
+        choices=Supply.choices,
+        default=Supply.ELECTRONIC,
         help_text=_("Decides the place of taxation."),
     )
     level = models.CharField(
-        _("level"), max_length=10, choices=Level.choices, default=Level.STANDARD,
+        _("level"),
+        max_length=10,
+        choices=Level.choices,
+        default=Level.STANDARD,
         help_text=_("Which of a country's rates applies."),
     )
 

@@ -12,7 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from .bases import NAME_LENGTH, Addressed
 
 LANGUAGE_CHOICES = [
-    ("en", _("English")), ("de", _("German")), ("fr", _("French")), ("it", _("Italian")), ("es", _("Spanish")),
+    ("en", _("English")),
+    ("de", _("German")),
+    ("fr", _("French")),
+    ("it", _("Italian")),
+    ("es", _("Spanish")),
 ]
 
 
@@ -25,12 +29,19 @@ class Company(Addressed):
         _("live"), default=True, editable=False, help_text=_("A company is live or test for ever.")
     )
     clock_at = models.DateTimeField(
-        _("clock"), null=True, blank=True, editable=False,
+        _("clock"),
+        null=True,
+        blank=True,
+        editable=False,
         help_text=_("A test company's own time; it stands still until advanced. Empty for live companies."),
     )
 
-    legal_name = models.CharField(_("legal name"), max_length=NAME_LENGTH, help_text=_("Full name printed on documents."))
-    address_lines = models.JSONField(_("street"), default=list, blank=True, help_text=_("Up to four lines above the town."))
+    legal_name = models.CharField(
+        _("legal name"), max_length=NAME_LENGTH, help_text=_("Full name printed on documents.")
+    )
+    address_lines = models.JSONField(
+        _("street"), default=list, blank=True, help_text=_("Up to four lines above the town.")
+    )
     postal_code = models.CharField(_("postal code"), max_length=20, blank=True, help_text=_("Postal code."))
     city = models.CharField(_("town"), max_length=100, blank=True, help_text=_("Town."))
     country = models.CharField(
@@ -39,21 +50,33 @@ class Company(Addressed):
     email = models.EmailField(_("e-mail"), blank=True, help_text=_("Sender and reply address of mails to customers."))
     phone = models.CharField(_("phone"), max_length=40, blank=True, help_text=_("Printed on documents."))
     website = models.URLField(_("website"), blank=True, help_text=_("Printed on documents."))
-    vat_id = models.CharField(_("VAT id"), max_length=20, blank=True, help_text=_("With country letters, such as DE123456789."))
+    vat_id = models.CharField(
+        _("VAT id"), max_length=20, blank=True, help_text=_("With country letters, such as DE123456789.")
+    )
     tax_number = models.CharField(_("tax number"), max_length=40, blank=True, help_text=_("National tax number."))
     register_entry = models.CharField(
-        _("register entry"), max_length=NAME_LENGTH, blank=True,
+        _("register entry"),
+        max_length=NAME_LENGTH,
+        blank=True,
         help_text=_("Court and number, share capital and the like, printed in the footer."),
     )
     iban = models.CharField(_("IBAN"), max_length=34, blank=True, help_text=_("Where customers transfer money to."))
     bic = models.CharField(_("BIC"), max_length=11, blank=True, help_text=_("Bank code of that account."))
     bank_name = models.CharField(_("bank"), max_length=100, blank=True, help_text=_("Name of that bank."))
     logo = models.ForeignKey(
-        "core.StoredFile", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("logo"),
+        "core.StoredFile",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("logo"),
         help_text=_("PNG, JPEG or SVG, shown on documents and in the portal."),
     )
     accent = models.CharField(
-        _("accent colour"), max_length=7, default="#3b5bdb", validators=[RegexValidator("^#[0-9a-fA-F]{6}$")],
+        _("accent colour"),
+        max_length=7,
+        default="#3b5bdb",
+        validators=[RegexValidator("^#[0-9a-fA-F]{6}$")],
         help_text=_("Colour of the portal and of documents, such as #3b5bdb."),
     )
 
@@ -62,7 +85,10 @@ class Company(Addressed):
         _("tax currency"), max_length=3, default="EUR", help_text=_("Currency taxes are reported in.")
     )
     language = models.CharField(
-        _("language"), max_length=5, choices=LANGUAGE_CHOICES, default="en",
+        _("language"),
+        max_length=5,
+        choices=LANGUAGE_CHOICES,
+        default="en",
         help_text=_("Language of customers without one of their own; catalog texts must exist in it."),
     )
     time_zone = models.CharField(
@@ -74,20 +100,33 @@ class Company(Addressed):
     books_closed_on = models.DateField(
         _("books closed through"), null=True, blank=True, help_text=_("Last day of closed books; no act reaches it.")
     )
+    mails_start_on = models.DateField(
+        _("mails start on"),
+        null=True,
+        blank=True,
+        help_text=_("Documents about charges due earlier are issued without mail; empty: all are sent."),
+    )
     invoice_pattern = models.CharField(
-        _("invoice number"), max_length=40, default="INV-{year}-{number:06}",
+        _("invoice number"),
+        max_length=40,
+        default="INV-{year}-{number:06}",
         help_text=_("Pattern with {year} and {number}."),
     )
     credit_note_pattern = models.CharField(
-        _("credit note number"), max_length=40, default="CN-{year}-{number:06}",
+        _("credit note number"),
+        max_length=40,
+        default="CN-{year}-{number:06}",
         help_text=_("Pattern with {year} and {number}."),
     )
     payment_terms_days = models.PositiveSmallIntegerField(
-        _("payment terms"), default=14, validators=[MaxValueValidator(365)],
+        _("payment terms"),
+        default=14,
+        validators=[MaxValueValidator(365)],
         help_text=_("Days from the invoice date to the due date; 0: due at once."),
     )
     invoice_per_subscription = models.BooleanField(
-        _("one invoice per subscription"), default=False,
+        _("one invoice per subscription"),
+        default=False,
         help_text=_("Otherwise charges of one customer due on one day share an invoice."),
     )
     issues_zero_invoices = models.BooleanField(
@@ -97,7 +136,8 @@ class Company(Addressed):
         _("small business"), default=False, help_text=_("Charges no VAT under its country's small-business scheme.")
     )
     charges_origin_vat = models.BooleanField(
-        _("below the distance-sales threshold"), default=False,
+        _("below the distance-sales threshold"),
+        default=False,
         help_text=_("Consumers in other member states pay the seller's VAT."),
     )
     invoice_footer = models.JSONField(

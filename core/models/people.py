@@ -32,7 +32,9 @@ class User(Addressed, AbstractBaseUser):
 
     PREFIX = "usr"
 
-    email = models.EmailField(_("e-mail"), unique=True, help_text=_("Address used to sign in; unique without regard to case."))
+    email = models.EmailField(
+        _("e-mail"), unique=True, help_text=_("Address used to sign in; unique without regard to case.")
+    )
     name = models.CharField(_("name"), max_length=NAME_LENGTH, blank=True, help_text=_("Name shown to colleagues."))
     language = models.CharField(
         _("language"), max_length=5, blank=True, help_text=_("Language of the pages; empty: the browser's.")

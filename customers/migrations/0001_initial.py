@@ -10,171 +10,528 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('core', '0002_guards'),
+        ("core", "0002_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=core.ids.new_id, editable=False, help_text='Id shown outside, a UUID version 7.', unique=True)),
-                ('kind', models.CharField(choices=[('company', 'company'), ('person', 'person')], default='company', help_text='Business or consumer.', max_length=7, verbose_name='kind')),
-                ('name', models.CharField(help_text='Name on documents.', max_length=200, verbose_name='name')),
-                ('sort_key', models.CharField(editable=False, help_text='Name folded for sorting, computed from it.', max_length=200)),
-                ('email', models.EmailField(blank=True, help_text='Where documents are sent.', max_length=254, verbose_name='e-mail')),
-                ('phone', models.CharField(blank=True, help_text='With country code.', max_length=40, verbose_name='phone')),
-                ('language', models.CharField(blank=True, choices=[('en', 'English'), ('de', 'German'), ('fr', 'French'), ('it', 'Italian'), ('es', 'Spanish')], help_text="Language of documents and mails; empty: the company's.", max_length=5, verbose_name='language')),
-                ('time_zone', models.CharField(blank=True, help_text="Periods follow it; empty: the company's.", max_length=64, verbose_name='time zone')),
-                ('currency', models.CharField(blank=True, help_text="Usual currency; empty: the company's.", max_length=3, verbose_name='currency')),
-                ('vat_id', models.CharField(blank=True, help_text='With country letters.', max_length=20, verbose_name='VAT id')),
-                ('vat_state', models.CharField(choices=[('none', 'none'), ('pending', 'not checked yet'), ('valid', 'valid'), ('invalid', 'invalid')], default='none', help_text='What the last check said.', max_length=7, verbose_name='VAT id check')),
-                ('vat_checked_at', models.DateTimeField(blank=True, help_text='When the VAT id was checked.', null=True)),
-                ('tax_exemption', models.CharField(blank=True, help_text='Reason why no tax is charged, printed on documents; empty: taxed.', max_length=200, verbose_name='tax exemption')),
-                ('payment_terms_days', models.PositiveSmallIntegerField(blank=True, help_text="Days until due; empty: the plan's or the company's.", null=True, validators=[django.core.validators.MaxValueValidator(365)], verbose_name='payment terms')),
-                ('po_reference', models.CharField(blank=True, help_text="The customer's own reference, printed on invoices.", max_length=80, verbose_name='order reference')),
-                ('payment_method', models.CharField(blank=True, help_text='How the customer pays, such as bank transfer.', max_length=60, verbose_name='pays by')),
-                ('external_id', models.CharField(blank=True, help_text='Id in another system, unique where given.', max_length=120, verbose_name='external id')),
-                ('metadata', models.JSONField(blank=True, default=dict, help_text='Keys and values of your own.', verbose_name='further data')),
-                ('created_at', models.DateTimeField(help_text="When it was made, by the company's clock.")),
-                ('archived_at', models.DateTimeField(blank=True, help_text='Hidden from lists since.', null=True)),
-                ('company', models.ForeignKey(help_text='The company this row belongs to.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.company')),
-                ('owner', models.ForeignKey(blank=True, help_text='Who looks after this customer.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        default=core.ids.new_id,
+                        editable=False,
+                        help_text="Id shown outside, a UUID version 7.",
+                        unique=True,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("company", "company"), ("person", "person")],
+                        default="company",
+                        help_text="Business or consumer.",
+                        max_length=7,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("name", models.CharField(help_text="Name on documents.", max_length=200, verbose_name="name")),
+                (
+                    "sort_key",
+                    models.CharField(
+                        editable=False, help_text="Name folded for sorting, computed from it.", max_length=200
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(
+                        blank=True, help_text="Where documents are sent.", max_length=254, verbose_name="e-mail"
+                    ),
+                ),
+                (
+                    "phone",
+                    models.CharField(blank=True, help_text="With country code.", max_length=40, verbose_name="phone"),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("en", "English"),
+                            ("de", "German"),
+                            ("fr", "French"),
+                            ("it", "Italian"),
+                            ("es", "Spanish"),
+                        ],
+                        help_text="Language of documents and mails; empty: the company's.",
+                        max_length=5,
+                        verbose_name="language",
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        blank=True,
+                        help_text="Periods follow it; empty: the company's.",
+                        max_length=64,
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(
+                        blank=True,
+                        help_text="Usual currency; empty: the company's.",
+                        max_length=3,
+                        verbose_name="currency",
+                    ),
+                ),
+                (
+                    "vat_id",
+                    models.CharField(
+                        blank=True, help_text="With country letters.", max_length=20, verbose_name="VAT id"
+                    ),
+                ),
+                (
+                    "vat_state",
+                    models.CharField(
+                        choices=[
+                            ("none", "none"),
+                            ("pending", "not checked yet"),
+                            ("valid", "valid"),
+                            ("invalid", "invalid"),
+                        ],
+                        default="none",
+                        help_text="What the last check said.",
+                        max_length=7,
+                        verbose_name="VAT id check",
+                    ),
+                ),
+                (
+                    "vat_checked_at",
+                    models.DateTimeField(blank=True, help_text="When the VAT id was checked.", null=True),
+                ),
+                (
+                    "tax_exemption",
+                    models.CharField(
+                        blank=True,
+                        help_text="Reason why no tax is charged, printed on documents; empty: taxed.",
+                        max_length=200,
+                        verbose_name="tax exemption",
+                    ),
+                ),
+                (
+                    "payment_terms_days",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Days until due; empty: the plan's or the company's.",
+                        null=True,
+                        validators=[django.core.validators.MaxValueValidator(365)],
+                        verbose_name="payment terms",
+                    ),
+                ),
+                (
+                    "po_reference",
+                    models.CharField(
+                        blank=True,
+                        help_text="The customer's own reference, printed on invoices.",
+                        max_length=80,
+                        verbose_name="order reference",
+                    ),
+                ),
+                (
+                    "payment_method",
+                    models.CharField(
+                        blank=True,
+                        help_text="How the customer pays, such as bank transfer.",
+                        max_length=60,
+                        verbose_name="pays by",
+                    ),
+                ),
+                (
+                    "external_id",
+                    models.CharField(
+                        blank=True,
+                        help_text="Id in another system, unique where given.",
+                        max_length=120,
+                        verbose_name="external id",
+                    ),
+                ),
+                (
+                    "metadata",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="Keys and values of your own.", verbose_name="further data"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(help_text="When it was made, by the company's clock.")),
+                ("archived_at", models.DateTimeField(blank=True, help_text="Hidden from lists since.", null=True)),
+                (
+                    "company",
+                    models.ForeignKey(
+                        help_text="The company this row belongs to.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="core.company",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Who looks after this customer.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'customer',
+                "verbose_name": "customer",
             },
         ),
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=core.ids.new_id, editable=False, help_text='Id shown outside, a UUID version 7.', unique=True)),
-                ('name', models.CharField(help_text='Full name.', max_length=200, verbose_name='name')),
-                ('email', models.EmailField(blank=True, help_text='Own address.', max_length=254, verbose_name='e-mail')),
-                ('phone', models.CharField(blank=True, help_text='With country code.', max_length=40, verbose_name='phone')),
-                ('role', models.CharField(choices=[('owner', 'may do everything'), ('billing', 'pays and sees invoices'), ('viewer', 'looks only')], default='owner', help_text='What they may do in the portal.', max_length=8, verbose_name='portal role')),
-                ('gets_invoices', models.BooleanField(default=False, help_text='Documents are also sent to this person.', verbose_name='gets invoices')),
-                ('archived_at', models.DateTimeField(blank=True, help_text='No longer there since.', null=True)),
-                ('company', models.ForeignKey(help_text='The company this row belongs to.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.company')),
-                ('user', models.ForeignKey(blank=True, help_text='Portal sign-in, if any.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='contacts', to=settings.AUTH_USER_MODEL)),
-                ('customer', models.ForeignKey(help_text='Where they belong.', on_delete=django.db.models.deletion.PROTECT, related_name='contacts', to='customers.customer')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        default=core.ids.new_id,
+                        editable=False,
+                        help_text="Id shown outside, a UUID version 7.",
+                        unique=True,
+                    ),
+                ),
+                ("name", models.CharField(help_text="Full name.", max_length=200, verbose_name="name")),
+                (
+                    "email",
+                    models.EmailField(blank=True, help_text="Own address.", max_length=254, verbose_name="e-mail"),
+                ),
+                (
+                    "phone",
+                    models.CharField(blank=True, help_text="With country code.", max_length=40, verbose_name="phone"),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "may do everything"),
+                            ("billing", "pays and sees invoices"),
+                            ("viewer", "looks only"),
+                        ],
+                        default="owner",
+                        help_text="What they may do in the portal.",
+                        max_length=8,
+                        verbose_name="portal role",
+                    ),
+                ),
+                (
+                    "gets_invoices",
+                    models.BooleanField(
+                        default=False, help_text="Documents are also sent to this person.", verbose_name="gets invoices"
+                    ),
+                ),
+                ("archived_at", models.DateTimeField(blank=True, help_text="No longer there since.", null=True)),
+                (
+                    "company",
+                    models.ForeignKey(
+                        help_text="The company this row belongs to.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="core.company",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Portal sign-in, if any.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contacts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        help_text="Where they belong.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contacts",
+                        to="customers.customer",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'contact',
+                "verbose_name": "contact",
             },
         ),
         migrations.CreateModel(
-            name='Address',
+            name="Address",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('billing', 'billing'), ('delivery', 'delivery')], default='billing', help_text='What it is used for.', max_length=8, verbose_name='kind')),
-                ('recipient', models.CharField(blank=True, help_text="Name above it; empty: the customer's.", max_length=200, verbose_name='recipient')),
-                ('lines', models.JSONField(blank=True, default=list, help_text='Up to four lines above the town.', verbose_name='street')),
-                ('postal_code', models.CharField(blank=True, help_text='Postal code.', max_length=20, verbose_name='postal code')),
-                ('city', models.CharField(blank=True, help_text='Town.', max_length=100, verbose_name='town')),
-                ('region', models.CharField(blank=True, help_text='State or special territory, where it matters for tax.', max_length=10, verbose_name='region')),
-                ('country', models.CharField(help_text='ISO 3166 code, such as DE.', max_length=2, verbose_name='country')),
-                ('replaced_at', models.DateTimeField(blank=True, help_text='When a newer one took its place.', null=True)),
-                ('company', models.ForeignKey(help_text='The company this row belongs to.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.company')),
-                ('customer', models.ForeignKey(help_text='Whose it is.', on_delete=django.db.models.deletion.PROTECT, related_name='addresses', to='customers.customer')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("billing", "billing"), ("delivery", "delivery")],
+                        default="billing",
+                        help_text="What it is used for.",
+                        max_length=8,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "recipient",
+                    models.CharField(
+                        blank=True,
+                        help_text="Name above it; empty: the customer's.",
+                        max_length=200,
+                        verbose_name="recipient",
+                    ),
+                ),
+                (
+                    "lines",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Up to four lines above the town.", verbose_name="street"
+                    ),
+                ),
+                (
+                    "postal_code",
+                    models.CharField(blank=True, help_text="Postal code.", max_length=20, verbose_name="postal code"),
+                ),
+                ("city", models.CharField(blank=True, help_text="Town.", max_length=100, verbose_name="town")),
+                (
+                    "region",
+                    models.CharField(
+                        blank=True,
+                        help_text="State or special territory, where it matters for tax.",
+                        max_length=10,
+                        verbose_name="region",
+                    ),
+                ),
+                (
+                    "country",
+                    models.CharField(help_text="ISO 3166 code, such as DE.", max_length=2, verbose_name="country"),
+                ),
+                (
+                    "replaced_at",
+                    models.DateTimeField(blank=True, help_text="When a newer one took its place.", null=True),
+                ),
+                (
+                    "company",
+                    models.ForeignKey(
+                        help_text="The company this row belongs to.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="core.company",
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        help_text="Whose it is.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="addresses",
+                        to="customers.customer",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'address',
+                "verbose_name": "address",
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=core.ids.new_id, editable=False, help_text='Id shown outside, a UUID version 7.', unique=True)),
-                ('template', models.CharField(help_text='Which text it is made from.', max_length=60)),
-                ('language', models.CharField(help_text='Language of the text.', max_length=5)),
-                ('sender', models.CharField(help_text='From.', max_length=300)),
-                ('recipients', models.JSONField(help_text='Addresses it goes to.')),
-                ('subject', models.CharField(help_text='Subject line.', max_length=300)),
-                ('body', models.TextField(help_text='Plain text.')),
-                ('attachments', models.JSONField(default=list, help_text='What is attached: kind and id of each document, named when sent.')),
-                ('subject_kind', models.CharField(blank=True, help_text='Kind of the row it is about.', max_length=40)),
-                ('subject_id', models.BigIntegerField(help_text="That row's id.", null=True)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('sent', 'sent'), ('failed', 'failed')], default='waiting', help_text='Where it stands.', max_length=7)),
-                ('error', models.TextField(blank=True, help_text='Why it could not be sent.')),
-                ('created_at', models.DateTimeField(help_text="When it was written, by the company's clock.")),
-                ('sent_at', models.DateTimeField(help_text="When the mail server took it, by the machine's clock.", null=True)),
-                ('company', models.ForeignKey(help_text='The company this row belongs to.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.company')),
-                ('customer', models.ForeignKey(help_text='To whom; empty: staff.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='customers.customer')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        default=core.ids.new_id,
+                        editable=False,
+                        help_text="Id shown outside, a UUID version 7.",
+                        unique=True,
+                    ),
+                ),
+                ("template", models.CharField(help_text="Which text it is made from.", max_length=60)),
+                ("language", models.CharField(help_text="Language of the text.", max_length=5)),
+                ("sender", models.CharField(help_text="From.", max_length=300)),
+                ("recipients", models.JSONField(help_text="Addresses it goes to.")),
+                ("subject", models.CharField(help_text="Subject line.", max_length=300)),
+                ("body", models.TextField(help_text="Plain text.")),
+                (
+                    "attachments",
+                    models.JSONField(
+                        default=list, help_text="What is attached: kind and id of each document, named when sent."
+                    ),
+                ),
+                ("subject_kind", models.CharField(blank=True, help_text="Kind of the row it is about.", max_length=40)),
+                ("subject_id", models.BigIntegerField(help_text="That row's id.", null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "waiting"), ("sent", "sent"), ("failed", "failed")],
+                        default="waiting",
+                        help_text="Where it stands.",
+                        max_length=7,
+                    ),
+                ),
+                ("error", models.TextField(blank=True, help_text="Why it could not be sent.")),
+                ("created_at", models.DateTimeField(help_text="When it was written, by the company's clock.")),
+                (
+                    "sent_at",
+                    models.DateTimeField(help_text="When the mail server took it, by the machine's clock.", null=True),
+                ),
+                (
+                    "company",
+                    models.ForeignKey(
+                        help_text="The company this row belongs to.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="core.company",
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        help_text="To whom; empty: staff.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="messages",
+                        to="customers.customer",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'message',
+                "verbose_name": "message",
             },
         ),
         migrations.CreateModel(
-            name='Note',
+            name="Note",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=core.ids.new_id, editable=False, help_text='Id shown outside, a UUID version 7.', unique=True)),
-                ('text', models.TextField(help_text='What colleagues should know.', max_length=10000, verbose_name='note')),
-                ('created_at', models.DateTimeField(help_text="When, by the company's clock.")),
-                ('archived_at', models.DateTimeField(blank=True, help_text='Taken off the page since.', null=True)),
-                ('by', models.ForeignKey(help_text='Who wrote it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('company', models.ForeignKey(help_text='The company this row belongs to.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.company')),
-                ('customer', models.ForeignKey(help_text='About whom.', on_delete=django.db.models.deletion.PROTECT, related_name='notes', to='customers.customer')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        default=core.ids.new_id,
+                        editable=False,
+                        help_text="Id shown outside, a UUID version 7.",
+                        unique=True,
+                    ),
+                ),
+                (
+                    "text",
+                    models.TextField(help_text="What colleagues should know.", max_length=10000, verbose_name="note"),
+                ),
+                ("created_at", models.DateTimeField(help_text="When, by the company's clock.")),
+                ("archived_at", models.DateTimeField(blank=True, help_text="Taken off the page since.", null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        help_text="Who wrote it.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "company",
+                    models.ForeignKey(
+                        help_text="The company this row belongs to.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="core.company",
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        help_text="About whom.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="notes",
+                        to="customers.customer",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'note',
+                "verbose_name": "note",
             },
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['company', 'sort_key', 'id'], name='customer_by_name'),
+            model_name="customer",
+            index=models.Index(fields=["company", "sort_key", "id"], name="customer_by_name"),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['company', '-created_at', '-id'], name='customer_by_age'),
+            model_name="customer",
+            index=models.Index(fields=["company", "-created_at", "-id"], name="customer_by_age"),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('name'), name='gin_trgm_ops'), name='customer_name_trigram'),
+            model_name="customer",
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper("name"), name="gin_trgm_ops"
+                ),
+                name="customer_name_trigram",
+            ),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('email'), name='gin_trgm_ops'), name='customer_email_trigram'),
+            model_name="customer",
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper("email"), name="gin_trgm_ops"
+                ),
+                name="customer_email_trigram",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.UniqueConstraint(fields=('company', 'id'), name='customer_company_key'),
+            model_name="customer",
+            constraint=models.UniqueConstraint(fields=("company", "id"), name="customer_company_key"),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('company', 'external_id'), name='customer_external_id_unique'),
+            model_name="customer",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_id", ""), _negated=True),
+                fields=("company", "external_id"),
+                name="customer_external_id_unique",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.UniqueConstraint(condition=models.Q(('user__isnull', False)), fields=('customer', 'user'), name='contact_user_unique'),
+            model_name="contact",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("user__isnull", False)), fields=("customer", "user"), name="contact_user_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='address',
-            constraint=models.UniqueConstraint(fields=('company', 'id'), name='address_company_key'),
+            model_name="address",
+            constraint=models.UniqueConstraint(fields=("company", "id"), name="address_company_key"),
         ),
         migrations.AddConstraint(
-            model_name='address',
-            constraint=models.UniqueConstraint(condition=models.Q(('replaced_at__isnull', True)), fields=('customer', 'kind'), name='address_one_current'),
+            model_name="address",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("replaced_at__isnull", True)),
+                fields=("customer", "kind"),
+                name="address_one_current",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['company', 'customer', '-id'], name='message_by_customer'),
+            model_name="message",
+            index=models.Index(fields=["company", "customer", "-id"], name="message_by_customer"),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['company', 'subject_kind', 'subject_id'], name='message_by_subject'),
+            model_name="message",
+            index=models.Index(fields=["company", "subject_kind", "subject_id"], name="message_by_subject"),
         ),
         migrations.AddIndex(
-            model_name='note',
-            index=models.Index(fields=['company', 'customer', '-id'], name='note_by_customer'),
+            model_name="note",
+            index=models.Index(fields=["company", "customer", "-id"], name="note_by_customer"),
         ),
     ]

@@ -39,7 +39,10 @@ class Customer(CompanyOwned, Addressed):
     email = models.EmailField(_("e-mail"), blank=True, help_text=_("Where documents are sent."))
     phone = models.CharField(_("phone"), max_length=40, blank=True, help_text=_("With country code."))
     language = models.CharField(
-        _("language"), max_length=5, choices=LANGUAGE_CHOICES, blank=True,
+        _("language"),
+        max_length=5,
+        choices=LANGUAGE_CHOICES,
+        blank=True,
         help_text=_("Language of documents and mails; empty: the company's."),
     )
     time_zone = models.CharField(
@@ -50,20 +53,31 @@ class Customer(CompanyOwned, Addressed):
     )
     vat_id = models.CharField(_("VAT id"), max_length=20, blank=True, help_text=_("With country letters."))
     vat_state = models.CharField(
-        _("VAT id check"), max_length=7, choices=VatState.choices, default=VatState.NONE,
+        _("VAT id check"),
+        max_length=7,
+        choices=VatState.choices,
+        default=VatState.NONE,
         help_text=_("What the last check said."),
     )
     vat_checked_at = models.DateTimeField(null=True, blank=True, help_text=_("When the VAT id was checked."))
     tax_exemption = models.CharField(
-        _("tax exemption"), max_length=NAME_LENGTH, blank=True,
+        _("tax exemption"),
+        max_length=NAME_LENGTH,
+        blank=True,
         help_text=_("Reason why no tax is charged, printed on documents; empty: taxed."),
     )
     payment_terms_days = models.PositiveSmallIntegerField(
-        _("payment terms"), null=True, blank=True, validators=[MaxValueValidator(365)],
+        _("payment terms"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(365)],
         help_text=_("Days until due; empty: the plan's or the company's."),
     )
     po_reference = models.CharField(
-        _("order reference"), max_length=80, blank=True, help_text=_("The customer's own reference, printed on invoices.")
+        _("order reference"),
+        max_length=80,
+        blank=True,
+        help_text=_("The customer's own reference, printed on invoices."),
     )
     payment_method = models.CharField(
         _("pays by"), max_length=60, blank=True, help_text=_("How the customer pays, such as bank transfer.")
@@ -75,7 +89,12 @@ class Customer(CompanyOwned, Addressed):
         _("further data"), default=dict, blank=True, help_text=_("Keys and values of your own.")
     )
     owner = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("owner"),
+        User,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("owner"),
         help_text=_("Who looks after this customer."),
     )
     created_at = models.DateTimeField(help_text=_("When it was made, by the company's clock."))
@@ -159,7 +178,11 @@ class Contact(CompanyOwned, Addressed):
     email = models.EmailField(_("e-mail"), blank=True, help_text=_("Own address."))
     phone = models.CharField(_("phone"), max_length=40, blank=True, help_text=_("With country code."))
     role = models.CharField(
-        _("portal role"), max_length=8, choices=Role.choices, default=Role.OWNER, help_text=_("What they may do in the portal.")
+        _("portal role"),
+        max_length=8,
+        choices=Role.choices,
+        default=Role.OWNER,
+        help_text=_("What they may do in the portal."),
     )
     gets_invoices = models.BooleanField(
         _("gets invoices"), default=False, help_text=_("Documents are also sent to this person.")

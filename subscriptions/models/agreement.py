@@ -36,7 +36,12 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
         Customer, models.PROTECT, related_name="subscriptions", db_constraint=False, help_text=_("Who pays.")
     )
     plan = models.ForeignKey(
-        Plan, models.PROTECT, null=True, blank=True, related_name="subscriptions", db_constraint=False,
+        Plan,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="subscriptions",
+        db_constraint=False,
         help_text=_("Template it was agreed from."),
     )
     name = models.CharField(_("name"), max_length=200, help_text=_("Name on documents, in the customer's language."))
@@ -44,7 +49,11 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
     state = models.CharField(_("state"), max_length=9, choices=State.choices, help_text=_("Where it stands."))
     currency = models.CharField(_("currency"), max_length=3, help_text=_("ISO 4217; fixed at the start."))
     tax_behavior = models.CharField(
-        _("tax"), max_length=9, choices=TaxBehavior.choices, default=TaxBehavior.EXCLUSIVE, help_text=_("Net or gross prices.")
+        _("tax"),
+        max_length=9,
+        choices=TaxBehavior.choices,
+        default=TaxBehavior.EXCLUSIVE,
+        help_text=_("Net or gross prices."),
     )
     time_zone = models.CharField(_("time zone"), max_length=64, help_text=_("Its days follow it; fixed at the start."))
 
@@ -84,15 +93,23 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
     parked_detail = models.CharField(max_length=500, blank=True, help_text=_("Why, in detail."))
 
     payment_terms_days = models.PositiveSmallIntegerField(
-        _("payment terms"), null=True, blank=True, help_text=_("Days until due; empty: the plan's, customer's or company's.")
+        _("payment terms"),
+        null=True,
+        blank=True,
+        help_text=_("Days until due; empty: the plan's, customer's or company's."),
     )
     po_reference = models.CharField(
-        _("order reference"), max_length=80, blank=True, help_text=_("The customer's reference; empty: the customer's usual one.")
+        _("order reference"),
+        max_length=80,
+        blank=True,
+        help_text=_("The customer's reference; empty: the customer's usual one."),
     )
     external_id = models.CharField(
         _("external id"), max_length=120, blank=True, help_text=_("Id in another system, unique where given.")
     )
-    metadata = models.JSONField(_("further data"), default=dict, blank=True, help_text=_("Keys and values of your own."))
+    metadata = models.JSONField(
+        _("further data"), default=dict, blank=True, help_text=_("Keys and values of your own.")
+    )
     created_at = models.DateTimeField(help_text=_("When it was agreed, by the company's clock."))
 
     class Meta:
@@ -110,15 +127,16 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
             models.CheckConstraint(condition=Q(anchor_month_day__range=(1, 31)), name="subscription_anchor_day_range"),
         ]
         indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["company", "customer", "id"], name="subscription_by_customer"),
             models.Index(
-                fields=["company", "customer", "id"], name="subscription_by_customer"
-            ),
-            models.Index(
-                fields=["company", "next_bill_on"], name="subscription_due", include=["customer"],
+                fields=["company", "next_bill_on"],
+                name="subscription_due",
+                include=["customer"],
                 condition=Q(next_bill_on__isnull=False, parked_at__isnull=True),
             ),
             models.Index(
-                fields=["company", "time_zone", "next_move_on"], name="subscription_moving",
+                fields=["company", "time_zone", "next_move_on"],
+                name="subscription_moving",
                 condition=Q(next_move_on__isnull=False),
             ),
             models.Index(fields=["company", "-id"], name="subscription_parked", condition=Q(parked_at__isnull=False)),
@@ -160,7 +178,9 @@ class Slot(CompanyKeyed, Addressed):
             models.UniqueConstraint(fields=["company", "id"], name="slot_company_key"),
             models.CheckConstraint(condition=Q(mrr_minor__gte=0), name="slot_mrr_from_zero"),
         ]
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["subscription", "id"], name="slot_by_subscription")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["subscription", "id"], name="slot_by_subscription")
+        ]
 
     def __str__(self) -> str:
         return f"{self.subscription_id}/{self.position}"
@@ -175,7 +195,12 @@ class SlotTerms(CompanyKeyed):
     from_on = models.DateField(help_text=_("First day they hold."))
     until_on = models.DateField(null=True, blank=True, help_text=_("First day they no longer hold; empty: open."))
     price = models.ForeignKey(
-        Price, models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False,
+        Price,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
         help_text=_("Price version sold; empty: agreed apart from the catalog."),
     )
     model = models.CharField(max_length=20, choices=Price.Model.choices, help_text=_("How quantity counts."))
@@ -192,7 +217,8 @@ class SlotTerms(CompanyKeyed):
         ordering = ("slot_id", "from_on")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
-                condition=Q(unit_amount__gte=0) & Q(unit_amount__lt=10**10), name="slot_terms_amount_is_a_number_from_zero"
+                condition=Q(unit_amount__gte=0) & Q(unit_amount__lt=10**10),
+                name="slot_terms_amount_is_a_number_from_zero",
             ),
             models.CheckConstraint(
                 condition=Q(quantity__gte=0) & Q(quantity__lt=10**14), name="slot_terms_quantity_is_a_number_from_zero"
@@ -222,7 +248,9 @@ class Movement(CompanyKeyed):
     subscription = models.ForeignKey(
         Subscription, models.PROTECT, related_name="movements", db_constraint=False, help_text=_("Which subscription.")
     )
-    slot = models.ForeignKey(Slot, models.PROTECT, related_name="+", db_constraint=False, help_text=_("Which position."))
+    slot = models.ForeignKey(
+        Slot, models.PROTECT, related_name="+", db_constraint=False, help_text=_("Which position.")
+    )
     kind = models.CharField(max_length=12, choices=Kind.choices, help_text=_("What it was for the customer."))
     cause = models.CharField(max_length=40, help_text=_("Verb that caused it, such as subscription.cancel."))
     reason = models.CharField(max_length=40, blank=True, help_text=_("Reason code, if one was given."))

@@ -63,11 +63,21 @@ class ImportLine(CompanyKeyed):
     state = models.CharField(max_length=6, choices=State.choices, help_text=_("What became of it."))
     problems = models.JSONField(default=list, help_text=_("Field, code and words of each problem."))
     customer = models.ForeignKey(
-        Customer, models.PROTECT, null=True, related_name="+", db_constraint=False, help_text=_("Customer it made or met.")
+        Customer,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        help_text=_("Customer it made or met."),
     )
     made_customer = models.BooleanField(default=False, help_text=_("The customer was new."))
     subscription = models.ForeignKey(
-        Subscription, models.PROTECT, null=True, related_name="+", db_constraint=False, help_text=_("Subscription it made.")
+        Subscription,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        help_text=_("Subscription it made."),
     )
 
     class Meta:
