@@ -321,8 +321,10 @@ def periods_between(anchor: Anchor, interval: Interval, start: date, end: date) 
 
     Yields nothing when there is no day to cover.
 
-    >>> [p.days for p in periods_between(Anchor(date(2026, 2, 1)), Interval("month"), date(2026, 1, 20),
-    ...     date(2026, 3, 3))]
+    >>> [
+    ...     p.days
+    ...     for p in periods_between(Anchor(date(2026, 2, 1)), Interval("month"), date(2026, 1, 20), date(2026, 3, 3))
+    ... ]
     [12, 28, 2]
     """
     if end <= start:

@@ -245,10 +245,13 @@ def tax_treatment(
     setting of a seller below the threshold for distance sales. `place_country` is where a place-bound supply happens.
     Raises `BadTax("tax_rate_missing")` when neither the table nor a default knows a rate.
 
-    >>> table = [RateRow("DE", "", "standard", date(2021, 1, 1), Decimal(19)),
-    ...     RateRow("FR", "", "standard", date(2014, 1, 1), Decimal(20))]
-    >>> sale = dict(on=date(2026, 5, 1), seller_country="DE", customer_country="FR", supply_kind="electronic",
-    ...     rates=table)
+    >>> table = [
+    ...     RateRow("DE", "", "standard", date(2021, 1, 1), Decimal(19)),
+    ...     RateRow("FR", "", "standard", date(2014, 1, 1), Decimal(20)),
+    ... ]
+    >>> sale = dict(
+    ...     on=date(2026, 5, 1), seller_country="DE", customer_country="FR", supply_kind="electronic", rates=table
+    ... )
     >>> tax_treatment(**sale, is_business=False).rate
     Decimal('20')
     >>> tax_treatment(**sale, is_business=True, vat_id_state="valid").reason

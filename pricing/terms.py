@@ -193,8 +193,14 @@ def contract_clock(terms: Terms, on: date) -> ContractClock:
     `to_term_end` (what moved the earliest end); `grace`; then `end_planned`, `expires`, `asks`, `renews` or
     `evergreen` (what happens without notice). Raises `BadPeriod` outside the calendar.
 
-    >>> terms = Terms(date(2025, 6, 1), Anchor(date(2025, 6, 1)), Interval("month"), minimum_term=(12, "month"),
-    ...     notice=Notice(1, "month", "term_end"), renewal_rule="renew")
+    >>> terms = Terms(
+    ...     date(2025, 6, 1),
+    ...     Anchor(date(2025, 6, 1)),
+    ...     Interval("month"),
+    ...     minimum_term=(12, "month"),
+    ...     notice=Notice(1, "month", "term_end"),
+    ...     renewal_rule="renew",
+    ... )
     >>> clock = contract_clock(terms, date(2026, 3, 10))
     >>> clock.earliest_end.isoformat(), clock.cancel_by.isoformat(), clock.renews_on.isoformat()
     ('2026-05-31', '2026-04-30', '2026-06-01')
@@ -269,9 +275,10 @@ def _earliest_after(terms: Terms, line: _TermLine, on: date) -> tuple[date, tupl
         after = by_notice
         reasons.append("notice")
     bound_until = _bound_until(terms)
-    if bound_until > after:
-        after = bound_until
-        reasons = ["before_start" if terms.minimum_term is None else "minimum_term"]
+    if terms.minimum_term is not None and bound_until >= after:
+        after, reasons = bound_until, ["minimum_term"]
+    elif bound_until > after:
+        after, reasons = bound_until, ["before_start"]
     allowed = _first_allowed(terms, line, after)
     if allowed > after:
         reasons.append(f"to_{terms.notice.to}")
