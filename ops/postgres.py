@@ -190,7 +190,7 @@ def start(place: Cluster, *, dies_with_us: bool = False) -> subprocess.Popen[byt
                 started = _launch(place, lock, dies_with_us=dies_with_us)
             finally:
                 lock.close()
-        _ensure_database(place)
+        ensure_database(place)
     return started
 
 
@@ -277,9 +277,12 @@ def answers(place: Cluster) -> bool:
         return False
 
 
-def _ensure_database(place: Cluster) -> None:
-    if run_sql(place, f"SELECT 1 FROM pg_database WHERE datname = '{USER}'") == "":
-        run_sql(place, f"CREATE DATABASE {USER}")
+def ensure_database(place: Cluster, name: str = USER) -> None:
+    """Make the database `name` (letters and underscores) if it isn't there."""
+    if not name.replace("_", "").isalpha():
+        raise PostgresError(f"{name!r} is no name for a database")
+    if run_sql(place, f"SELECT 1 FROM pg_database WHERE datname = '{name}'") == "":  # noqa: S608 - checked above
+        run_sql(place, f"CREATE DATABASE {name}")
 
 
 def run_sql(place: Cluster, statement: str, database: str = "postgres") -> str:

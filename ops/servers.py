@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import postgres, valkey
 
 MAIN = "main"
 TEST = "test"
+DEMO_DATABASE = "turnus_demo"
+"""The demo's database in the main cluster; a person's own is `turnus`. They never share one."""
 
 
 def start(state: Path, name: str = MAIN, *, dies_with_us: bool = False) -> dict[str, subprocess.Popen[bytes]]:
@@ -30,8 +34,18 @@ def start(state: Path, name: str = MAIN, *, dies_with_us: bool = False) -> dict[
     return started
 
 
+def end(started: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    """Stop servers that `start` returned, and wait for them."""
+    for name, wanted in (("valkey", signal.SIGTERM), ("postgres", signal.SIGINT)):
+        process = started.get(name)
+        if process is not None:
+            if process.poll() is None:
+                process.send_signal(wanted)
+            process.wait()
+
+
 def stop(state: Path, name: str = MAIN) -> list[str]:
-    """Stop both embedded servers; the names of those that were running."""
+    """Stop both embedded servers, whoever started them; the names of those that were running."""
     stopped = []
     if valkey.stop(valkey.store(state, name)):
         stopped.append("valkey")
@@ -40,17 +54,24 @@ def stop(state: Path, name: str = MAIN) -> list[str]:
     return stopped
 
 
-def variables(state: Path, name: str = MAIN) -> dict[str, str]:
+def variables(state: Path, name: str = MAIN, *, demo: bool = False) -> dict[str, str]:
     """`DATABASE_URL` and `REDIS_URL`: the environment's, else those of the embedded servers."""
+    database = DEMO_DATABASE if demo else postgres.USER
     return {
-        "DATABASE_URL": os.environ.get("DATABASE_URL") or _cluster(state, name).url(),
+        "DATABASE_URL": os.environ.get("DATABASE_URL") or _cluster(state, name).url(database),
         "REDIS_URL": os.environ.get("REDIS_URL") or valkey.store(state, name).url(),
     }
 
 
-def exports(state: Path, name: str = MAIN) -> str:
+def exports(variables: Mapping[str, str]) -> str:
     """The variables as lines a shell can read."""
-    return "\n".join(f"export {key}={shlex.quote(value)}" for key, value in variables(state, name).items())
+    return "\n".join(f"export {key}={shlex.quote(value)}" for key, value in variables.items())
+
+
+def ensure_demo_database(state: Path) -> None:
+    """Make the demo's database unless the environment names another server."""
+    if not os.environ.get("DATABASE_URL"):
+        postgres.ensure_database(_cluster(state, MAIN), DEMO_DATABASE)
 
 
 def _cluster(state: Path, name: str) -> postgres.Cluster:
