@@ -4,8 +4,23 @@ from django.utils.translation import gettext_lazy as _
 
 from core.refusal import register
 
-register({
-    "company.clock_is_real": _("A live company follows the real clock; only test companies can be advanced."),
-    "company.clock_goes_forward": _("The clock only moves forward; it stands at %(now)s."),
-    "not_found": _("There is nothing with this id here."),
-})
+register(
+    {
+        "company.clock_is_real": _("A live company follows the real clock; only test companies can be advanced."),
+        "company.clock_goes_forward": _("The clock only moves forward; it stands at %(now)s."),
+        "not_found": _("There is nothing with this id here."),
+        "text.form": _("A text is expected here."),
+        "text.nul": _("This text holds a NUL character, which can't be stored."),
+        "text.not_unicode": _("This text is not valid Unicode."),
+        "text.too_long": _("This text has %(length)s characters; at most %(limit)s are possible."),
+        "text.required": _("This field is required."),
+        "field.unknown": _("There is no field %(name)s here."),
+        "field.choice": _("%(value)s is none of: %(choices)s."),
+        "country.unknown": _("%(value)s is no country code; it has two capital letters, such as DE."),
+        "currency.unknown": _("%(value)s is no currency that can be billed; it has three capital letters, such as EUR."),
+        "time_zone.unknown": _("%(value)s is no time zone; an example is Europe/Berlin."),
+        "language.unknown": _("%(value)s is no language of this system; these are: %(choices)s."),
+        "number.range": _("%(value)s is not between %(least)s and %(most)s."),
+        "number.form": _("A number is expected here."),
+    }
+)
