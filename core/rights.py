@@ -42,14 +42,36 @@ RIGHTS: dict[str, str | Promise] = {
 ROLES: dict[str, tuple[str | Promise, frozenset[str]]] = {
     "admin": (_("Administrator"), frozenset(RIGHTS)),
     "accounting": (_("Accounting"), frozenset(RIGHTS) - {"settings.write", "catalog.write", "clock.advance"}),
-    "sales": (_("Sales"), frozenset({
-        "customer.read", "customer.write", "catalog.read", "subscription.read", "subscription.start",
-        "subscription.cancel", "invoice.read", "payment.read", "report.read",
-    })),
-    "support": (_("Support"), frozenset({
-        "customer.read", "customer.write", "catalog.read", "subscription.read", "subscription.cancel", "invoice.read",
-        "payment.read",
-    })),
+    "sales": (
+        _("Sales"),
+        frozenset(
+            {
+                "customer.read",
+                "customer.write",
+                "catalog.read",
+                "subscription.read",
+                "subscription.start",
+                "subscription.cancel",
+                "invoice.read",
+                "payment.read",
+                "report.read",
+            }
+        ),
+    ),
+    "support": (
+        _("Support"),
+        frozenset(
+            {
+                "customer.read",
+                "customer.write",
+                "catalog.read",
+                "subscription.read",
+                "subscription.cancel",
+                "invoice.read",
+                "payment.read",
+            }
+        ),
+    ),
     "viewer": (_("Viewer"), frozenset(right for right in RIGHTS if right.endswith(".read"))),
 }
 

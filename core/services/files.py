@@ -11,7 +11,9 @@ def store(*, company_id: int, name: str, media_type: str, content: bytes) -> Sto
     """Keeps `content`; the same bytes under the same name give the same row."""
     digest = hashlib.sha256(content).hexdigest()
     stored, _ = StoredFile.objects.get_or_create(
-        company_id=company_id, sha256=digest, name=name[:200],
+        company_id=company_id,
+        sha256=digest,
+        name=name[:200],
         defaults={"media_type": media_type, "size": len(content), "content": content},
     )
     return stored

@@ -44,7 +44,11 @@ def put(*, company_id: int, kind: str, key: str, payload: Mapping[str, Any], due
     if kind not in _handlers:
         raise LookupError(f"outbox kind {kind!r} has no handler")
     Outbox.objects.bulk_create(
-        [Outbox(company_id=company_id, kind=kind, key=key, payload=dict(payload), due_at=due_at or clock.machine_now())],
+        [
+            Outbox(
+                company_id=company_id, kind=kind, key=key, payload=dict(payload), due_at=due_at or clock.machine_now()
+            )
+        ],
         ignore_conflicts=True,
     )
 
@@ -65,7 +69,9 @@ def claim(*, worker: str, limit: int, company_id: int | None = None) -> list[Out
     at = clock.machine_now()
     with transaction.atomic():
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=at)
-        rows = Outbox.objects.select_for_update(skip_locked=True).filter(free, state=Outbox.State.WAITING, due_at__lte=at)
+        rows = Outbox.objects.select_for_update(skip_locked=True).filter(
+            free, state=Outbox.State.WAITING, due_at__lte=at
+        )
         if company_id is not None:
             rows = rows.filter(company_id=company_id)
         claimed = list(rows.order_by("due_at", "id")[:limit])
@@ -83,7 +89,10 @@ def relay(*, worker: str, limit: int = 50, company_id: int | None = None) -> Rel
             _note_failure(row, error, outcome)
         else:
             Outbox.objects.filter(pk=row.pk).update(
-                state=Outbox.State.DONE, done_at=clock.machine_now(), lease_until=None, attempts=row.attempts + 1,
+                state=Outbox.State.DONE,
+                done_at=clock.machine_now(),
+                lease_until=None,
+                attempts=row.attempts + 1,
                 last_error="",
             )
             outcome.done += 1

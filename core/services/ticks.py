@@ -57,9 +57,14 @@ def run_tick(*, name: str, company: Company, at: datetime) -> dict[str, Any]:
         raise
     finally:
         TickRun.objects.update_or_create(
-            company=company, name=name,
-            defaults={"ran_at": at, "ended_at": clock.machine_now(), "outcome": outcome,
-                      "milliseconds": int((time.monotonic() - begun) * 1000)},
+            company=company,
+            name=name,
+            defaults={
+                "ran_at": at,
+                "ended_at": clock.machine_now(),
+                "outcome": outcome,
+                "milliseconds": int((time.monotonic() - begun) * 1000),
+            },
         )
     return outcome
 

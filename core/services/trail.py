@@ -13,14 +13,31 @@ EVENT_BYTES = 1024
 
 
 def audit(
-    *, company_id: int, at: datetime, by: Actor, verb: str, subject_kind: str, subject_id: int,
-    customer_id: int | None = None, reason: str = "", facts: Mapping[str, Any] | None = None,
-    before: Mapping[str, Any] | None = None, after: Mapping[str, Any] | None = None,
+    *,
+    company_id: int,
+    at: datetime,
+    by: Actor,
+    verb: str,
+    subject_kind: str,
+    subject_id: int,
+    customer_id: int | None = None,
+    reason: str = "",
+    facts: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
     """Writes one audit row; personal values go to its side table (`before`, `after`)."""
     entry = AuditEntry.objects.create(
-        company_id=company_id, at=at, actor_kind=by.kind, actor_id=by.id, actor_label=by.label, verb=verb,
-        subject_kind=subject_kind, subject_id=subject_id, customer_id=customer_id, reason=reason[:500],
+        company_id=company_id,
+        at=at,
+        actor_kind=by.kind,
+        actor_id=by.id,
+        actor_label=by.label,
+        verb=verb,
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        customer_id=customer_id,
+        reason=reason[:500],
         facts=dict(facts or {}),
     )
     if before or after:
@@ -29,11 +46,22 @@ def audit(
 
 
 def emit(
-    *, company_id: int, type: str, at: datetime, subject_kind: str, subject_id: int, data: Mapping[str, Any],
+    *,
+    company_id: int,
+    type: str,
+    at: datetime,
+    subject_kind: str,
+    subject_id: int,
+    data: Mapping[str, Any],
     customer_id: int | None = None,
 ) -> Event:
     """Writes one event: the frozen JSON that timeline, webhooks and the API show."""
     return Event.objects.create(
-        company_id=company_id, type=type, occurred_at=at, subject_kind=subject_kind, subject_id=subject_id,
-        customer_id=customer_id, data=dict(data),
+        company_id=company_id,
+        type=type,
+        occurred_at=at,
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        customer_id=customer_id,
+        data=dict(data),
     )
