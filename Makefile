@@ -30,7 +30,7 @@ run: setup ## Start everything with your own, at first empty, database
 	@exec $(BIN)/python -m ops run
 
 stop: ## Stop servers that were started in the background
-	@$(PYTHON) -m ops stop && $(PYTHON) -m ops stop --test
+	@$(BIN)/python -m ops stop && $(BIN)/python -m ops stop --test
 
 test: setup-dev floors lint types pytest ## Check floors, style and types, then run every test on PostgreSQL
 

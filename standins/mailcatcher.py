@@ -7,6 +7,7 @@ Run it: python standins/mailcatcher.py --folder FOLDER [--smtp 1025] [--http 802
 from __future__ import annotations
 
 import argparse
+import asyncio
 import html
 import itertools
 import json
@@ -15,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,7 +38,7 @@ class Keeper:
         self.folder = folder
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        moment = datetime.now(timezone.utc)
+        moment = datetime.now(UTC)
         name = f"{moment:%Y%m%dT%H%M%S-%f}-{next(_counter) % 10_000:04}.eml"
         addresses = ", ".join(envelope.rcpt_tos)
         head = f"X-Envelope-From: {envelope.mail_from or '<>'}\r\nX-Envelope-To: {addresses}\r\n".encode()
@@ -77,8 +78,9 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewp
 <title>{title}</title><style>
 :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
 body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
-table {{ border-collapse: collapse; width: 100% }} td, th {{ text-align: left; padding: .4rem .6rem; vertical-align: top;
-border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent) }} pre {{ white-space: pre-wrap }}
+table {{ border-collapse: collapse; width: 100% }}
+td, th {{ text-align: left; padding: .4rem .6rem; vertical-align: top; border-bottom: 1px solid #8885 }}
+pre {{ white-space: pre-wrap }}
 </style><h1>{title}</h1>{body}</html>"""
 
 
@@ -168,8 +170,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--http", type=int, default=8025)
     chosen = parser.parse_args(arguments)
     chosen.folder.mkdir(parents=True, exist_ok=True)
-
-    import asyncio
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
