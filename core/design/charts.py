@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from math import ceil
 from typing import Literal
 
 WIDTH, HEIGHT = 640, 240
-TOP, BOTTOM, RIGHT = 12, 26, 4
+TOP, BOTTOM, RIGHT = 12, 34, 4
 TONES = 6
 
 
@@ -47,7 +48,8 @@ class Column:
     bars: tuple[Bar, ...]
     url: str
     text: str
-    minor: bool
+    labeled: bool  # there is room for the label
+    minor: bool  # there is none on a phone, where the type is nearly twice as large
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Chart:
 
     @property
     def label_y(self) -> int:
-        return self.height - 6
+        return self.height - 8
 
 
 def steps(low: Decimal, high: Decimal, *, about: int = 4) -> list[Decimal]:
@@ -114,7 +116,11 @@ def steps(low: Decimal, high: Decimal, *, about: int = 4) -> list[Decimal]:
         high = low + 1
     rough = (high - low) / about
     power = Decimal(10) ** rough.adjusted()
-    size = next(power * factor for factor in (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10)) if power * factor >= rough)
+    size = next(
+        power * factor
+        for factor in (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
+        if power * factor >= rough
+    )
     first = (low / size).to_integral_value(rounding=ROUND_FLOOR)
     last = (high / size).to_integral_value(rounding=ROUND_CEILING)
     return [size * index for index in range(int(first), int(last) + 1)]
@@ -141,6 +147,13 @@ def _check(labels: Sequence[str], series: Sequence[Series], urls: Sequence[str])
         raise ValueError("every series and the links need one entry for each label")
     if any(not 1 <= one.tone <= TONES for one in series):
         raise ValueError(f"tones go from 1 to {TONES}")
+
+
+def _spacing(labels: Sequence[str], band: float) -> tuple[int, int]:
+    """Every how many columns a label fits: on a wide page, and on a phone (a multiple of the first)."""
+    needed = 6.2 * max(len(label) for label in labels) + 10
+    near = max(1, ceil(needed / band))
+    return near, near * max(1, ceil(needed * 1.75 / (band * near)))
 
 
 def _table(
@@ -171,7 +184,7 @@ def bar_chart(
     left, ticks, at = _frame(downs, ups, axis or value)
     band = (WIDTH - RIGHT - left) / len(labels)
     width = min(band * 0.68, 44)
-    every = max(1, -(-len(labels) // 6))
+    near, far = _spacing(labels, band)
     columns = []
     for index, label in enumerate(labels):
         x = left + band * index
@@ -191,7 +204,7 @@ def bar_chart(
         words = ", ".join(f"{one.name} {value(Decimal(one.values[index]))}" for one in series)
         columns.append(
             Column(label, round(x + band / 2, 2), round(x, 2), round(band, 2), tuple(bars),
-                   urls[index] if urls else "", f"{label}: {words}", bool(index % every))
+                   urls[index] if urls else "", f"{label}: {words}", index % near == 0, bool(index % far))
         )  # fmt: skip
     return Chart(
         "bars", title, tuple(columns), ticks, tuple(series), tuple(one.name for one in series),
@@ -213,7 +226,7 @@ def line_chart(
     figures = [Decimal(amount) for one in series for amount in one.values]
     left, ticks, at = _frame([min(figures)], [max(figures)], axis or value)
     band = (WIDTH - RIGHT - left) / len(labels)
-    every = max(1, -(-len(labels) // 6))
+    near, far = _spacing(labels, band)
     centers = [round(left + band * (index + 0.5), 2) for index in range(len(labels))]
     paths = []
     for one in series:
@@ -227,7 +240,7 @@ def line_chart(
         words = ", ".join(f"{one.name} {value(Decimal(one.values[index]))}" for one in series)
         columns.append(
             Column(label, centers[index], round(left + band * index, 2), round(band, 2), (),
-                   urls[index] if urls else "", f"{label}: {words}", bool(index % every))
+                   urls[index] if urls else "", f"{label}: {words}", index % near == 0, bool(index % far))
         )  # fmt: skip
     return Chart(
         "lines", title, tuple(columns), ticks, tuple(series), tuple(one.name for one in series),

@@ -12,7 +12,7 @@ from functools import lru_cache
 from babel import Locale
 from babel.core import UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_skeleton
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_compact_currency, format_decimal, format_percent
 from django.utils import timezone
 from django.utils.translation import get_language
 
@@ -37,6 +37,11 @@ def current_locale() -> Locale:
     return locale_of(get_language())
 
 
+def _with_places(value: Decimal, currency: str, locale: Locale, places: int) -> str:
+    pattern = locale.currency_formats["standard"]
+    return str(pattern.apply(value, locale, currency=currency, currency_digits=False, force_frac=(places, places)))
+
+
 def money(minor: int, currency: str, *, language: str | None = None, signed: bool = False) -> str:
     """`minor` whole minor units of `currency` as text: 123456 EUR is "1.234,56 €" in German.
 
@@ -45,10 +50,20 @@ def money(minor: int, currency: str, *, language: str | None = None, signed: boo
     locale = locale_of(language) if language else current_locale()
     places = places_of(currency)
     value = Decimal(minor).scaleb(-places)
-    text = locale.currency_formats["standard"].apply(
-        value, locale, currency=currency, currency_digits=False, force_frac=(places, places)
-    )
+    text = _with_places(value, currency, locale, places)
     return f"+{text}" if signed and minor > 0 else text
+
+
+def money_short(minor: int, currency: str, *, language: str | None = None) -> str:
+    """An amount for an axis, shortened to at most two decimals: "€60K", "1,25 Mio. €". Never for a sum owed."""
+    locale = locale_of(language) if language else current_locale()
+    value = Decimal(minor).scaleb(-places_of(currency))
+    if abs(value) >= 1000:
+        text = format_compact_currency(value, currency, locale=locale, fraction_digits=2)
+        # Some languages have no short word for thousands; CLDR then leaves out even the grouping.
+        return text if str(abs(int(value))) not in text else _with_places(value, currency, locale, 0)
+    decimals = 0 if value == value.to_integral_value() else places_of(currency)
+    return _with_places(value, currency, locale, decimals)
 
 
 def number(value: int | Decimal, *, language: str | None = None) -> str:
@@ -75,10 +90,15 @@ def month(value: dt.date, *, language: str | None = None) -> str:
     return format_skeleton("yMMM", value, locale=locale_of(language) if language else current_locale())
 
 
+def local(value: dt.datetime) -> dt.datetime:
+    """An aware moment in the active time zone."""
+    return value.astimezone(timezone.get_current_timezone())
+
+
 def instant(value: dt.datetime, *, style: str = "medium", language: str | None = None) -> str:
     """A moment in the active time zone, to the minute: "1 Nov 2026, 14:05"."""
     locale = locale_of(language) if language else current_locale()
-    local = timezone.localtime(value)
-    pattern = locale.datetime_formats[style].replace("{1}", day(local.date(), style=style, language=language))
-    clock = format_datetime(local, "HH:mm", locale=locale, tzinfo=local.tzinfo)
+    here = local(value)
+    pattern = locale.datetime_formats[style].replace("{1}", day(here.date(), style=style, language=language))
+    clock = format_datetime(here, "HH:mm", locale=locale, tzinfo=here.tzinfo)
     return str(pattern).replace("{0}", clock).replace("'", "")

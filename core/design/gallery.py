@@ -12,7 +12,7 @@ from django.contrib.messages import constants as message_levels
 from django.contrib.messages.storage.base import Message
 
 from core.design.charts import Series, bar_chart, line_chart
-from core.design.formats import money, month
+from core.design.formats import money, money_short, month
 from core.design.states import LOOKS
 
 DAY = dt.date(2026, 11, 22)
@@ -45,7 +45,7 @@ def _charts() -> dict[str, Any]:
         return money(int(value), "EUR")
 
     def short(value: Decimal) -> str:
-        return f"{int(value) // 100_000}k"
+        return money_short(int(value), "EUR")
 
     labels = [month(one) for one in MONTHS]
     rise = [4_120_000 + 131_000 * n + (n % 3) * 42_000 for n in range(12)]
@@ -55,13 +55,21 @@ def _charts() -> dict[str, Any]:
         "bars": bar_chart(
             title="Every month of the last year won more than it lost",
             labels=labels,
-            series=[Series("New", gained, 2), Series("Expansion", [v // 4 for v in gained], 1), Series("Churn", lost, 4)],
+            series=[
+                Series("New", gained, 2),
+                Series("Expansion", [v // 4 for v in gained], 1),
+                Series("Churn", lost, 4),
+            ],
             value=full,
             axis=short,
             urls=[f"?month={one:%Y-%m}" for one in MONTHS],
         ),
         "lines": line_chart(
-            title="MRR grew by 36% in twelve months", labels=labels, series=[Series("MRR", rise, 1)], value=full, axis=short
+            title="MRR grew by 36% in twelve months",
+            labels=labels,
+            series=[Series("MRR", rise, 1)],
+            value=full,
+            axis=short,
         ),
     }
 
@@ -103,7 +111,11 @@ def samples() -> dict[str, Any]:
                 ],
             },
         ],
-        "crumbs": [{"label": "Customers", "url": "#"}, {"label": "Ærøskøbing Windkraft ApS", "url": "#"}, {"label": "SUB-1042"}],
+        "crumbs": [
+            {"label": "Customers", "url": "#"},
+            {"label": "Ærøskøbing Windkraft ApS", "url": "#"},
+            {"label": "SUB-1042"},
+        ],
         "states": list(LOOKS),
         "day": DAY,
         "moment": MOMENT,
@@ -117,7 +129,14 @@ def samples() -> dict[str, Any]:
             ("INV-2026-000842", "Ærøskøbing Windkraft ApS", "overdue", DAY, 1_234_567, "EUR"),
             ("INV-2026-000841", "Σωκράτης & Υιοί Α.Ε.", "paid", DAY, 11_900, "EUR"),
             ("INV-2026-000840", "ООО Северное сияние", "draft", DAY, 4_500, "JPY"),
-            ("CN-2026-000017", "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbau", "credited", DAY, -5_995, "EUR"),
+            (
+                "CN-2026-000017",
+                "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbau",
+                "credited",
+                DAY,
+                -5_995,
+                "EUR",
+            ),
         ],
         "chips": [
             {"label": "Status", "op": "is", "value": "Overdue", "remove_url": "?"},
@@ -130,16 +149,41 @@ def samples() -> dict[str, Any]:
             {"label": "Zahlungsvereinbarungen", "url": "#", "count": 0},
         ],
         "timeline": [
-            {"at": MOMENT, "title": "Invoice INV-2026-000842 issued", "who": "Billing run", "icon": "file-check", "tone": "info"},
-            {"at": MOMENT, "title": "Payment returned by the bank", "who": "SEPA", "icon": "undo-2", "tone": "bad",
-             "body": "AC04: account closed"},
-            {"at": MOMENT, "title": "Note", "who": "Ada Lovelace", "icon": "sticky-note", "quote": True,
-             "body": "Called: they moved banks,\nnew mandate comes tomorrow."},
+            {
+                "at": MOMENT,
+                "title": "Invoice INV-2026-000842 issued",
+                "who": "Billing run",
+                "icon": "file-check",
+                "tone": "info",
+            },
+            {
+                "at": MOMENT,
+                "title": "Payment returned by the bank",
+                "who": "SEPA",
+                "icon": "undo-2",
+                "tone": "bad",
+                "body": "AC04: account closed",
+            },
+            {
+                "at": MOMENT,
+                "title": "Note",
+                "who": "Ada Lovelace",
+                "icon": "sticky-note",
+                "quote": True,
+                "body": "Called: they moved banks,\nnew mandate comes tomorrow.",
+            },
             {"on": DAY, "title": "Subscription started", "who": "Import", "icon": "circle-play", "tone": "good"},
         ],
         "todo": [
             {"label": "Failed payments", "url": "#", "count": 7, "icon": "credit-card", "tone": "bad"},
-            {"label": "Parked subscriptions", "url": "#", "count": 2, "icon": "circle-parking", "tone": "warn", "note": "since Tuesday"},
+            {
+                "label": "Parked subscriptions",
+                "url": "#",
+                "count": 2,
+                "icon": "circle-parking",
+                "tone": "warn",
+                "note": "since Tuesday",
+            },
             {"label": "Drafts to approve", "url": "#", "count": 14, "icon": "file-pen"},
         ],
         "preview_rows": [
@@ -153,8 +197,10 @@ def samples() -> dict[str, Any]:
             {"text": "Can be canceled until 30 Sep 2026 for that day.", "icon": "calendar-clock"},
         ],
         "steps": [
-            {"label": "File", "done": True}, {"label": "Columns", "done": True},
-            {"label": "Check", "current": True}, {"label": "Import"},
+            {"label": "File", "done": True},
+            {"label": "Columns", "done": True},
+            {"label": "Check", "current": True},
+            {"label": "Import"},
         ],
         "form": SampleForm(),
         "bound": bound,
@@ -165,4 +211,4 @@ def samples() -> dict[str, Any]:
             Message(message_levels.INFO, "The run goes on in the background."),
         ],
         **_charts(),
-    }  # fmt: skip
+    }

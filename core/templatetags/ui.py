@@ -14,7 +14,6 @@ from django import template
 from django.http import QueryDict
 from django.template.base import FilterExpression, NodeList, Parser, Token, token_kwargs
 from django.templatetags.static import static
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -139,7 +138,7 @@ def day(value: dt.date | None, style: str = "medium") -> SafeString:
     if not value:
         return mark_safe("–")
     if isinstance(value, dt.datetime):
-        value = timezone.localtime(value).date() if timezone.is_aware(value) else value.date()
+        value = formats.local(value).date()
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), formats.day(value, style=style))
 
 
@@ -148,10 +147,8 @@ def instant(value: dt.datetime | None, style: str = "medium") -> SafeString:
     """`{% instant event.at %}`: a <time> to the minute in the active zone; nothing shows a dash."""
     if not value:
         return mark_safe("–")
-    local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), formats.instant(value, style=style)
-    )
+    iso = formats.local(value).isoformat(timespec="seconds")
+    return format_html('<time datetime="{}">{}</time>', iso, formats.instant(value, style=style))
 
 
 @register.simple_tag
