@@ -6,7 +6,7 @@ upper bounds only, and a tier is (previous bound, bound].
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -123,7 +123,14 @@ def amount(model: str, price: PriceSpec, quantity: Decimal | int) -> Fraction:
 
 
 def calc_rows(model: str, price: PriceSpec, quantity: Decimal | int) -> list[CalcRow]:
-    """The steps that lead to `amount`, in order, for the sentence that explains a line."""
+    """The steps that lead to `amount`, in order, for the sentence that explains a line.
+
+    For `percentage` the quantity is the value of one event; `event_rows` takes many.
+
+    >>> tiers = (Tier(Decimal(100), Decimal("0.10")), Tier(None, Decimal("0.05"), flat_fee=Decimal(2)))
+    >>> [(row.step, str(row.amount)) for row in calc_rows("graduated", PriceSpec(tiers=tiers), 150)]
+    [('tier_units', '10'), ('tier_units', '5/2'), ('tier_fee', '2')]
+    """
     units = _exact(quantity)
     unit_price = Fraction(price.unit_price)
     match model:
@@ -131,4 +138,126 @@ def calc_rows(model: str, price: PriceSpec, quantity: Decimal | int) -> list[Cal
             return [CalcRow("flat", Fraction(1), unit_price, unit_price)]
         case "per_unit":
             return [CalcRow("units", units, unit_price, units * unit_price)]
+        case "graduated":
+            return _graduated(price, units, lambda tier: Fraction(tier.unit_price))
+        case "volume":
+            return _volume(price, units)
+        case "package":
+            return _packages(price, units)
+        case "percentage":
+            return event_rows(price, [quantity])
+        case "graduated_percentage":
+            return _graduated(price, units, lambda tier: Fraction(tier.rate) / 100)
     raise BadPrice("model_unknown", model=model)
+
+
+def _tiers(price: PriceSpec) -> tuple[Tier, ...]:
+    if not price.tiers:
+        raise BadPrice("tiers_missing")
+    return price.tiers
+
+
+def _graduated(price: PriceSpec, units: Fraction, per_unit: Callable[[Tier], Fraction]) -> list[CalcRow]:
+    """Each tier prices the units that lie in it, and costs its fee once it is entered."""
+    rows: list[CalcRow] = []
+    above = _ZERO
+    for number, tier in enumerate(_tiers(price)):
+        entered = units > above or (number == 0 and price.first_fee_at_zero)
+        if not entered:
+            break
+        within = (units if tier.up_to is None else min(units, Fraction(tier.up_to))) - Fraction(above)
+        if within:
+            rate = per_unit(tier)
+            rows.append(CalcRow("tier_units", within, rate, within * rate, above, tier.up_to))
+        rows.extend(_tier_fee(tier, above))
+        above = tier.up_to if tier.up_to is not None else above
+        if tier.up_to is None:
+            break
+    return rows
+
+
+def _tier_fee(tier: Tier, above: Decimal) -> list[CalcRow]:
+    fee = Fraction(tier.flat_fee)
+    return [CalcRow("tier_fee", Fraction(1), fee, fee, above, tier.up_to)] if fee else []
+
+
+def _volume(price: PriceSpec, units: Fraction) -> list[CalcRow]:
+    """All units cost what the tier says that the whole quantity lies in."""
+    above = _ZERO
+    for tier in _tiers(price):
+        if tier.up_to is None or units <= tier.up_to:
+            break
+        above = tier.up_to
+    if not units:
+        return _tier_fee(tier, above) if price.first_fee_at_zero else []
+    rate = Fraction(tier.unit_price)
+    return [CalcRow("tier_units", units, rate, units * rate, above, tier.up_to), *_tier_fee(tier, above)]
+
+
+def _packages(price: PriceSpec, units: Fraction) -> list[CalcRow]:
+    """Free units first, then whole packages: a started one is paid in full."""
+    paid = max(Fraction(0), units - Fraction(price.free_units))
+    packages = Fraction(-(-paid // Fraction(price.package_size)))
+    unit_price = Fraction(price.unit_price)
+    return [CalcRow("packages", packages, unit_price, packages * unit_price)]
+
+
+def event_rows(price: PriceSpec, events: Iterable[Decimal | int]) -> list[CalcRow]:
+    """The percentage model over the values of events, in the order they happened.
+
+    Free events and the free value end together, when the first of them is used up. An event wholly inside pays
+    nothing; the one that crosses the free value pays the rate on the excess and the whole fee. Floor and ceiling act
+    on rate plus fee of one event.
+
+    >>> price = PriceSpec(rate=Decimal("2.99"), floor=Decimal("1.75"), ceiling=Decimal(12))
+    >>> float(sum(row.amount for row in event_rows(price, [10, 80, 10000])))
+    16.142
+    """
+    rate, fee = Fraction(price.rate) / 100, Fraction(price.fee)
+    floor = Fraction(price.floor or 0)
+    raised = lowered = value_paid = Fraction(0)
+    events_paid = events_raised = events_lowered = 0
+    seen_events, seen_value = 0, Fraction(0)
+    for event in events:
+        value = _exact(event)
+        excess = _beyond_free(price, seen_events, seen_value, value)
+        seen_events += 1
+        seen_value += value
+        if excess is None:
+            continue
+        cost = excess * rate + fee
+        value_paid += excess
+        events_paid += 1
+        if cost < floor:
+            raised += floor - cost
+            events_raised += 1
+        elif price.ceiling is not None and cost > price.ceiling:
+            lowered += cost - Fraction(price.ceiling)
+            events_lowered += 1
+    rows = [CalcRow("rate", value_paid, rate, value_paid * rate)]
+    if fee:
+        rows.append(CalcRow("fee", Fraction(events_paid), fee, events_paid * fee))
+    if events_raised:
+        rows.append(CalcRow("floor", Fraction(events_raised), floor, raised))
+    if events_lowered:
+        rows.append(CalcRow("ceiling", Fraction(events_lowered), Fraction(price.ceiling or 0), -lowered))
+    return rows
+
+
+def amount_of_events(price: PriceSpec, events: Iterable[Decimal | int]) -> Fraction:
+    """The exact percentage price of all those events together."""
+    return sum((row.amount for row in event_rows(price, events)), Fraction(0))
+
+
+def _beyond_free(price: PriceSpec, seen_events: int, seen_value: Fraction, value: Fraction) -> Fraction | None:
+    """The part of an event's value the rate applies to; None for an event that is free."""
+    if price.free_events is None and price.free_value is None:
+        return value
+    if price.free_events is not None and seen_events >= price.free_events:
+        return value
+    if price.free_value is None:
+        return None
+    left = Fraction(price.free_value) - seen_value
+    if left <= 0:
+        return value
+    return None if value <= left else value - left

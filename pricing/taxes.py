@@ -53,7 +53,8 @@ class TaxGroup:
     def __post_init__(self) -> None:
         if self.category not in CATEGORIES:
             raise BadTax("tax_category_unknown", category=self.category)
-        if not isinstance(self.rate, Decimal) or not self.rate.is_finite():
+        rate: object = self.rate
+        if not (isinstance(rate, Decimal) and rate.is_finite()):
             raise BadTax("tax_rate_not_a_number")
         if not 0 <= self.rate <= 100:
             raise BadTax("tax_rate_outside_range", rate=self.rate)
