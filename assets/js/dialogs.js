@@ -3,7 +3,8 @@
 export function openDialog(dialog) {
   if (dialog.open) return;
   dialog.showModal();
-  dialog.querySelector("[autofocus]")?.focus();
+  const first = "[autofocus], form .dialog__body :is(input:not([type=hidden]), select, textarea)";
+  dialog.querySelector(first)?.focus();
 }
 
 export function openFromLinks() {

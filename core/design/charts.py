@@ -136,7 +136,7 @@ def _frame(
         return round(float(TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - low) / span)), 2)
 
     ticks = tuple(Tick(at(mark), axis(mark), mark == 0) for mark in marks)
-    left = 10 + 6.4 * max(len(tick.text) for tick in ticks)
+    left = 10 + 7.2 * max(len(tick.text) for tick in ticks)
     return left, ticks, at
 
 

@@ -116,6 +116,12 @@ def samples() -> dict[str, Any]:
             {"label": "Ærøskøbing Windkraft ApS", "url": "#"},
             {"label": "SUB-1042"},
         ],
+        "portal_nav": [
+            {"label": "Home", "url": "#", "current": True},
+            {"label": "Contracts", "url": "#"},
+            {"label": "Invoices", "url": "#"},
+            {"label": "Zahlungsmethoden", "url": "#"},
+        ],
         "states": list(LOOKS),
         "day": DAY,
         "moment": MOMENT,

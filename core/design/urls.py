@@ -12,4 +12,5 @@ urlpatterns = [
     path("theme/", views.set_theme, name="theme"),
     path("language/", views.set_language, name="language"),
     path("gallery/", views.gallery, name="gallery"),
+    path("gallery/brand.css", views.brand, name="brand"),
 ]

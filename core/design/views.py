@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from core.design.brand import stylesheet
 from core.design.context import THEME_COOKIE, THEMES
 from core.design.gallery import samples
 from core.middleware import LANGUAGE_COOKIE
@@ -58,4 +60,15 @@ def gallery(request: HttpRequest) -> HttpResponse:
     if not settings.DEBUG:
         raise Http404
     with translation.override(request.GET.get("language") or translation.get_language()):
-        return render(request, "gallery.html", samples())
+        context = samples()
+        if request.GET.get("door") != "portal":
+            return render(request, "gallery.html", context)
+        context |= {"nav": context["portal_nav"], "theme_url": request.GET.get("brand") and reverse("design:brand")}
+        return render(request, "gallery_portal.html", context)
+
+
+def brand(request: HttpRequest) -> HttpResponse:
+    """A strange company colour for the gallery, to see that the portal survives it."""
+    if not settings.DEBUG:
+        raise Http404
+    return HttpResponse(stylesheet("#ffd400"), content_type="text/css; charset=utf-8")
