@@ -88,12 +88,18 @@ def database_folder(state: Path, account: Account | None) -> Path:
         return private_folder(state / "postgres")
     note = state / "database-folder"
     if note.exists():
-        return private_folder(Path(note.read_text().strip()), account)
+        return _reachable(private_folder(Path(note.read_text().strip()), account), account)
     _sweep_forgotten(state)
     base = Path(os.environ.get("TURNUS_ROOT_DATA_DIR") or _writable("/var/lib", tempfile.gettempdir()))
     name = f"turnus-{_fingerprint(state)}-{secrets.token_hex(3)}"
-    folder = private_folder(base / name, account)
+    folder = _reachable(private_folder(base / name, account), account)
     _write_atomically(note, f"{folder}\n")
+    return folder
+
+
+def _reachable(folder: Path, account: Account) -> Path:
+    if not is_readable_by(folder, account):
+        raise PlaceError(f"{account.name} can't walk to {folder}; set TURNUS_ROOT_DATA_DIR to a folder it can")
     return folder
 
 

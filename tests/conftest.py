@@ -7,7 +7,6 @@ PostgreSQL is always real: the one in `DATABASE_URL`, else an embedded one start
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ops import places, postgres, servers
+from ops import environment, places, postgres, servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -76,9 +75,7 @@ def embedded_servers() -> Iterator[None]:
         )
         if others != "0":
             return
-    for process in started.values():
-        process.send_signal(2)
-        process.wait(timeout=60)
+    servers.end(started)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +90,8 @@ def browser() -> Iterator[Browser]:
 
     # Playwright's synchronous interface keeps an event loop in this thread, which Django would take for async code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    chosen = os.environ.get("TURNUS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chosen = environment.find_browser()
+    assert chosen, "no Chromium that starts; `make setup-dev` gets one"
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chosen, args=CHROMIUM_FLAGS)
         yield launched
