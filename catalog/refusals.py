@@ -1,5 +1,32 @@
 """Words of this room's refusals: code to sentence, with named placeholders."""
 
+from django.utils.translation import gettext_lazy as _
+
 from core.refusal import register
 
-register({})
+register(
+    {
+        "catalog.text_missing": _("The text in the company's language, %(language)s, is missing."),
+        "catalog.code_form": _("A code has letters, digits, hyphens and underscores only, at most %(limit)s of them."),
+        "catalog.code_taken": _("There is already one with the code %(value)s."),
+        "catalog.external_id_taken": _("There is already one with the external id %(value)s."),
+        "product.archived": _("%(product)s is archived and can't be sold."),
+        "product.category_unknown": _("There is no such tax category in this company."),
+        "product.on_sale": _("%(product)s is part of plans on sale: %(plans)s. Retire them first."),
+        "plan.without_items": _("A plan needs at least one product."),
+        "plan.without_price": _("No currency has a price for every product of this plan."),
+        "plan.tax_behavior_mixed": _("All prices of a plan in one currency are net, or all are gross."),
+        "plan.product_twice": _("%(product)s is in this plan already."),
+        "plan.move": _("A plan that is %(state)s can't be made %(to)s."),
+        "plan.calendar_of_days": _("Cycles of days have no calendar; choose another billing day."),
+        "plan.calendar_count": _("A cycle bound to the calendar must divide the year; %(count)s does not divide 12."),
+        "plan.anchor_day_missing": _("A chosen billing day needs the day of the month."),
+        "plan.anchor_day_cycle": _("A chosen billing day needs a cycle of months or years."),
+        "plan.term_missing": _("A plan whose term ends needs the length of the term."),
+        "plan.interval_too_long": _("The cycle is too long."),
+        "price.valid_from_past_version": _(
+            "Version %(version)s is valid from %(day)s; a new version must begin later."
+        ),
+        "tax_rate.exists": _("A rate of %(percent)s %% already holds from that day; add one from the day it changes."),
+    }
+)

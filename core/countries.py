@@ -10,7 +10,7 @@ from babel import Locale
 from core.models.company import LANGUAGE_CHOICES
 
 # Codes of the list that name no country: unions, outlying and invented territories.
-_NO_COUNTRY = frozenset("EU EZ UN QO XA XB ZZ".split())
+_NO_COUNTRY = frozenset(["EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"])
 LANGUAGES = tuple(code for code, _ in LANGUAGE_CHOICES)
 
 

@@ -9,6 +9,11 @@ register(
         "company.clock_is_real": _("A live company follows the real clock; only test companies can be advanced."),
         "company.clock_goes_forward": _("The clock only moves forward; it stands at %(now)s."),
         "not_found": _("There is nothing with this id here."),
+        "key.name_missing": _("A key needs a name that says what it is for."),
+        "key.needs_a_scope": _("A key needs at least one scope."),
+        "key.unknown_scope": _("There is no scope %(scope)s."),
+        "key.expires_in_the_past": _("A key can't end before it begins."),
+        "key.beyond_your_rights": _("A key can't do more than the person who makes it."),
         "text.form": _("A text is expected here."),
         "text.nul": _("This text holds a NUL character, which can't be stored."),
         "text.not_unicode": _("This text is not valid Unicode."),
@@ -22,5 +27,6 @@ register(
         "language.unknown": _("%(value)s is no language of this system; these are: %(choices)s."),
         "number.range": _("%(value)s is not between %(least)s and %(most)s."),
         "number.form": _("A number is expected here."),
+        "number.places": _("%(value)s has more than %(places)s decimal places."),
     }
 )

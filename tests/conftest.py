@@ -44,6 +44,13 @@ CHROMIUM_FLAGS = [
 ]
 
 
+def pytest_configure() -> None:
+    """Apps are loaded before test modules are: the settings were named above, after pytest-django looked for them."""
+    import django
+
+    django.setup()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Lower floors first, pricing before everything; browser tests last."""
 
