@@ -166,6 +166,7 @@ def apt_install(packages: Sequence[str]) -> bool:
     say(f"Installing {', '.join(packages)}")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     command = [*prefix, "apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends", *packages]
+    said = ""
     for attempt in range(2):
         if attempt:
             subprocess.run(
@@ -176,7 +177,8 @@ def apt_install(packages: Sequence[str]) -> bool:
         )
         if tried.returncode == 0:
             return True
-    print(tried.stdout + tried.stderr, file=sys.stderr)
+        said = tried.stdout + tried.stderr
+    print(said, file=sys.stderr)
     return False
 
 

@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import json
 import os
+import platform
 import secrets
 import signal
 import socket
@@ -274,6 +275,8 @@ class Supervisor:
                 pause = min(2**service.failures, 60)
                 service.failures += 1
                 service.restart_at = now + pause
+                # What it started itself would hold its port or take its work.
+                _signal_group(service.process.pid, signal.SIGKILL)
                 service.process = None
                 self._say(f"{service.name} ended ({_meaning(code)}); starting it again in {pause} s")
             elif service.restart_at is not None and now >= service.restart_at:
@@ -361,7 +364,7 @@ def _carries(pid: int, token: str) -> bool:
     """Whether process `pid` is one that the run with `token` started, by its environment."""
     wanted = f"{TOKEN}={token}"
     try:
-        if sys.platform == "linux":
+        if platform.system() == "Linux":
             return wanted.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         shown = subprocess.run(
             ["ps", "eww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
