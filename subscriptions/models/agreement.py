@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField, DateRangeField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -169,6 +170,12 @@ class Slot(CompanyKeyed, Addressed):
     )
     elsewhere_through_on = models.DateField(
         null=True, blank=True, help_text=_("Days up to here were billed before the import.")
+    )
+    reopened_days = ArrayField(
+        DateRangeField(),
+        default=list,
+        blank=True,
+        help_text=_("Billed days given back by a voided invoice that wait to be billed again."),
     )
     mrr_minor = models.BigIntegerField(default=0, help_text=_("Monthly recurring revenue now, in minor units."))
 

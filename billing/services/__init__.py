@@ -1,0 +1,1 @@
+"""Verbs of billing: settle, issue, credit, void, draft, post, pay."""
