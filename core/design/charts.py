@@ -103,8 +103,10 @@ class Chart:
         return self.height - 8
 
 
-def steps(low: Decimal, high: Decimal, *, about: int = 4) -> list[Decimal]:
-    """Round axis values that enclose `low` to `high`: 1, 2, 2.5 or 5 times a power of ten apart.
+def steps(low: Decimal, high: Decimal, *, about: int = 4, whole: bool = False) -> list[Decimal]:
+    """Round axis values that enclose `low` to `high` and zero: 1, 2, 2.5 or 5 times a power of ten apart.
+
+    `whole` keeps them integers, for counts and minor units.
 
     >>> [int(step) for step in steps(Decimal(0), Decimal(870))]
     [0, 250, 500, 750, 1000]
@@ -113,7 +115,7 @@ def steps(low: Decimal, high: Decimal, *, about: int = 4) -> list[Decimal]:
     """
     low, high = min(low, Decimal(0)), max(high, Decimal(0))
     if low == high:
-        high = low + 1
+        return [Decimal(0), Decimal(1)]
     rough = (high - low) / about
     power = Decimal(10) ** rough.adjusted()
     size = next(
@@ -121,15 +123,17 @@ def steps(low: Decimal, high: Decimal, *, about: int = 4) -> list[Decimal]:
         for factor in (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
         if power * factor >= rough
     )
+    if whole:
+        size = size.to_integral_value(rounding=ROUND_CEILING)
     first = (low / size).to_integral_value(rounding=ROUND_FLOOR)
     last = (high / size).to_integral_value(rounding=ROUND_CEILING)
     return [size * index for index in range(int(first), int(last) + 1)]
 
 
 def _frame(
-    lows: Sequence[Decimal], highs: Sequence[Decimal], axis: Callable[[Decimal], str]
+    lows: Sequence[Decimal], highs: Sequence[Decimal], axis: Callable[[Decimal], str], *, whole: bool
 ) -> tuple[float, tuple[Tick, ...], Callable[[Decimal], float]]:
-    marks = steps(min(lows, default=Decimal(0)), max(highs, default=Decimal(0)))
+    marks = steps(min(lows, default=Decimal(0)), max(highs, default=Decimal(0)), whole=whole)
     low, span = marks[0], marks[-1] - marks[0]
 
     def at(value: Decimal) -> float:
@@ -147,6 +151,10 @@ def _check(labels: Sequence[str], series: Sequence[Series], urls: Sequence[str])
         raise ValueError("every series and the links need one entry for each label")
     if any(not 1 <= one.tone <= TONES for one in series):
         raise ValueError(f"tones go from 1 to {TONES}")
+
+
+def _whole(series: Sequence[Series]) -> bool:
+    return all(isinstance(amount, int) for one in series for amount in one.values)
 
 
 def _spacing(labels: Sequence[str], band: float) -> tuple[int, int]:
@@ -181,7 +189,7 @@ def bar_chart(
     _check(labels, series, urls)
     ups = [sum((max(Decimal(one.values[i]), Decimal(0)) for one in series), Decimal(0)) for i in range(len(labels))]
     downs = [sum((min(Decimal(one.values[i]), Decimal(0)) for one in series), Decimal(0)) for i in range(len(labels))]
-    left, ticks, at = _frame(downs, ups, axis or value)
+    left, ticks, at = _frame(downs, ups, axis or value, whole=_whole(series))
     band = (WIDTH - RIGHT - left) / len(labels)
     width = min(band * 0.68, 44)
     near, far = _spacing(labels, band)
@@ -224,7 +232,7 @@ def line_chart(
     """Lines over `labels`, one a series, on an axis that includes zero; parameters as in `bar_chart`."""
     _check(labels, series, urls)
     figures = [Decimal(amount) for one in series for amount in one.values]
-    left, ticks, at = _frame([min(figures)], [max(figures)], axis or value)
+    left, ticks, at = _frame([min(figures)], [max(figures)], axis or value, whole=_whole(series))
     band = (WIDTH - RIGHT - left) / len(labels)
     near, far = _spacing(labels, band)
     centers = [round(left + band * (index + 0.5), 2) for index in range(len(labels))]

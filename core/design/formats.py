@@ -6,13 +6,15 @@ Amounts arrive as whole minor units with their currency; nothing is ever rounded
 from __future__ import annotations
 
 import datetime as dt
+import re
+from copy import copy
 from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale
 from babel.core import UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_skeleton
-from babel.numbers import format_compact_currency, format_decimal, format_percent
+from babel.numbers import NumberPattern, format_compact_currency, format_decimal, format_percent
 from django.utils import timezone
 from django.utils.translation import get_language
 
@@ -20,6 +22,7 @@ from pricing.money import places as places_of
 
 # Five languages serve all of Europe, so plain "en" is the English of Europe: 1 Nov 2026, not Nov 1, 2026.
 REGIONS = {"en": "en_GB"}
+_LETTERS_BEFORE_FIGURE = re.compile(r"(?<=[A-Za-z])(?=\d)")
 
 
 @lru_cache(maxsize=64)
@@ -37,9 +40,17 @@ def current_locale() -> Locale:
     return locale_of(get_language())
 
 
+@lru_cache(maxsize=64)
+def _pattern(locale: Locale, places: int) -> NumberPattern:
+    pattern: NumberPattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (places, places)
+    return pattern
+
+
 def _with_places(value: Decimal, currency: str, locale: Locale, places: int) -> str:
-    pattern = locale.currency_formats["standard"]
-    return str(pattern.apply(value, locale, currency=currency, currency_digits=False, force_frac=(places, places)))
+    text = _pattern(locale, places).apply(value, locale, currency=currency, currency_digits=False)
+    # CLDR's currency spacing, which Babel leaves out: "CHF 5.00", but "€5.00".
+    return _LETTERS_BEFORE_FIGURE.sub("\xa0", text)
 
 
 def money(minor: int, currency: str, *, language: str | None = None, signed: bool = False) -> str:

@@ -34,7 +34,8 @@ READ_ON = (
     + [(tone, f"{tone}-soft") for tone in ("good", "warn", "bad", "info", "trial", "quiet")]
     + [("ink", f"{tone}-soft") for tone in ("good", "warn", "bad", "info", "trial", "quiet", "accent")]
     + [(tone, ground) for tone in ("good", "warn", "bad") for ground in ("canvas", "surface")]
-    + [("on-accent", "accent-fill"), ("on-accent", "accent-fill-hover"), ("on-bad", "bad-fill"), ("on-bad", "bad-fill-hover")]
+    + [("on-accent", "accent-fill"), ("on-accent", "accent-fill-hover")]
+    + [("on-bad", "bad-fill"), ("on-bad", "bad-fill-hover")]
 )  # fmt: skip
 SEEN_ON = [(f"series-{n}", "surface") for n in range(1, 7)] + [
     (line, ground) for line in ("line-input", "focus") for ground in ("canvas", "surface")
