@@ -90,6 +90,22 @@ def django_db_modify_db_settings(embedded_servers: None) -> None:
     """Have the servers running before pytest-django makes the test database."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def tables_that_are_frozen_can_be_emptied_between_tests() -> Iterator[None]:
+    """Tests with real transactions end with TRUNCATE, which the frozen tables refuse to anyone else."""
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    flush = DatabaseOperations.execute_sql_flush
+
+    def flush_past_triggers(self: DatabaseOperations, sql_list: list[str]) -> None:
+        quiet = ["SET session_replication_role = replica", *sql_list, "RESET session_replication_role"]
+        flush(self, quiet)
+
+    DatabaseOperations.execute_sql_flush = flush_past_triggers  # type: ignore[method-assign]
+    yield
+    DatabaseOperations.execute_sql_flush = flush  # type: ignore[method-assign]
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for the session: `TURNUS_CHROMIUM`, Debian's, or Playwright's own."""
