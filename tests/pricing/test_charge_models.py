@@ -85,6 +85,10 @@ def test_a_started_package_is_paid_in_full(free: str, units: str, expected: int)
     assert amount("package", price, D(units)) == expected
 
 
+def test_a_package_holds_one_unit_unless_it_says_otherwise() -> None:
+    assert amount("package", PriceSpec(unit_price=D(5)), 2) == 10
+
+
 @pytest.mark.parametrize(
     ("price", "events", "expected"),
     [
@@ -97,6 +101,8 @@ def test_a_started_package_is_paid_in_full(free: str, units: str, expected: int)
         (PriceSpec(rate=D(10), fee=D(1), free_value=D(150)), ["100", "100", "100"], "17"),
         # Ending exactly on it pays nothing.
         (PriceSpec(rate=D(10), fee=D(1), free_value=D(200)), ["100", "100", "100"], "11"),
+        # A single unit of it is left for the second event.
+        (PriceSpec(rate=D(10), free_value=D(101)), ["100", "3"], "0.2"),
         # Whichever is used up first ends both.
         (PriceSpec(rate=D(10), fee=D(1), free_events=1, free_value=D(1000)), ["100", "100"], "11"),
         (PriceSpec(rate=D(10), fee=D(1), free_events=5, free_value=D(50)), ["100", "100"], "17"),

@@ -225,6 +225,7 @@ BOUND = monthly(minimum_term=(12, "month"), notice=Notice(1, "month", "term_end"
         # Before the first paid day.
         (monthly(trial_from=date(2025, 12, 18)), "now", date(2025, 12, 20), date(2025, 12, 20), ("now",)),
         (monthly(trial_from=date(2025, 12, 18)), "period_end", date(2025, 12, 20), date(2025, 12, 31), ("period_end",)),
+        (monthly(trial_from=date(2025, 12, 18)), "period_end", FIRST, date(2026, 1, 31), ("period_end",)),
         (monthly(), "now", date(2025, 12, 20), date(2025, 12, 31), ("before_start", "evergreen")),
         (monthly(), "period_end", date(2025, 12, 20), date(2026, 1, 31), ("period_end",)),
     ],
@@ -261,6 +262,15 @@ def test_terms_and_requests_that_can_not_be_are_refused(act: Callable[[], object
     with pytest.raises(BadTerms) as refusal:
         act()
     assert refusal.value.code == code
+
+
+def test_grace_frees_nobody_from_a_minimum_term() -> None:
+    # The second term begins on day 31, the minimum term ends a day later: the grace of that renewal ends nothing.
+    terms = monthly(
+        term=(31, "day"), minimum_term=(32, "day"), renewal_rule="renew", grace_days=5, notice=Notice(to="term_end")
+    )
+    clock = contract_clock(terms, date(2026, 2, 3))
+    assert (clock.earliest_end, clock.renews_on) == (date(2026, 3, 3), date(2026, 3, 4))
 
 
 def test_the_old_terms_end_may_be_named_in_grace() -> None:
