@@ -1,0 +1,281 @@
+"""A document's frozen content as the texts its template prints, every figure in the document's language.
+
+Each line carries the sum up to and with it; the style sheet prints that sum where a page ends and the next begins,
+so carried totals are right wherever the break falls.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import override, pgettext
+
+from billing.documents import words
+from billing.documents.content import Content
+from billing.documents.explaining import facts_of, sentences
+from billing.documents.figures import Figures, address_lines, town_lines
+
+ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
+#: Millimetres of a line in the address field, and of the zone above it in an envelope's window (DIN 5008, form B).
+ADDRESS_LINE, WINDOW_HEAD, WINDOW_LINES = 4.35, 17.7, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One printed line. `carried` and `brought` are the running sum in words."""
+
+    position: str
+    description: str
+    details: list[str]
+    quantity: str
+    unit_amount: str
+    tax: str
+    amount: str
+    carried: str
+    brought: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A label with its value."""
+
+    label: str
+    value: str
+
+
+def sheet(content: Content) -> dict[str, Any]:
+    """Everything the template prints; texts only, made in the document's language."""
+    body, seller = content.body, content.seller
+    figures = Figures(body["language"], body["currency"])
+    with override(body["language"]):
+        title = words.title(body)
+        name = f"{title} {body['number']}"
+        return {
+            "language": body["language"],
+            "title": title,
+            "name": name,
+            "number": body["number"],
+            "issued_on": body["issued_on"],
+            "accent": seller["accent"] if ACCENT.fullmatch(seller.get("accent") or "") else "#3b5bdb",
+            "is_test": bool(body.get("is_test")),
+            "running_head": " · ".join((name, figures.day(body["issued_on"]), body["buyer"]["name"])),
+            "seller_name": seller["name"] or seller["legal_name"],
+            "legal_name": seller["legal_name"],
+            "has_logo": content.logo is not None,
+            "sender": _sender(seller),
+            "window": _window(body, seller, figures),
+            "window_head": _window_head(body, seller, figures),
+            "facts": _facts(body, figures),
+            "opening": _opening(body, figures),
+            "reason": body.get("reason", ""),
+            "is_gross": body["tax_behavior"] == "inclusive",
+            "shows_tax": words.shows_tax(body, seller),
+            "tax_name": words.tax_name(seller),
+            "currency": body["currency"],
+            "rows": _rows(body, figures),
+            "totals": _totals(body, seller, figures),
+            "payment": words.payment_note(body, seller, figures),
+            "bank": _bank(body, seller),
+            "notes": _notes(body, seller, figures),
+            "closing": words.footer_text(seller, body["language"]),
+            "footer": _footer(body, seller, figures),
+        }
+
+
+def _sender(seller: Mapping[str, Any]) -> str:
+    return " · ".join([seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller)])
+
+
+def _window(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> list[str]:
+    return [body["buyer"]["name"], *address_lines(body["buyer"], home=seller["country"], figures=figures)]
+
+
+def _window_head(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> str:
+    """Height of the zone above the address, in mm: a long address grows upwards, so the last line stays in view."""
+    extra = max(0, len(_window(body, seller, figures)) - WINDOW_LINES)
+    return f"{max(4.5, WINDOW_HEAD - extra * ADDRESS_LINE):.2f}"
+
+
+def _facts(body: Mapping[str, Any], figures: Figures) -> list[Fact]:
+    is_invoice = body["kind"] == "invoice"
+    facts = [
+        Fact(_("Invoice number") if is_invoice else _("Number"), body["number"]),
+        Fact(_("Date"), figures.day(body["issued_on"])),
+    ]
+    periods = {(line.get("period_start"), line.get("period_end")) for line in body["lines"]}
+    if len(periods) == 1:
+        (start, end) = next(iter(periods))
+        if start:
+            facts.append(Fact(_("Service period"), figures.period(start, end)))
+    if is_invoice and body.get("payment_due_on"):
+        facts.append(Fact(_("Due on"), figures.day(body["payment_due_on"])))
+    if body.get("corrects"):
+        facts.append(Fact(_("Corrects invoice"), body["corrects"]["number"]))
+    facts.append(Fact(_("Customer number"), body["buyer"]["number"]))
+    if body["buyer"].get("vat_id"):
+        facts.append(Fact(_("Your VAT id"), body["buyer"]["vat_id"]))
+    if body.get("po_reference"):
+        facts.append(Fact(_("Your reference"), body["po_reference"]))
+    subscriptions = sorted({line["subscription"] for line in body["lines"] if line.get("subscription")})
+    if len(subscriptions) == 1:
+        facts.append(Fact(_("Subscription"), subscriptions[0]))
+    return facts
+
+
+def _opening(body: Mapping[str, Any], figures: Figures) -> str:
+    if not body.get("corrects"):
+        return ""
+    return _("This document corrects invoice %(number)s of %(day)s.") % {
+        "number": body["corrects"]["number"],
+        "day": figures.day(body["corrects"]["issued_on"]),
+    }
+
+
+def _rows(body: Mapping[str, Any], figures: Figures) -> list[Row]:
+    carried, brought = _("Carried forward"), _("Brought forward")
+    rows, running = [], 0
+    for line in body["lines"]:
+        running += line["amount"]
+        total = figures.plain(running)
+        rows.append(
+            Row(
+                position=str(line["position"]),
+                description=line["description"],
+                details=_details(line, body, figures),
+                quantity=_quantity(line, figures),
+                unit_amount=figures.unit_amount(line["unit_amount"]) if line.get("unit_amount") is not None else "",
+                tax=figures.rate(str(line["tax_rate"])),
+                amount=figures.plain(line["amount"]),
+                carried=f"{carried}\u2003{total}",
+                brought=f"{brought}\u2003{total}",
+            )
+        )
+    return rows
+
+
+def _quantity(line: Mapping[str, Any], figures: Figures) -> str:
+    if line.get("quantity") is None:
+        return ""
+    unit = line.get("unit") or ""
+    return f"{figures.quantity(line['quantity'])} {unit}".strip()
+
+
+def _details(line: Mapping[str, Any], body: Mapping[str, Any], figures: Figures) -> list[str]:
+    """Small print under a description: period, further words, and the steps the columns don't show."""
+    details = []
+    if line.get("period_start"):
+        details.append(figures.period(line["period_start"], line["period_end"]))
+    if line.get("detail"):
+        details.append(line["detail"])
+    steps = sentences(facts_of(line), body["language"], body["currency"])
+    shown = {sentence.step for sentence in steps} & {"share", "full", "credit"}
+    told = [sentence.text for sentence in steps if sentence.step in shown]
+    if "share" in shown:
+        told = [sentence.text for sentence in steps if sentence.step == "price"] + told
+    if told:
+        details.append(" ".join(told))
+    return details
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A row under the lines; `weight` is plain, strong or small."""
+
+    label: str
+    value: str
+    weight: str = "plain"
+
+
+def _totals(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> list[Total]:
+    taxes = [
+        (words.tax_label(row, seller, figures), figures.money(row["base"]), figures.money(row["tax"]))
+        for row in body["tax_rows"]
+    ]
+    is_credit = body["kind"] == "credit_note"
+    grand = Total(_("Total credit") if is_credit else _("Total"), figures.money(body["gross"]), "strong")
+    if not words.shows_tax(body, seller):
+        totals = [grand]
+    elif body["tax_behavior"] == "inclusive":
+        totals = [grand]
+        for label, base, tax in taxes:
+            words_of_tax = _("including %(tax)s on %(base)s net") % {"tax": label, "base": base}
+            totals.append(Total(words_of_tax, tax, "small"))
+        totals.append(Total(_("Total without tax"), figures.money(body["net"]), "small"))
+    else:
+        totals = [Total(_("Total without tax"), figures.money(body["net"]))]
+        for label, base, tax in taxes:
+            totals.append(Total(_("%(tax)s on %(base)s") % {"tax": label, "base": base}, tax))
+        totals.append(grand)
+    if body.get("credit_used"):
+        totals.append(Total(_("Paid from your account credit"), figures.money(-body["credit_used"])))
+        totals.append(Total(_("Amount due"), figures.money(body["to_pay"]), "strong"))
+    return totals
+
+
+def _bank(body: Mapping[str, Any], seller: Mapping[str, Any]) -> list[Fact]:
+    if (
+        body["kind"] != "invoice"
+        or body.get("is_test")
+        or not body.get("to_pay", body["gross"])
+        or not seller.get("iban")
+    ):
+        return []
+    facts = [
+        Fact(_("Account holder"), seller["legal_name"]),
+        Fact(_("IBAN"), spaced_iban(seller["iban"])),
+    ]
+    if seller.get("bic"):
+        facts.append(Fact(_("BIC"), seller["bic"]))
+    if seller.get("bank_name"):
+        facts.append(Fact(_("Bank"), seller["bank_name"]))
+    facts.append(Fact(_("Payment reference"), body["number"]))
+    return facts
+
+
+def spaced_iban(iban: str) -> str:
+    """In groups of four, as people read it.
+
+    >>> spaced_iban("DE89370400440532013000")
+    'DE89 3704 0044 0532 0130 00'
+    """
+    plain = iban.replace(" ", "")
+    return " ".join(plain[start : start + 4] for start in range(0, len(plain), 4))
+
+
+def _notes(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> list[str]:
+    supply = words.supply_note(body, seller)
+    return [
+        *words.tax_notes(body, seller, body["language"]),
+        *([supply] if supply else []),
+        *words.late_notes(body, seller, figures),
+    ]
+
+
+def _footer(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> list[list[str]]:
+    """Columns at the foot of every page: who, how to reach, where to pay, how registered."""
+    abroad = [figures.country(seller["country"])] if body["buyer"]["country"] != seller["country"] else []
+    register = []
+    if seller.get("vat_id"):
+        register.append(_("VAT id %(number)s") % {"number": seller["vat_id"]})
+    if seller.get("tax_number"):
+        register.append(pgettext("of a company", "Tax number %(number)s") % {"number": seller["tax_number"]})
+    if seller.get("register_entry"):
+        register.append(seller["register_entry"])
+    bank = []
+    if seller.get("iban"):
+        bank = [line for line in (seller.get("bank_name"), spaced_iban(seller["iban"]), seller.get("bic")) if line]
+    columns = [
+        [seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller), *abroad],
+        [line for line in (seller.get("phone"), seller.get("email"), _bare(seller.get("website") or "")) if line],
+        bank,
+        register,
+    ]
+    return [column for column in columns if column]
+
+
+def _bare(website: str) -> str:
+    return re.sub(r"^https?://", "", website).rstrip("/")
