@@ -22,7 +22,7 @@ register(
         "field.unknown": _("There is no field %(name)s here."),
         "field.choice": _("%(value)s is none of: %(choices)s."),
         "country.unknown": _("%(value)s is no country code; it has two capital letters, such as DE."),
-        "currency.unknown": _("%(value)s is no currency that can be billed; it has three capital letters, such as EUR."),
+        "currency.unknown": _("%(value)s is no currency that can be billed; an example is EUR."),
         "time_zone.unknown": _("%(value)s is no time zone; an example is Europe/Berlin."),
         "language.unknown": _("%(value)s is no language of this system; these are: %(choices)s."),
         "number.range": _("%(value)s is not between %(least)s and %(most)s."),

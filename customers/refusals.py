@@ -1,5 +1,22 @@
 """Words of this room's refusals: code to sentence, with named placeholders."""
 
+from django.utils.translation import gettext_lazy as _
+
 from core.refusal import register
 
-register({})
+register(
+    {
+        "customer.external_id_taken": _("There is already a customer with the external id %(value)s."),
+        "customer.email_form": _("%(value)s is no e-mail address."),
+        "customer.vat_id_form": _("%(value)s is no VAT id; mind the country letters and every digit."),
+        "customer.vat_state_without_id": _("Without a VAT id there is nothing to check."),
+        "customer.metadata_form": _("Further data are keys and values, at most %(limit)s characters in all."),
+        "customer.person_with_vat_id": _("A person has no VAT id; make the customer a company first."),
+        "customer.archived": _("This customer is archived. Restore it first."),
+        "address.lines": _("An address has at most four lines above the town, each of at most %(limit)s characters."),
+        "contact.archived": _("This contact is archived."),
+        "contact.without_email": _("This contact has no e-mail address to invite."),
+        "contact.user_taken": _("Another contact of this customer already signs in with this address."),
+        "contact.user_inactive": _("This person's account is switched off."),
+    }
+)
