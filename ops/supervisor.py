@@ -320,6 +320,9 @@ class Supervisor:
                 process.wait()
                 break
             time.sleep(0.05)
+        begun = next((service.started_at for service in self.services if service.name == name), 0.0)
+        if process.returncode == -signal.SIGTERM and deadline - seconds - begun < 15:
+            return True  # It had not yet got as far as listening for signals.
         if process.returncode != 0:
             self._say(f"{name} ended with {_meaning(process.returncode)}")
         return process.returncode == 0
