@@ -10,6 +10,9 @@ import re
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 LIGHT_SURFACE = "#ffffff"
 DARK_SURFACE = "#181c20"
+# The grounds a link may stand on that leave it the least contrast: --hover of the tokens, day and night.
+LIGHT_LEAST = "#eef0f3"
+DARK_LEAST = "#23292f"
 READABLE = 4.5
 
 
@@ -66,7 +69,8 @@ def text_on(fill: str) -> str:
 def stylesheet(accent: str) -> str:
     """The CSS that lays a company's `accent` (`#rrggbb`) over the design tokens, for day and night."""
     soft_day, soft_night = mix(accent, LIGHT_SURFACE, 0.9), mix(accent, DARK_SURFACE, 0.78)
-    ink_day, ink_night = readable(accent, soft_day), readable(accent, soft_night)
+    ink_day = readable(readable(accent, LIGHT_LEAST), soft_day)
+    ink_night = readable(readable(accent, DARK_LEAST), soft_night)
     on_fill = text_on(accent)
     away = "#000000" if on_fill == "#ffffff" else "#ffffff"
     return (

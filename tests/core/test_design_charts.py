@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -101,6 +102,17 @@ def test_any_accent_is_readable_as_text_and_under_text(accent: str) -> None:
     assert contrast(readable(accent, "#ffffff"), "#ffffff") >= 4.5
     assert contrast(readable(accent, "#181c20"), "#181c20") >= 4.5
     assert contrast(text_on(accent), accent) >= 4.5
+
+
+@given(accent=colours)
+def test_a_link_in_any_accent_is_readable_wherever_it_stands(accent: str) -> None:
+    found = re.search(
+        r"--accent:light-dark\((#\w+),(#\w+)\).*--accent-soft:light-dark\((#\w+),(#\w+)\)", stylesheet(accent)
+    )
+    assert found
+    day, night, soft_day, soft_night = found.groups()
+    assert min(contrast(day, ground) for ground in ("#ffffff", "#f3f4f6", "#eef0f3", soft_day)) >= 4.5
+    assert min(contrast(night, ground) for ground in ("#181c20", "#1f2429", "#23292f", soft_night)) >= 4.5
 
 
 def test_a_readable_accent_is_left_alone() -> None:
