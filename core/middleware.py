@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import translation
+from django.utils import timezone, translation
 
+from core import clock
 from core.models import Company
 from core.rights import rights_of
 
@@ -16,24 +17,33 @@ Next = Callable[[HttpRequest], HttpResponse]
 
 
 class LanguageMiddleware:
-    """Picks the language: the cookie, else what the browser asks for."""
+    """Picks the language: the cookie, else the person's own, else what the browser asks for."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        language = request.COOKIES.get(LANGUAGE_COOKIE, "")
-        if not translation.check_for_language(language) or not language:
-            language = translation.get_language_from_request(request)
+        language = _language_of(request)
         with translation.override(language):
-            request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = language
             response = self.get_response(request)
         response.setdefault("Content-Language", language)
         return response
 
 
+def _language_of(request: HttpRequest) -> str:
+    chosen = request.COOKIES.get(LANGUAGE_COOKIE, "")
+    if chosen and translation.check_for_language(chosen):
+        return chosen
+    own = getattr(request.user, "language", "") if request.user.is_authenticated else ""
+    return own or translation.get_language_from_request(request)
+
+
 class CompanyMiddleware:
-    """Sets `request.company` and `request.rights` for staff: the company in their session, else their first."""
+    """Sets `request.company` and `request.rights` for staff: the company in their session, else their first.
+
+    Instants on their pages are shown in that company's time zone.
+    """
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -41,15 +51,18 @@ class CompanyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.company = None  # type: ignore[attr-defined]
         request.rights = frozenset()  # type: ignore[attr-defined]
-        if request.path.startswith("/office/") and request.user.is_authenticated:
-            companies = companies_of(request.user)
-            chosen = request.session.get(COMPANY_KEY)
-            company = next((c for c in companies if c.pk == chosen), companies[0] if companies else None)
-            request.company = company  # type: ignore[attr-defined]
-            request.companies = companies  # type: ignore[attr-defined]
-            if company:
-                request.rights = rights_of(request.user, company)  # type: ignore[attr-defined]
-        return self.get_response(request)
+        if not (request.path.startswith("/office/") and request.user.is_authenticated):
+            return self.get_response(request)
+        companies = companies_of(request.user)
+        chosen = request.session.get(COMPANY_KEY)
+        company = next((c for c in companies if c.pk == chosen), companies[0] if companies else None)
+        request.company = company  # type: ignore[attr-defined]
+        request.companies = companies  # type: ignore[attr-defined]
+        if company is None:
+            return self.get_response(request)
+        request.rights = rights_of(request.user, company)  # type: ignore[attr-defined]
+        with timezone.override(clock.zone(company.time_zone)):
+            return self.get_response(request)
 
 
 def companies_of(user: object) -> list[Company]:
