@@ -18,7 +18,7 @@ class Refused(Exception):
     `field` names the input at fault, where one is.
     """
 
-    def __init__(self, code: str, *, field: str = "", **params: object) -> None:
+    def __init__(self, code: str, /, *, field: str = "", **params: object) -> None:
         if code not in _words:
             raise LookupError(f"refusal code {code!r} has no words")
         super().__init__(code)

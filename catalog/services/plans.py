@@ -204,7 +204,7 @@ def _check_on_sale(plan: Plan) -> None:
         raise Refused("plan.without_items", field="items")
     for item in items:
         if item.product.archived_at is not None:
-            raise Refused("product.archived", field="items", product=item.product.code)
+            raise Refused("product.archived", field="items", code=item.product.code)
     if not currencies_of(plan):
         raise Refused("plan.without_price", field="prices")
 
@@ -215,9 +215,9 @@ def _write_item(plan: Plan, spec: PlanItemSpec, position: int) -> PlanItem:
     if product.company_id != plan.company_id:
         raise Refused("not_found", field="product")
     if product.archived_at is not None:
-        raise Refused("product.archived", field="product", product=product.code)
+        raise Refused("product.archived", field="product", code=product.code)
     if plan.items.filter(product=product, archived_at__isnull=True).exists():
-        raise Refused("plan.product_twice", field="product", product=product.code)
+        raise Refused("plan.product_twice", field="product", code=product.code)
     quantity = checks.decimal(spec.quantity, field="quantity", most=10**14, places=6)
     item = PlanItem.objects.create(
         company_id=plan.company_id, plan=plan, product=product, position=position, quantity=quantity

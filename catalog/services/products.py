@@ -103,7 +103,7 @@ def archive_product(*, product: Product, by: Actor, at: datetime) -> Product:
             .values_list("code", flat=True)
         )
         if codes := list(plans.distinct()[:5]):
-            raise Refused("product.on_sale", product=product.code, plans=", ".join(codes))
+            raise Refused("product.on_sale", code=product.code, plans=", ".join(codes))
         product.archived_at = at
         product.save(update_fields=["archived_at"])
         _tell(product, "archived", by=by, at=at, facts={})

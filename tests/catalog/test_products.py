@@ -77,7 +77,7 @@ def test_a_product_of_a_plan_on_sale_is_not_archived(company, product, plan):
     plans.publish_plan(plan=plan, by=BY, at=AT)
     with pytest.raises(Refused) as refused:
         products.archive_product(product=product, by=BY, at=AT)
-    assert refused.value.params == {"product": "hosting", "plans": "basic"}
+    assert refused.value.params == {"code": "hosting", "plans": "basic"}
 
 
 def test_archiving_twice_is_quiet(company, product):
