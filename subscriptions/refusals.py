@@ -1,5 +1,29 @@
 """Words of this room's refusals: code to sentence, with named placeholders."""
 
+from django.utils.translation import gettext_lazy as _
+
 from core.refusal import register
 
-register({})
+register(
+    {
+        "subscription.move": _("A subscription that is %(state)s can't become %(to)s."),
+        "subscription.plan_not_on_sale": _("The plan %(plan)s is %(state)s; only plans on sale can start."),
+        "subscription.day_range": _("%(day)s is too far away."),
+        "subscription.without_items": _("A subscription needs at least one position."),
+        "subscription.no_price": _("%(product)s has no price in %(currency)s on that day."),
+        "subscription.price_currency": _("The price is in %(other)s, the subscription in %(currency)s."),
+        "subscription.tax_behavior_mixed": _("All prices of a subscription are net, or all are gross."),
+        "subscription.terms_contradict": _("These terms contradict each other (%(detail)s)."),
+        "subscription.end_before_start": _("It starts on %(start)s; it can't end before."),
+        "subscription.before_books": _("The books start on %(day)s; earlier days can't be billed here."),
+        "subscription.books_closed": _("The books are closed through %(day)s."),
+        "subscription.external_id_taken": _("There is already a subscription with the external id %(value)s."),
+        "subscription.ended": _("This subscription ended on %(day)s."),
+        "subscription.end_too_early": _("The contract can end on %(day)s at the earliest."),
+        "subscription.end_in_the_past": _("The last day can't lie in the past."),
+        "subscription.end_missing": _("Name the last day of service."),
+        "subscription.override_needs_reason": _("Say why the contract's terms are overridden."),
+        "subscription.nothing_to_undo": _("No cancellation is planned."),
+        "subscription.undo_too_late": _("It ended on %(day)s; that can't be undone."),
+    }
+)

@@ -65,3 +65,13 @@ def emit(
         customer_id=customer_id,
         data=dict(data),
     )
+
+
+def entry(*, by: Actor, **fields: Any) -> AuditEntry:
+    """An audit row for a verb that writes many at once; not yet written. Fields as in `audit`."""
+    return AuditEntry(actor_kind=by.kind, actor_id=by.id, actor_label=by.label, **fields)
+
+
+def event(*, at: datetime, **fields: Any) -> Event:
+    """An event for a verb that writes many at once; not yet written. Fields as in `emit`."""
+    return Event(occurred_at=at, **fields)

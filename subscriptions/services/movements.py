@@ -1,0 +1,146 @@
+"""Recurring revenue: what a slot is worth a month, and the rows that say when that changed.
+
+The rule that matters: opening + movements = closing, always. `new` and `churn` are 0 <> more for the customer in one
+company and currency; a return after churn is a reactivation; all else expands or contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import groupby
+
+from django.db.models import Sum
+
+from core.models import Company
+from pricing.charge_models import PriceSpec, amount
+from pricing.money import to_minor
+from subscriptions.models import Movement, Slot, SlotTerms, Subscription
+
+Kind = Movement.Kind
+#: Intervals in a year over months in a year: what turns a price per interval into one per month.
+_PER_MONTH = {
+    "day": Fraction(365, 12),
+    "week": Fraction(52, 12),
+    "month": Fraction(1),
+    "year": Fraction(1, 12),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A slot's monthly revenue changes by `amount_minor` from `effective_on` on."""
+
+    subscription: Subscription
+    slot: Slot
+    amount_minor: int
+    effective_on: date
+    cause: str
+    reason: str = ""
+
+
+def mrr_of(terms: SlotTerms, currency: str, tax_rate: Decimal | None = None) -> int:
+    """What the terms are worth a month, in minor units, rounded half up once; without tax.
+
+    `tax_rate`, in percent, is the tax a gross price contains; None: the price is net.
+
+    >>> yearly = SlotTerms(
+    ...     model="per_unit", unit_amount=Decimal(100), quantity=Decimal(1), interval_unit="year", interval_count=1
+    ... )
+    >>> mrr_of(yearly, "EUR")
+    833
+    """
+    price = amount(terms.model, PriceSpec(unit_price=terms.unit_amount), terms.quantity)
+    monthly = price * _PER_MONTH[terms.interval_unit] / terms.interval_count
+    if tax_rate is not None:
+        monthly = monthly * 100 / (100 + Fraction(tax_rate))
+    return to_minor(monthly, currency)
+
+
+def record(*, company: Company, changes: Iterable[Change]) -> list[Movement]:
+    """Writes the changes as movements, each classified for its customer; the caller holds the customers' locks.
+
+    Changes of one subscription on one day count as one act. Earlier days are classified first; a day in closed books
+    is booked on the first open day. Two queries and one insert, whatever the number.
+    """
+    wanted = sorted(
+        (change for change in changes if change.amount_minor),
+        key=lambda change: (change.effective_on, change.subscription.pk, change.slot.pk),
+    )
+    if not wanted:
+        return []
+    customers = {change.subscription.customer_id for change in wanted}
+    totals = _totals(company, customers)
+    rows: list[Movement] = []
+    for (effective_on, _), act in groupby(wanted, key=lambda change: (change.effective_on, change.subscription.pk)):
+        together = list(act)
+        subscription = together[0].subscription
+        key = (subscription.customer_id, subscription.currency)
+        before = totals.get(key)
+        after = (before or 0) + sum(change.amount_minor for change in together)
+        totals[key] = after
+        for change in together:
+            rows.append(
+                Movement(
+                    company_id=company.pk,
+                    customer_id=subscription.customer_id,
+                    subscription=subscription,
+                    slot=change.slot,
+                    kind=_kind(before, after, change.amount_minor),
+                    cause=change.cause,
+                    reason=change.reason,
+                    currency=subscription.currency,
+                    amount_minor=change.amount_minor,
+                    effective_on=effective_on,
+                    booked_on=booked_on(company, effective_on),
+                )
+            )
+    return Movement.objects.bulk_create(rows)
+
+
+def booked_on(company: Company, effective_on: date) -> date:
+    """The day a movement counts for: its own, or the first open day after closed books."""
+    closed = company.books_closed_on
+    return effective_on if closed is None or effective_on > closed else closed + timedelta(days=1)
+
+
+def _kind(before: int | None, after: int, change: int) -> Kind:
+    """`before` is None for a customer who never had any."""
+    if not before:
+        return Kind.NEW if before is None else Kind.REACTIVATION
+    if after == 0:
+        return Kind.CHURN
+    return Kind.EXPANSION if change > 0 else Kind.CONTRACTION
+
+
+def _totals(company: Company, customers: Iterable[int]) -> dict[tuple[int, str], int]:
+    rows = (
+        Movement.objects.filter(company_id=company.pk, customer_id__in=customers)
+        .values_list("customer_id", "currency")
+        .annotate(total=Sum("amount_minor"))
+    )
+    return {(customer_id, currency): total for customer_id, currency, total in rows.order_by()}
+
+
+def reprice(
+    *,
+    company: Company,
+    worth: Sequence[tuple[Subscription, Slot, int]],
+    effective_on: date,
+    cause: str,
+    reason: str = "",
+) -> list[Movement]:
+    """Sets each slot's monthly revenue to the given minor units and records the differences. Saves the slots."""
+    changes = [
+        Change(subscription, slot, minor - slot.mrr_minor, effective_on, cause, reason)
+        for subscription, slot, minor in worth
+        if minor != slot.mrr_minor
+    ]
+    written = record(company=company, changes=changes)
+    for _, slot, minor in worth:
+        slot.mrr_minor = minor
+    Slot.objects.bulk_update([change.slot for change in changes], ["mrr_minor"])
+    return written
