@@ -143,12 +143,15 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG or flag("TURNUS_PLAIN_STATIC", default=True)
 
+EMAIL_BACKEND = "core.smtp.Backend"
 EMAIL_HOST = os.environ.get("TURNUS_SMTP_HOST", "localhost")
 EMAIL_PORT = int(os.environ.get("TURNUS_SMTP_PORT", "1025"))
 EMAIL_HOST_USER = os.environ.get("TURNUS_SMTP_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("TURNUS_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = flag("TURNUS_SMTP_TLS")
 EMAIL_TIMEOUT = 20
+# Mail of test companies goes to this mail catcher (host:port); without one, only to an SMTP server on this machine.
+TEST_SMTP = os.environ.get("TURNUS_TEST_SMTP", "")
 DEFAULT_FROM_EMAIL = os.environ.get("TURNUS_FROM", "Turnus <no-reply@localhost>")
 
 CONTENT_SECURITY_POLICY = {
