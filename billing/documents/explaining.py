@@ -107,7 +107,7 @@ def _share(calculation: Mapping[str, Any], facts: Mapping[str, Any], figures: Fi
     days, full_days = calculation.get("days"), calculation.get("full_days")
     if days is None or not full_days or days == full_days or "of_minor" in calculation:
         return []
-    if str(calculation.get("share", "")) == "1":
+    if str(calculation.get("share", "")) in ("1", "1/1"):
         text = _("A started period is charged in full.")
         return [Sentence("full", text)]
     words = {
@@ -172,7 +172,11 @@ def _tax(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
     tax = calculation.get("tax")
     if not tax:
         return []
-    return [Sentence("tax", tax_rule(tax.get("reason", ""), tax["category"], figures.rate(str(tax["rate"]))))]
+    return [
+        Sentence(
+            "tax", tax_rule(tax.get("rule") or tax.get("reason", ""), tax["category"], figures.rate(str(tax["rate"])))
+        )
+    ]
 
 
 def tax_rule(reason: str, category: str, rate: str) -> str:

@@ -18,10 +18,12 @@ from billing.documents import words
 from billing.documents.content import Content
 from billing.documents.explaining import facts_of, sentences
 from billing.documents.figures import Figures, address_lines, town_lines
+from billing.documents.words import Fact
 
 ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 #: Millimetres of a line in the address field, and of the zone above it in an envelope's window (DIN 5008, form B).
 ADDRESS_LINE, WINDOW_HEAD, WINDOW_LINES = 4.35, 17.7, 6
+LONG_WORD = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,7 @@ class Row:
     amount: str
     carried: str
     brought: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A label with its value."""
-
-    label: str
-    value: str
+    has_long_word: bool
 
 
 def sheet(content: Content) -> dict[str, Any]:
@@ -79,7 +74,7 @@ def sheet(content: Content) -> dict[str, Any]:
             "rows": _rows(body, figures),
             "totals": _totals(body, seller, figures),
             "payment": words.payment_note(body, seller, figures),
-            "bank": _bank(body, seller),
+            "bank": words.bank_facts(body, seller),
             "notes": _notes(body, seller, figures),
             "closing": words.footer_text(seller, body["language"]),
             "footer": _footer(body, seller, figures),
@@ -106,7 +101,7 @@ def _facts(body: Mapping[str, Any], figures: Figures) -> list[Fact]:
         Fact(_("Invoice number") if is_invoice else _("Number"), body["number"]),
         Fact(_("Date"), figures.day(body["issued_on"])),
     ]
-    periods = {(line.get("period_start"), line.get("period_end")) for line in body["lines"]}
+    periods = _periods(body)
     if len(periods) == 1:
         (start, end) = next(iter(periods))
         if start:
@@ -137,21 +132,25 @@ def _opening(body: Mapping[str, Any], figures: Figures) -> str:
 
 def _rows(body: Mapping[str, Any], figures: Figures) -> list[Row]:
     carried, brought = _("Carried forward"), _("Brought forward")
+    says_period = len(_periods(body)) > 1
     rows, running = [], 0
     for line in body["lines"]:
         running += line["amount"]
         total = figures.plain(running)
+        details = _details(line, body, figures, says_period=says_period)
+        quantity = _quantity(line, figures)
         rows.append(
             Row(
                 position=str(line["position"]),
                 description=line["description"],
-                details=_details(line, body, figures),
-                quantity=_quantity(line, figures),
+                details=details,
+                quantity=quantity,
                 unit_amount=figures.unit_amount(line["unit_amount"]) if line.get("unit_amount") is not None else "",
                 tax=figures.rate(str(line["tax_rate"])),
                 amount=figures.plain(line["amount"]),
                 carried=f"{carried}\u2003{total}",
                 brought=f"{brought}\u2003{total}",
+                has_long_word=has_long_word(line["description"], quantity, *details),
             )
         )
     return rows
@@ -164,10 +163,23 @@ def _quantity(line: Mapping[str, Any], figures: Figures) -> str:
     return f"{figures.quantity(line['quantity'])} {unit}".strip()
 
 
-def _details(line: Mapping[str, Any], body: Mapping[str, Any], figures: Figures) -> list[str]:
+def has_long_word(*texts: str) -> bool:
+    """Whether a word may be wider than its column. Breaking inside words is dear, so only such rows ask for it.
+
+    >>> has_long_word("Turnus Team", "10"), has_long_word("Donaudampfschifffahrtsgesellschaft")
+    (False, True)
+    """
+    return any(len(word) > LONG_WORD for text in texts for word in text.split())
+
+
+def _periods(body: Mapping[str, Any]) -> set[tuple[str | None, str | None]]:
+    return {(line.get("period_start"), line.get("period_end")) for line in body["lines"]}
+
+
+def _details(line: Mapping[str, Any], body: Mapping[str, Any], figures: Figures, *, says_period: bool) -> list[str]:
     """Small print under a description: period, further words, and the steps the columns don't show."""
     details = []
-    if line.get("period_start"):
+    if says_period and line.get("period_start"):
         details.append(figures.period(line["period_start"], line["period_end"]))
     if line.get("detail"):
         details.append(line["detail"])
@@ -216,36 +228,6 @@ def _totals(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures
     return totals
 
 
-def _bank(body: Mapping[str, Any], seller: Mapping[str, Any]) -> list[Fact]:
-    if (
-        body["kind"] != "invoice"
-        or body.get("is_test")
-        or not body.get("to_pay", body["gross"])
-        or not seller.get("iban")
-    ):
-        return []
-    facts = [
-        Fact(_("Account holder"), seller["legal_name"]),
-        Fact(_("IBAN"), spaced_iban(seller["iban"])),
-    ]
-    if seller.get("bic"):
-        facts.append(Fact(_("BIC"), seller["bic"]))
-    if seller.get("bank_name"):
-        facts.append(Fact(_("Bank"), seller["bank_name"]))
-    facts.append(Fact(_("Payment reference"), body["number"]))
-    return facts
-
-
-def spaced_iban(iban: str) -> str:
-    """In groups of four, as people read it.
-
-    >>> spaced_iban("DE89370400440532013000")
-    'DE89 3704 0044 0532 0130 00'
-    """
-    plain = iban.replace(" ", "")
-    return " ".join(plain[start : start + 4] for start in range(0, len(plain), 4))
-
-
 def _notes(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> list[str]:
     supply = words.supply_note(body, seller)
     return [
@@ -267,7 +249,9 @@ def _footer(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures
         register.append(seller["register_entry"])
     bank = []
     if seller.get("iban"):
-        bank = [line for line in (seller.get("bank_name"), spaced_iban(seller["iban"]), seller.get("bic")) if line]
+        bank = [
+            line for line in (seller.get("bank_name"), words.spaced_iban(seller["iban"]), seller.get("bic")) if line
+        ]
     columns = [
         [seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller), *abroad],
         [line for line in (seller.get("phone"), seller.get("email"), _bare(seller.get("website") or "")) if line],

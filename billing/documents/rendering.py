@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from billing.documents import layout, press
+from billing.documents import layout
 from billing.documents.content import KINDS, Content, read
 from billing.models import CreditNote, Invoice
 from core.models import StoredFile
@@ -41,6 +41,9 @@ def by_id(kind: str, document_id: int) -> StoredFile:
 
 def render(content: Content) -> bytes:
     """The bytes of the PDF, the same for the same content."""
+    # Loading the PDF engine takes a second; only those who print do it.
+    from billing.documents import press
+
     template = str(content.body["template"])
     if template not in press.templates():
         raise Refused("document.layout_unknown", number=content.number, template=template)

@@ -7,6 +7,7 @@ Statutory phrases come from `law.toml` in the seller's language and stand beside
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -22,6 +23,14 @@ from pricing.taxes import EU_MEMBERS
 
 #: Countries whose documents must show a tax even when it is none.
 VAT_COUNTRIES = EU_MEMBERS | {"GB", "CH", "NO", "IS", "LI"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A label with its value."""
+
+    label: str
+    value: str
 
 
 def title(body: Mapping[str, Any]) -> str:
@@ -85,11 +94,12 @@ def _tax_note(row: Mapping[str, Any], body: Mapping[str, Any], seller: Mapping[s
     if category == "O":
         return [
             _(
-                "Not subject to VAT: the place of supply is outside the seller's country (Art. 44, Directive 2006/112/EC)."
+                "Not subject to VAT: the place of supply is outside the seller's country"
+                " (Art. 44, Directive 2006/112/EC)."
             )
         ]
     if category == "E":
-        given = row.get("note") or body["buyer"].get("tax_exemption") or ""
+        given = row.get("text", "")
         return [_("Exempt from VAT: %(reason)s") % {"reason": given} if given else _("Exempt from VAT.")]
     return []
 
@@ -167,3 +177,34 @@ def footer_text(seller: Mapping[str, Any], language: str, fallback: str = "en") 
     """The company's own closing words in the document's language, else in the first it has."""
     texts = seller.get("footer") or {}
     return str(texts.get(language) or texts.get(fallback) or next(iter(texts.values()), ""))
+
+
+def bank_facts(body: Mapping[str, Any], seller: Mapping[str, Any]) -> list[Fact]:
+    """Where to transfer the money to; nothing where none is to come."""
+    if (
+        body["kind"] != "invoice"
+        or body.get("is_test")
+        or not body.get("to_pay", body["gross"])
+        or not seller.get("iban")
+    ):
+        return []
+    facts = [
+        Fact(_("Account holder"), seller["legal_name"]),
+        Fact(_("IBAN"), spaced_iban(seller["iban"])),
+    ]
+    if seller.get("bic"):
+        facts.append(Fact(_("BIC"), seller["bic"]))
+    if seller.get("bank_name"):
+        facts.append(Fact(_("Bank"), seller["bank_name"]))
+    facts.append(Fact(_("Payment reference"), body["number"]))
+    return facts
+
+
+def spaced_iban(iban: str) -> str:
+    """In groups of four, as people read it.
+
+    >>> spaced_iban("DE89370400440532013000")
+    'DE89 3704 0044 0532 0130 00'
+    """
+    plain = iban.replace(" ", "")
+    return " ".join(plain[start : start + 4] for start in range(0, len(plain), 4))

@@ -79,10 +79,30 @@ def claim(*, worker: str, limit: int, company_id: int | None = None) -> list[Out
     return claimed
 
 
-def relay(*, worker: str, limit: int = 50, company_id: int | None = None) -> Relayed:
-    """Carries out up to `limit` due rows, each on its own: a failing one stops nobody."""
+def is_last_try(row: Outbox) -> bool:
+    """Whether the row is dead if this try fails, too."""
+    return row.attempts >= len(BACK_OFF)
+
+
+def relay(
+    *,
+    worker: str,
+    limit: int = 50,
+    company_id: int | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Relayed:
+    """Carries out up to `limit` due rows, each on its own: a failing one stops nobody.
+
+    Asked to stop, it ends after the row at hand and gives the others back at once.
+    """
     outcome = Relayed()
-    for row in claim(worker=worker, limit=limit, company_id=company_id):
+    claimed = claim(worker=worker, limit=limit, company_id=company_id)
+    for position, row in enumerate(claimed):
+        if stopping():
+            _give_back(claimed[position:], worker)
+            break
+        if not _still_ours(row, worker):
+            continue
         try:
             _handlers[row.kind](row)
         except Exception as error:  # noqa: BLE001  a poisoned row must not stop the others
@@ -100,6 +120,17 @@ def relay(*, worker: str, limit: int = 50, company_id: int | None = None) -> Rel
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()
     return outcome
+
+
+def _still_ours(row: Outbox, worker: str) -> bool:
+    """Renews the lease before the row is begun; no, if the batch took so long that another relay has it by now."""
+    mine = Outbox.objects.filter(pk=row.pk, state=Outbox.State.WAITING, lease_by=worker, attempts=row.attempts)
+    return mine.update(lease_until=clock.machine_now() + LEASE) == 1
+
+
+def _give_back(rows: list[Outbox], worker: str) -> None:
+    ids = [row.pk for row in rows]
+    Outbox.objects.filter(pk__in=ids, state=Outbox.State.WAITING, lease_by=worker).update(lease_until=None)
 
 
 def _note_failure(row: Outbox, error: Exception, outcome: Relayed) -> None:

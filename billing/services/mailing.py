@@ -1,0 +1,164 @@
+"""Mails invoices and credit notes with their PDF: once when issued, again when asked.
+
+One rule matters: the first mail of a document is written once, however often the relay comes by; what it says of
+amounts comes from the frozen content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import override
+
+from billing.documents import rendering, words
+from billing.documents.content import KINDS, Content, Kind, kind_of, read
+from billing.documents.figures import Figures
+from billing.models import CreditNote, Invoice, InvoiceBalance
+from core import clock
+from core.actors import Actor
+from core.models import Outbox, StoredFile
+from core.refusal import Refused
+from core.services import outbox, trail
+from customers.models import Contact, Customer, Message
+from customers.services import messages
+from customers.services.customers import language_of
+
+TEMPLATES: dict[Kind, str] = {"invoice": "invoice_issued", "credit_note": "credit_note_issued"}
+
+
+def send(
+    *, document: Invoice | CreditNote, recipients: Iterable[str] | None = None, by: Actor, at: datetime
+) -> Message:
+    """Mails an issued document again: to `recipients`, else to those who get the customer's documents.
+
+    Refuses a draft (`document.not_issued`) and a customer without an address (`document.no_recipient`).
+    """
+    content = read(document)
+    with transaction.atomic():
+        addresses = messages.distinct(recipients_of(document.customer) if recipients is None else recipients)
+        if not addresses:
+            raise Refused("document.no_recipient", field="recipients", number=document.number)
+        message = _write(document, content, addresses, at)
+        trail.audit(
+            company_id=document.company_id,
+            at=at,
+            by=by,
+            verb=f"{content.kind}.send",
+            subject_kind=content.kind,
+            subject_id=document.pk,
+            customer_id=document.customer_id,
+            facts={"number": document.number, "message": message.ref, "recipients": len(addresses)},
+        )
+    return message
+
+
+def recipients_of(customer: Customer) -> list[str]:
+    """Who gets the customer's documents: its own address, then contacts who asked for them."""
+    contacts = Contact.objects.filter(customer=customer, gets_invoices=True, archived_at__isnull=True)
+    return messages.distinct([customer.email, *contacts.order_by("pk").values_list("email", flat=True)])
+
+
+@outbox.handler("document_mail")
+def first_mail(row: Outbox) -> None:
+    """Writes the mail of a freshly issued document. A customer without an address gets none.
+
+    The outbox row remembers the message it became, so a second relay on the same row writes no second one.
+    """
+    model = KINDS[row.payload["kind"]]
+    with transaction.atomic():
+        held = Outbox.objects.select_for_update().get(pk=row.pk)
+        if "message" in held.payload:
+            return
+        document = model.objects.select_related("customer__company").get(
+            pk=held.payload["id"], company_id=held.company_id
+        )
+        addresses = recipients_of(document.customer)
+        message = None
+        if addresses:
+            company = document.customer.company
+            message = _write(document, read(document), addresses, clock.now(company)).pk
+        held.payload = {**held.payload, "message": message}
+        held.save(update_fields=["payload"])
+
+
+def _write(document: Invoice | CreditNote, content: Content, addresses: list[str], at: datetime) -> Message:
+    customer = document.customer
+    language = language_of(customer)
+    template = TEMPLATES[content.kind]
+    with override(language):
+        context = _context(document, content, language)
+        subject = render_to_string(f"mail/{template}_subject.txt", context)
+        body = render_to_string(f"mail/{template}.txt", context)
+    return messages.write(
+        company=customer.company,
+        customer=customer,
+        template=template,
+        language=language,
+        subject=subject,
+        body=body.strip() + "\n",
+        recipients=addresses,
+        attachments=[{"kind": content.kind, "id": document.pk}],
+        subject_kind=content.kind,
+        subject_id=document.pk,
+        at=at,
+    )
+
+
+def _context(document: Invoice | CreditNote, content: Content, language: str) -> dict[str, Any]:
+    body, seller = content.body, content.seller
+    figures = Figures(language, body["currency"])
+    to_pay = body.get("to_pay", body["gross"]) if content.kind == "invoice" else 0
+    return {
+        "company": document.customer.company,
+        "customer": document.customer,
+        "number": body["number"],
+        "amount": figures.money(body["gross"]),
+        "to_pay": figures.money(to_pay) if to_pay and not body.get("is_test") else "",
+        "day": figures.day(body["issued_on"]),
+        "due_on": figures.day(body["payment_due_on"]) if body.get("payment_due_on") else "",
+        "corrects": body.get("corrects"),
+        "reason": body.get("reason", ""),
+        "payment": words.payment_note(body, seller, figures),
+        "bank": words.bank_facts(body, seller),
+        "link": portal_link(document),
+    }
+
+
+def portal_link(document: Invoice | CreditNote) -> str:
+    """Where the customer finds the document online: its own page, else the portal's first one."""
+    names: dict[Kind, str] = {"invoice": "portal:invoice", "credit_note": "portal:credit-note"}
+    try:
+        path = reverse(names[kind_of(document)], args=[document.ref])
+    except NoReverseMatch:
+        path = "/portal/"
+    return settings.SITE_URL + path
+
+
+@messages.attachment("invoice")
+def invoice_pdf(document_id: int) -> StoredFile:
+    """The invoice as attached to its mail."""
+    return _pdf("invoice", document_id)
+
+
+@messages.attachment("credit_note")
+def credit_note_pdf(document_id: int) -> StoredFile:
+    """The credit note as attached to its mail."""
+    return _pdf("credit_note", document_id)
+
+
+def _pdf(kind: Kind, document_id: int) -> StoredFile:
+    return rendering.by_id(kind, document_id)
+
+
+@messages.when_sent("invoice")
+def note_sent(message: Message) -> None:
+    """An invoice's balance says when it was last mailed, by the company's clock."""
+    InvoiceBalance.objects.filter(invoice_id=message.subject_id, company_id=message.company_id).update(
+        sent_at=clock.now(message.company)
+    )
