@@ -7,3 +7,6 @@ from django.apps import AppConfig
 
 class ApiConfig(AppConfig):
     name = "api"
+
+    def ready(self) -> None:
+        from api import idempotency, refusals  # noqa: F401  registering is their effect

@@ -52,7 +52,12 @@ def _lock(company: Company, key: str) -> bool:
 
 
 def once(
-    *, company: Company, key: str, digest: str, effect: Callable[[], HttpResponse], refusal: Callable[[Exception], HttpResponse]
+    *,
+    company: Company,
+    key: str,
+    digest: str,
+    effect: Callable[[], HttpResponse],
+    refusal: Callable[[Exception], HttpResponse],
 ) -> HttpResponse:
     """Carries `effect` out, or gives the answer it had before.
 

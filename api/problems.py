@@ -65,10 +65,16 @@ class Problem(Exception):
         """A query parameter at fault."""
         return cls(422, "invalid_input", faults=[Fault("", code, words(code, **params), parameter=name)])
 
+    @property
+    def title(self) -> str:
+        return HTTPStatus(self.status).phrase
+
+    @property
+    def detail(self) -> str:
+        return words(self.code, **self.params)
+
     def answer(self) -> HttpResponse:
-        return problem(
-            self.status, self.code, words(self.code, **self.params), faults=self.faults, headers=self.headers
-        )
+        return problem(self.status, self.code, self.detail, faults=self.faults, headers=self.headers)
 
 
 def words(code: str, **params: object) -> str:
@@ -126,6 +132,14 @@ def _faults(detail: Any, *steps: object) -> list[Fault]:
     return [Fault(pointer(*steps), getattr(detail, "code", "invalid"), str(detail))]
 
 
+def is_final(error: Exception) -> bool:
+    """Whether the same request would be answered like this again: the caller's doing, not a moment's."""
+    if isinstance(error, Problem):
+        return error.status < 500 and error.status != 429
+    lasting = (Refused, exceptions.ValidationError, Http404, ObjectDoesNotExist, BadId, PricingError, DataError)
+    return isinstance(error, lasting)
+
+
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     """The answer to whatever a view raised."""
     match error:
@@ -143,8 +157,6 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
             return problem(
                 405, "method_not_allowed", words("method_not_allowed", method=method), headers={"Allow": allowed}
             )
-        case exceptions.NotAcceptable():
-            return problem(406, "not_acceptable", words("not_acceptable"))
         case exceptions.UnsupportedMediaType():
             return problem(415, "unsupported_media_type", words("unsupported_media_type"))
         case exceptions.APIException():

@@ -1,8 +1,19 @@
-"""Addresses of this door."""
+"""Addresses of this door. Every resource brings its own."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from importlib import import_module
+
+from django.urls import URLPattern, URLResolver, path
+
+from api import docs
+
+RESOURCES = ("customers",)
 
 app_name = "api"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("openapi.json", docs.openapi, name="openapi"),
+    path("docs", docs.page, name="docs"),
+]
+for resource in RESOURCES:
+    urlpatterns += import_module(f"api.resources.{resource}").urlpatterns

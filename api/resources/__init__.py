@@ -1,0 +1,1 @@
+"""One module per resource: its shape, its bodies, its addresses, and the verbs they call."""

@@ -1,0 +1,330 @@
+"""The OpenAPI description, made from the operations themselves: what is declared is what is carried out.
+
+Every operation has a summary, the scope it needs, its parameters, examples of body and answer, and its errors.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+
+from api.fields import REF_LETTERS, Ref
+from api.problems import Problem
+from api.query import DEFAULT_LIMIT, MOST, Filter
+from api.shapes import Computed, Id, Link, Part
+from core.services.keys import scopes_with
+
+JSON, PROBLEM = "application/json", "application/problem+json"
+PDF = "application/pdf"
+EXAMPLE_ID = "01h455vb4pex5vsknk084sn02q"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one method of one address is; `api.views.operation` makes it."""
+
+    summary: str
+    description: str
+    right: str
+    body: type[serializers.BaseSerializer] | None
+    answer: Any
+    status: int
+    paged: bool
+    filters: tuple[Filter, ...]
+    expand: tuple[str, ...]
+    sends: Any
+    shows: Any
+    refusals: tuple[str, ...]
+    method: str
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "get"
+
+    @property
+    def name(self) -> str:
+        """The operation id, from the summary: list_customers."""
+        return re.sub(r"[^a-z0-9]+", "_", self.summary.lower()).strip("_")
+
+
+class ComputedSchema(OpenApiSerializerFieldExtension):
+    """A computed member is what it says it is."""
+
+    target_class = "api.shapes.Computed"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        field: Computed = self.target
+        match field:
+            case Id():
+                kind = ["string", "null"] if field.allow_null else "string"
+                return {"type": kind, "pattern": f"^{field.prefix}_{REF_LETTERS}$"}
+            case Link():
+                linked = auto_schema.resolve_serializer(field.shape(), direction).ref
+                choices = [{"type": "string", "pattern": f"^{field.prefix}_{REF_LETTERS}$"}, linked]
+                return {"anyOf": [*choices, {"type": "null"}] if field.allow_null else choices}
+            case Part():
+                part = auto_schema.resolve_serializer(field.shape, direction).ref
+                found = {"type": "array", "items": part} if field.many else part
+                return {"anyOf": [found, {"type": "null"}]} if field.allow_null else found
+        schema = dict(field.schema)
+        if field.allow_null and isinstance(schema.get("type"), str):
+            schema["type"] = [schema["type"], "null"]
+        return schema
+
+
+class RefSchema(OpenApiSerializerFieldExtension):
+    target_class = "api.fields.Ref"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        field: Ref = self.target
+        prefix = field.model.PREFIX  # type: ignore[attr-defined]
+        return {"type": "string", "pattern": f"^{prefix}_{REF_LETTERS}$"}
+
+
+class Schema(AutoSchema):
+    """Describes a view's methods by their operations."""
+
+    def is_excluded(self) -> bool:
+        return not hasattr(self.method_handler, "operation")
+
+    @property
+    def method_handler(self) -> Any:
+        return getattr(self.view, self.method.lower())
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        return type(serializer).__name__.removesuffix("Shape")
+
+    def get_operation(
+        self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
+    ) -> dict[str, Any] | None:
+        self.registry, self.path, self.path_regex, self.path_prefix = registry, path, path_regex, path_prefix
+        self.method = method.upper()
+        if self.is_excluded():
+            return None
+        operation: Operation = self.method_handler.operation
+        scopes = scopes_with(operation.right)
+        described: dict[str, Any] = {
+            "operationId": operation.name,
+            "summary": operation.summary,
+            "description": _join(operation.description, f"Scope: {' or '.join(f'`{scope}`' for scope in scopes)}."),
+            "tags": [self.view.tag],
+            "parameters": self._places(operation) + _parameters(operation),
+            "security": [{"key": []}],
+            "x-scopes": scopes,
+            "responses": self._responses(operation),
+        }
+        if operation.body is not None:
+            described["requestBody"] = self._body(operation)
+        return described
+
+    def _places(self, operation: Operation) -> list[dict[str, Any]]:
+        found = []
+        for name in re.findall(r"{(\w+)}", self.path):
+            place = self.view.places[name]
+            if isinstance(place, tuple):
+                schema, example = {"type": "string", "enum": list(place)}, place[0]
+            else:
+                schema, example = {"type": "string", "pattern": f"^{place}_{REF_LETTERS}$"}, f"{place}_{EXAMPLE_ID}"
+            found.append({"name": name, "in": "path", "required": True, "schema": schema, "example": example})
+        return found
+
+    def _body(self, operation: Operation) -> dict[str, Any]:
+        body: Any = operation.body
+        instance = body(partial=self.method == "PATCH")
+        component = self.resolve_serializer(instance, "request")
+        example = operation.sends if operation.sends is not None else example_of(body)
+        required = self.method != "PATCH" and any(field.required for field in instance.fields.values())
+        return {"required": required, "content": {JSON: {"schema": component.ref, "example": example}}}
+
+    def _responses(self, operation: Operation) -> dict[str, Any]:
+        answers: dict[str, Any] = {str(operation.status): self._success(operation)}
+        answers |= {str(status): _error(status, codes) for status, codes in errors_of(operation, self.path).items()}
+        return dict(sorted(answers.items()))
+
+    def _success(self, operation: Operation) -> dict[str, Any]:
+        headers = {"RateLimit": {"schema": {"type": "string"}, "description": "Calls left and seconds to the reset."}}
+        if operation.answer is None:
+            return {"description": "Done; no content.", "headers": headers}
+        if operation.answer == PDF:
+            return {
+                "description": "The document.",
+                "headers": headers,
+                "content": {PDF: {"schema": {"type": "string", "contentMediaType": PDF}}},
+            }
+        shape = operation.answer
+        component = self.resolve_serializer(page_of(shape) if operation.paged else shape, "response")
+        example = operation.shows if operation.shows is not None else example_of(shape)
+        if operation.paged:
+            example = {"data": [example], "has_more": False, "next": None}
+        elif operation.status in (200, 201) and hasattr(shape, "Meta"):
+            headers["ETag"] = {"schema": {"type": "string"}, "description": "Names this state; send it in If-Match."}
+        description = {200: "Done.", 201: "Made.", 202: "Accepted; follow the job."}[operation.status]
+        content = {JSON: {"schema": component.ref, "example": example}}
+        return {"description": description, "headers": headers, "content": content}
+
+
+def _join(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def example_of(shape: Any) -> Any:
+    """The example of a body or shape, from `examples.json`."""
+    return _examples()[shape.__name__]
+
+
+@cache
+def _examples() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "examples.json").read_text("utf-8"))
+    return found
+
+
+@cache
+def page_of(shape: type[serializers.BaseSerializer]) -> type[serializers.BaseSerializer]:
+    """The shape of a page of rows."""
+    name = shape.__name__.removesuffix("Shape")
+    members = {
+        "__doc__": "A page, newest first; pass `next` as `after` for the following one.",
+        "data": shape(many=True),
+        "has_more": serializers.BooleanField(help_text="Whether more follow."),
+        "next": serializers.CharField(allow_null=True, help_text="What to send as `after`; null on the last page."),
+    }
+    return type(f"{name}Page", (serializers.Serializer,), members)
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+
+    def query(name: str, schema: Mapping[str, Any], description: str) -> None:
+        found.append({"name": name, "in": "query", "schema": dict(schema), "description": description})
+
+    if operation.paged:
+        query("limit", {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT}, "Rows per page.")
+        query("after", {"type": "string"}, "`next` of the page before.")
+    if operation.expand:
+        choices = ", ".join(operation.expand)
+        schema = {"type": "string", "examples": [",".join(operation.expand)]}
+        query("expand", schema, f"Show linked rows whole, comma-separated: {choices}.")
+    for entry in operation.filters:
+        for operator in entry.operators:
+            says = {"in": " Any of these, comma-separated."}.get(operator, "")
+            query(f"{entry.name}[{operator}]" if operator else entry.name, entry.schema(operator), entry.help + says)
+
+    def header(name: str, description: str) -> None:
+        found.append({"name": name, "in": "header", "schema": {"type": "string"}, "description": description})
+
+    if operation.method == "post":
+        header("Idempotency-Key", "Any text of your own. Sent again with the same body, the answer is the same.")
+    if operation.method in ("patch", "delete"):
+        header("If-Match", "ETag of what you read; 412 when it was changed since.")
+    return found
+
+
+def errors_of(operation: Operation, path: str) -> dict[int, list[str]]:
+    """The errors an operation may answer, each with its codes."""
+    found = {
+        401: ["key_missing", "key_invalid"],
+        403: ["scope_missing"],
+        422: ["invalid_input"],
+        429: ["rate_limited"],
+        500: ["internal_error"],
+    }
+    if "{" in path:
+        found[404] = ["not_found"]
+    if operation.writes:
+        found[400] = ["malformed_json"]
+        found[409] = ["idempotency_key_in_use", *operation.refusals] if operation.method == "post" else ["conflict"]
+        found[413] = ["body_too_large"]
+        found[415] = ["unsupported_media_type"]
+        found[503] = ["busy"]
+    if operation.method in ("patch", "delete"):
+        found[412] = ["precondition_failed"]
+    return found
+
+
+def _error(status: int, codes: list[str]) -> dict[str, Any]:
+    faults = [{"pointer": "/name", "code": "required", "message": "This field is required."}] if status == 422 else []
+    params = {
+        "scope": "customers:read",
+        "seconds": 12,
+        "reason": "Expecting value.",
+        "limit": 1048576,
+    }
+    detail = Problem(status, codes[0], request_id="4f1c", **params).detail
+    example = {
+        "type": f"/api/v1/docs#problem-{codes[0]}",
+        "title": Problem(status, codes[0]).title,
+        "status": status,
+        "detail": detail,
+        "code": codes[0],
+        "errors": faults,
+    }
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
+    return {"description": "Codes: " + ", ".join(f"`{code}`" for code in codes) + ".", "content": content}
+
+
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "Problem details (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "code", "errors"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "description": "Where the code is explained."},
+        "title": {"type": "string", "description": "The HTTP status in words."},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What went wrong, in the language asked for."},
+        "code": {"type": "string", "description": "What went wrong, to branch on; codes don't change."},
+        "errors": {
+            "type": "array",
+            "description": "Inputs at fault.",
+            "items": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "JSON pointer into the body."},
+                    "parameter": {"type": "string", "description": "Name of the query parameter."},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def finish(result: Any, generator: Any, request: Any, public: Any) -> Any:
+    """Adds what belongs to all operations, and takes out what says nothing here."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    components["schemas"] = dict(sorted(components["schemas"].items()))
+    components["securitySchemes"] = {
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A key: `sk_live_…`, or `sk_test_…` of a test company.",
+        }
+    }
+    for schema in components["schemas"].values():
+        for member in schema.get("properties", {}).values():
+            member.pop("readOnly", None)
+            member.pop("x-spec-enum-id", None)
+    return result
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole description, in English, made once per process."""
+    from django.utils import translation
+
+    with translation.override("en"):
+        made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return made

@@ -1,0 +1,118 @@
+"""A caller of the API whose every answer is compared with the published description."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+
+from django.test import Client
+from jsonschema import Draft202012Validator, FormatChecker
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from api import schema
+from core.actors import Actor
+from core.models import Company
+from core.services import keys
+
+NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+BY = Actor.system("tests")
+BASE = "/api/v1/"
+
+
+@cache
+def _registry() -> Registry:
+    return Registry().with_resource("urn:api", Resource(schema.document(), DRAFT202012))
+
+
+@cache
+def _paths() -> list[tuple[re.Pattern[str], str]]:
+    """Addresses as patterns, the plainer ones first."""
+    found = sorted(schema.document()["paths"], key=lambda address: address.count("{"))
+    return [(re.compile(re.sub(r"{\w+}", "[^/]+", address)), address) for address in found]
+
+
+def validator(pointer: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": f"urn:api#{pointer}"}, registry=_registry(), format_checker=FormatChecker())
+
+
+def described(path: str, method: str) -> tuple[str, dict[str, Any]]:
+    """The address in the description that a path belongs to, and its operation."""
+    for pattern, address in _paths():
+        if pattern.fullmatch(path):
+            return address, schema.document()["paths"][address].get(method, {})
+    raise AssertionError(f"{path} is not described")
+
+
+@dataclass
+class Caller:
+    """Calls with one key. `get`, `post`, ... give the response with its body read in `body`."""
+
+    key: str
+    client: Client = field(default_factory=Client)
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        sent = {"Authorization": f"Bearer {self.key}", **headers}
+        more = {} if method == "get" else {"data": b"" if body is None else body, "content_type": "application/json"}
+        response = getattr(self.client, method)(BASE + path, headers=sent, **more)
+        response.body = response.json() if "json" in response.get("Content-Type", "") else None
+        self._compare(response, (BASE + path).partition("?")[0], method)
+        return response
+
+    def _compare(self, response: Any, path: str, method: str) -> None:
+        if response.status_code in (304, 405):
+            return
+        address, operation = described(path, method)
+        answers = operation["responses"]
+        assert str(response.status_code) in answers, (response.status_code, response.content[:500])
+        media_type = response.get("Content-Type", "").partition(";")[0]
+        content = answers[str(response.status_code)].get("content")
+        if content is None:
+            assert response.content == b""
+            return
+        assert media_type in content, media_type
+        if response.body is not None:
+            steps = ["paths", address, method, "responses", str(response.status_code), "content", media_type, "schema"]
+            pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+            pointer = pointer.replace("{", "%7B").replace("}", "%7D")
+            errors = [f"{error.json_path}: {error.message}" for error in validator(pointer).iter_errors(response.body)]
+            assert errors == []
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.call("get", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.call("post", path, body, **headers)
+
+    def patch(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.call("patch", path, body, **headers)
+
+    def put(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.call("put", path, body, **headers)
+
+    def delete(self, path: str, **headers: str) -> Any:
+        return self.call("delete", path, **headers)
+
+
+def make_company(slug: str = "acme", **fields: Any) -> Company:
+    """A test company whose clock stands at NOW."""
+    values: dict[str, Any] = {
+        "name": slug.title(),
+        "slug": slug,
+        "is_live": False,
+        "clock_at": NOW,
+        "legal_name": f"{slug.title()} GmbH",
+        "country": "DE",
+        "currency": "EUR",
+        "language": "en",
+        "time_zone": "Europe/Berlin",
+        "books_start_on": date(2026, 1, 1),
+    }
+    return Company.objects.create(**{**values, **fields})
+
+
+def key_for(company: Company, *scopes: str) -> str:
+    return keys.issue_key(company=company, name="test", scopes=scopes or ("*",), by=BY, at=NOW)[1]
