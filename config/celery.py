@@ -45,8 +45,11 @@ app.config_from_object(
             "socket_timeout": 10,
             "socket_connect_timeout": 5,
             "health_check_interval": 30,
+            # Publishing never holds up an answer: a lost wake-up call is made up for by a tick.
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0.1,
         },
-        # Publishing must never hold up a transaction's answer: a lost wake-up call is made up for by a tick.
         "broker_connection_timeout": 2,
         "task_publish_retry": False,
         "task_serializer": "json",

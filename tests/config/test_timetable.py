@@ -5,6 +5,9 @@ from __future__ import annotations
 import doctest
 from datetime import timedelta
 
+import pytest
+from kombu.exceptions import OperationalError
+
 from config import celery
 from core.services import ticks
 
@@ -41,3 +44,8 @@ def test_tasks_are_acknowledged_late_one_at_a_time_and_leave_no_results() -> Non
 def test_a_task_ends_within_a_quarter_of_the_visibility_timeout() -> None:
     settings = celery.app.conf
     assert settings.task_soft_time_limit * 4 <= settings.broker_transport_options["visibility_timeout"]
+
+
+def test_without_a_broker_a_wake_up_call_fails_instead_of_waiting() -> None:
+    with celery.app.connection_for_write("redis://127.0.0.1:1/0") as nowhere, pytest.raises(OperationalError):
+        celery.app.send_task("core.tasks.run_job", args=[1], connection=nowhere)

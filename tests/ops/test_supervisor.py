@@ -96,6 +96,13 @@ def test_a_run_starts_heals_and_ends(run: Run, state: Path, ports: dict[str, int
         lambda: known(state).get("mailcatcher", first["mailcatcher"]) != first["mailcatcher"], 20
     )
 
+    os.kill(first["valkey"], signal.SIGKILL)
+    os.kill(first["postgres"], signal.SIGKILL)
+    assert run.says("valkey ended (SIGKILL); starting it again", 20)
+    assert run.says("postgres ended (SIGKILL); starting it again", 20)
+    for name in ("valkey", "postgres"):
+        assert processes.wait_until(lambda name=name: known(state)[name] != first[name], 60)
+
     # The whole falls: nothing of it lives on.
     everything = known(state)
     run.process.kill()
