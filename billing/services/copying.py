@@ -69,6 +69,6 @@ def take_ids(wanted: dict[str, int]) -> dict[str, list[int]]:
     parts = ", ".join("ARRAY(SELECT nextval(%s) FROM generate_series(1, %s))" for _ in asked)
     params = [value for pair in asked.items() for value in pair]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {parts}", params)  # noqa: S608  only placeholders are repeated
+        cursor.execute(f"SELECT {parts}", params)
         row = cursor.fetchone()
     return {**{sequence: [] for sequence in wanted}, **dict(zip(asked, row, strict=True))}

@@ -1,0 +1,426 @@
+"""Giving back what was invoiced: automatic notes for days after an end, and notes by hand.
+
+The rule that matters: invoiced days come back only by a credit note on their line, at what was charged for them, capped
+at what is left; the note settles the open part of its invoice first, the rest becomes account credit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+from django.utils import translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from billing.models import CreditNote, Invoice
+from billing.services import books, noting_rows, snapshots
+from billing.services.chain import add_link
+from billing.services.charging import ONE_DAY, Agreement
+from billing.services.copying import take_ids
+from billing.services.loading import CreditLeft, CustomerRow, Facts, lock_customers
+from billing.services.noting import Invoiced, InvoicedLine, NoteDoc, NoteLine, note_of
+from core import clock
+from core.actors import Actor
+from core.models import Company
+from core.refusal import Refused
+from core.services import trail
+from pricing.money import spread
+
+number_notes = noting_rows.number_notes
+write_notes = noting_rows.write_notes
+
+
+@dataclass(slots=True)
+class GivenBack:
+    """What ends gave back: notes to number and write, the credit they make, slots cut to a new last billed day."""
+
+    notes: list[NoteDoc] = field(default_factory=list)
+    credits: list[CreditLeft] = field(default_factory=list)
+    ended: dict[int, date] = field(default_factory=dict)
+    agreements: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Part of an invoice line: an amount in minor units, or (None) the worth of the released days [start, end)."""
+
+    line_id: int
+    amount_minor: int | None = None
+    release: tuple[date, date] | None = None
+
+
+_INVOICES = """
+SELECT i.id, i.number, i.issued_on, i.customer_id, i.currency, i.language, i.tax_behavior, i.po_reference,
+       i.gross_minor, i.tax_rows::text, b.status, b.open_minor, b.written_off_minor, b.credited_minor
+FROM billing_invoice i JOIN billing_invoicebalance b ON b.invoice_id = i.id
+WHERE i.company_id = %s AND i.id = ANY(%s) ORDER BY i.id
+FOR NO KEY UPDATE OF b
+"""
+_LINES = """
+SELECT l.invoice_id, l.id, l.position, l.subscription_id, l.slot_id, l.description, l.quantity, l.unit_amount,
+       l.period_start, l.period_end, l.amount_minor, l.tax_category, l.tax_rate, l.calculation::text,
+       coalesce(p.revenue_account, ''), coalesce(c.credited_minor, 0),
+       coalesce((SELECT sum(upper(d.days) - lower(d.days)) FROM billing_billeddays d
+                 WHERE d.line_id = l.id AND d.released_at IS NULL), 0)
+FROM billing_invoiceline l
+LEFT JOIN catalog_product p ON p.id = l.product_id
+LEFT JOIN billing_linecredit c ON c.line_id = l.id
+WHERE l.company_id = %s AND l.invoice_id = ANY(%s) ORDER BY l.invoice_id, l.position
+"""
+_EARLIER = """
+SELECT n.invoice_id, r->>'category', (r->>'rate')::numeric, sum((r->>'base_minor')::bigint)::bigint,
+       sum((r->>'tax_minor')::bigint)::bigint
+FROM billing_creditnote n, jsonb_array_elements(n.tax_rows) r
+WHERE n.company_id = %s AND n.invoice_id = ANY(%s) GROUP BY 1, 2, 3
+"""
+
+
+def load_invoices(company: Company, invoice_ids: Sequence[int]) -> dict[int, Invoiced]:
+    """The invoices with their lines and what was given back so far; balances locked. Three queries."""
+    ids = sorted(set(invoice_ids))
+    found: dict[int, Invoiced] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_INVOICES, [company.pk, ids])
+        for row in cursor.fetchall():
+            found[row[0]] = Invoiced(*row[:9], orjson.loads(row[9]), *row[10:])
+        cursor.execute(_LINES, [company.pk, ids])
+        for row in cursor.fetchall():
+            line = InvoicedLine(*row[1:13], orjson.loads(row[13]), row[14], int(row[15]), int(row[16]))
+            found[row[0]].lines[line.id] = line
+        cursor.execute(_EARLIER, [company.pk, ids])
+        for invoice_id, category, rate, base, tax in cursor.fetchall():
+            found[invoice_id].credited[category, rate] = (base, tax)
+    return found
+
+
+_LIVE = """
+SELECT d.id, d.slot_id, lower(d.days), upper(d.days), l.id, l.invoice_id, t.is_prorated
+FROM billing_billeddays d
+JOIN unnest(%s::bigint[], %s::date[]) v(slot_id, after_on) ON v.slot_id = d.slot_id
+LEFT JOIN billing_invoiceline l ON l.id = d.line_id
+LEFT JOIN subscriptions_slotterms t ON t.slot_id = d.slot_id AND t.from_on <= lower(d.days)
+     AND (t.until_on IS NULL OR t.until_on > lower(d.days))
+WHERE d.released_at IS NULL AND d.kind = 'billed' AND d.component = 'base' AND d.days && daterange(v.after_on, NULL)
+ORDER BY d.slot_id, lower(d.days)
+"""
+
+
+def has_unused_days(agreement: Agreement, on: date) -> bool:
+    """Whether days are billed after its end and it is time to give them back: on the first day no longer covered,
+    or at once for an end asked for on its very day."""
+    ends_on = agreement.ends_on
+    if ends_on is None or not any(slot.billed_through_on > ends_on for slot in agreement.slots):
+        return False
+    return ends_on < on or (ends_on == on and agreement.ended_at_once)
+
+
+def give_back_after_end(
+    company: Company,
+    customers: Mapping[int, CustomerRow],
+    agreements: Sequence[Agreement],
+    known: Facts,
+    *,
+    on: date,
+    at: datetime,
+) -> GivenBack:
+    """What the ends of these locked subscriptions give back by that day; the days are released or forfeited.
+
+    Writes the days; the notes are still to be numbered and written. No query when nothing has ended.
+    """
+    result = GivenBack()
+    over = {agreement.id: agreement for agreement in agreements if has_unused_days(agreement, on)}
+    if not over:
+        return result
+    result.agreements = set(over)
+    of_slot = {slot.id: agreement for agreement in over.values() for slot in agreement.slots}
+    after = {slot_id: _day_after(agreement) for slot_id, agreement in of_slot.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(_LIVE, [list(after), list(after.values())])
+        live = cursor.fetchall()
+    invoices = load_invoices(company, [row[5] for row in live if row[5] is not None])
+    by_note: dict[tuple[int, str], list[NoteLine]] = {}
+    releases: list[tuple[int, date, bool, tuple[int, str] | None]] = []
+    for days_id, slot_id, start, end, line_id, invoice_id, is_prorated in live:
+        agreement = of_slot[slot_id]
+        cut = max(start, after[slot_id])
+        if agreement.end_unused == "none" or is_prorated is False:
+            releases.append((days_id, cut, True, None))
+            continue
+        result.ended[slot_id] = cut - ONE_DAY if slot_id not in result.ended else min(result.ended[slot_id], cut - ONE_DAY)
+        key = None
+        if line_id is not None:
+            key = (invoice_id, agreement.end_unused)
+            line = invoices[invoice_id].lines[line_id]
+            by_note.setdefault(key, []).append(released_line(line, cut, end))
+        releases.append((days_id, cut, False, key))
+    notes: dict[tuple[int, str], NoteDoc] = {}
+    for key, lines in by_note.items():
+        invoice = invoices[key[0]]
+        ends_on = min(line.period_start for line in lines if line.period_start) - ONE_DAY
+        note = note_of(
+            invoice, customers[invoice.customer_id], lines, cause="cancel", reason=end_words(ends_on, invoice.language),
+            is_refund=key[1] == "refund",
+        )  # fmt: skip
+        if note is not None:
+            notes[key] = note
+    result.notes = list(notes.values())
+    prepare(company, result.notes)
+    result.credits = [
+        CreditLeft(note.credit_id, note.customer.id, note.currency, note.to_account_minor)
+        for note in result.notes
+        if note.to_account_minor and not note.is_refund
+    ]
+    for days_id, cut, is_forfeit, key in releases:
+        note = notes.get(key) if key else None
+        cut_days(days_id, cut, at=at, forfeit=is_forfeit, note_id=note.id if note else None)
+    return result
+
+
+def _day_after(agreement: Agreement) -> date:
+    assert agreement.ends_on is not None
+    return agreement.ends_on + ONE_DAY
+
+
+def end_words(ends_on: date, language: str) -> str:
+    with translation.override(language):
+        return _("Ended on %(day)s: unused days are given back.") % {"day": date_format(ends_on, "DATE_FORMAT")}
+
+
+def released_line(line: InvoicedLine, start: date, end: date) -> NoteLine:
+    """The days [start, end) of a line, at what was charged for them."""
+    unused = (end - start).days
+    amount = line.worth_of(unused)
+    line.billed_days -= unused
+    return NoteLine(line, amount, start, end, calculation_of(line, unused))
+
+
+def calculation_of(line: InvoicedLine, days: int | None) -> dict[str, Any]:
+    """What explains a note's line: the days of its line, the line's amount, the tax as charged."""
+    calculation: dict[str, Any] = {"of_minor": line.amount_minor, "tax": line.calculation.get("tax")}
+    if days is not None:
+        calculation |= {"days": days, "full_days": line.days, "share": f"{days}/{line.days}"}
+    return calculation
+
+
+def cut_days(days_id: int, cut: date, *, at: datetime, forfeit: bool, note_id: int | None) -> None:
+    """Takes the days from `cut` on off a row of billed days: released, or kept as forfeited."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH kept AS (
+                UPDATE billing_billeddays SET days = daterange(lower(days), %(cut)s)
+                WHERE id = %(id)s AND lower(days) < %(cut)s
+                RETURNING id
+            )
+            SELECT company_id, slot_id, component, line_id, lower(days), upper(days), (SELECT count(*) FROM kept)
+            FROM billing_billeddays WHERE id = %(id)s
+            """,
+            {"id": days_id, "cut": cut},
+        )
+        company_id, slot_id, component, line_id, _start, end, kept = cursor.fetchone()
+        kind, released_at = ("forfeited", None) if forfeit else ("billed", at)
+        if kept:
+            cursor.execute(
+                "INSERT INTO billing_billeddays (company_id, slot_id, component, days, line_id, kind, released_at, "
+                "released_by) VALUES (%s, %s, %s, daterange(%s, %s), %s, %s, %s, %s)",
+                [company_id, slot_id, component, cut, end, line_id, kind, released_at, note_id],
+            )
+        else:
+            cursor.execute(
+                "UPDATE billing_billeddays SET kind = %s, released_at = %s, released_by = %s WHERE id = %s",
+                [kind, released_at, note_id, days_id],
+            )
+
+
+def prepare(company: Company, notes: Sequence[NoteDoc]) -> None:
+    """Gives notes their ids, those of the credit they make, and entry numbers, in one query."""
+    if not notes:
+        return
+    ids = take_ids(
+        {
+            noting_rows.NOTES: len(notes),
+            noting_rows.CREDITS: len(notes),
+            books.ENTRIES: 2 * len(notes),
+        }
+    )
+    entries = ids[books.ENTRIES]
+    for index, note in enumerate(notes):
+        note.id, note.credit_id = ids[noting_rows.NOTES][index], ids[noting_rows.CREDITS][index]
+        note.entries = (entries[2 * index], entries[2 * index + 1])
+
+
+def issue_notes(company: Company, notes: Sequence[NoteDoc], *, at: datetime) -> None:
+    """Numbers, links and writes notes that stand alone in their transaction."""
+    if not notes:
+        return
+    prepare(company, notes)
+    link_id = take_ids({noting_rows.LINKS: 1})[noting_rows.LINKS][0]
+    accounts = books.account_ids(company)
+    seller = snapshots.keep_part(company, snapshots.seller_body(company))
+    number_notes(company, notes, seller=seller, today=clock.day_in(at, company.time_zone))
+    add_link(company, link_id=link_id, hashes=[note.sha256 for note in notes], at=at)
+    write_notes(company, notes, accounts, link_id=link_id, at=at)
+
+
+@transaction.atomic
+def give_back(
+    *,
+    company: Company,
+    invoice_lines: Sequence[GiveBack],
+    cause: str,
+    reason: str,
+    at: datetime,
+    by: Actor,
+    refund: bool = False,
+) -> list[CreditNote]:
+    """One credit note per invoice over these lines. Named amounts above what is left are refused, shares are capped.
+
+    Released days are no longer billed (they are not billed again by themselves). Refuses `credit.above_left`,
+    `credit.line_unknown`, `credit.nothing_left`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT l.id, l.invoice_id, i.customer_id FROM billing_invoiceline l JOIN billing_invoice i "
+            "ON i.id = l.invoice_id WHERE l.company_id = %s AND l.id = ANY(%s) AND i.sequence IS NOT NULL",
+            [company.pk, [item.line_id for item in invoice_lines]],
+        )
+        invoice_of = {line_id: (invoice_id, customer_id) for line_id, invoice_id, customer_id in cursor.fetchall()}
+    if any(item.line_id not in invoice_of for item in invoice_lines) or not invoice_lines:
+        raise Refused("credit.line_unknown")
+    customers = lock_customers(company, sorted({customer_id for _, customer_id in invoice_of.values()}))
+    invoices = load_invoices(company, [invoice_id for invoice_id, _ in invoice_of.values()])
+    by_invoice: dict[int, list[NoteLine]] = {}
+    for item in invoice_lines:
+        line = invoices[invoice_of[item.line_id][0]].lines[item.line_id]
+        by_invoice.setdefault(invoice_of[item.line_id][0], []).append(_asked(line, item))
+    notes = []
+    for invoice_id, lines in by_invoice.items():
+        invoice = invoices[invoice_id]
+        if invoice.status == "void":
+            raise Refused("credit.nothing_left", number=invoice.number)
+        note = note_of(invoice, customers[invoice.customer_id], lines, cause=cause, reason=reason[:500], is_refund=refund)
+        if note is not None:
+            notes.append(note)
+    if not notes:
+        raise Refused("credit.nothing_left", number=", ".join(invoice.number for invoice in invoices.values()))
+    issue_notes(company, notes, at=at)
+    for note in notes:
+        for item in invoice_lines:
+            if item.release is not None and item.line_id in note.invoice.lines:
+                _release(item.line_id, item.release, note.id, at)
+        audit_note(company, note, at=at, by=by)
+    return list(CreditNote.objects.filter(pk__in=[note.id for note in notes]).order_by("pk"))
+
+
+def _asked(line: InvoicedLine, item: GiveBack) -> NoteLine:
+    start, end = item.release or (None, None)
+    days = None if start is None or end is None else (end - start).days
+    if item.amount_minor is None:
+        if start is None or end is None:
+            return NoteLine(line, line.left_minor, line.period_start, line.period_end, calculation_of(line, None))
+        return released_line(line, start, end)
+    if item.amount_minor < 0 or item.amount_minor > line.left_minor:
+        raise Refused("credit.above_left", field="amount", position=line.position, left=line.left_minor)
+    return NoteLine(line, item.amount_minor, start, end, calculation_of(line, days))
+
+
+def _release(line_id: int, days: tuple[date, date], note_id: int, at: datetime) -> None:
+    """Releases [start, end) of a line's billed days; what lies before and after stays billed."""
+    start, end = days
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, lower(days), upper(days) FROM billing_billeddays WHERE line_id = %s AND released_at IS NULL "
+            "AND days && daterange(%s, %s)",
+            [line_id, start, end],
+        )
+        for days_id, lower, upper in cursor.fetchall():
+            cut = max(lower, start)
+            cut_days(days_id, cut, at=at, forfeit=False, note_id=note_id)
+            if upper > end:
+                cursor.execute(
+                    """
+                    WITH released AS (
+                        UPDATE billing_billeddays SET days = daterange(lower(days), %(end)s)
+                        WHERE line_id = %(line)s AND released_by = %(note)s AND upper(days) = %(upper)s
+                        RETURNING company_id, slot_id, component, line_id, kind
+                    )
+                    INSERT INTO billing_billeddays (company_id, slot_id, component, line_id, kind, days)
+                    SELECT company_id, slot_id, component, line_id, kind, daterange(%(end)s, %(upper)s) FROM released
+                    """,
+                    {"line": line_id, "note": note_id, "end": end, "upper": upper},
+                )
+
+
+def audit_note(company: Company, note: NoteDoc, *, at: datetime, by: Actor) -> None:
+    trail.audit(
+        company_id=company.pk,
+        at=at,
+        by=by,
+        verb=f"invoice.{'void' if note.cause == 'void' else 'credit'}",
+        subject_kind="invoice",
+        subject_id=note.invoice.id,
+        customer_id=note.customer.id,
+        reason=note.reason,
+        facts={"credit_note": note.id, "gross_minor": note.sums.totals.gross, "currency": note.currency},
+    )
+
+
+def credit_invoice(
+    *,
+    invoice: Invoice,
+    lines: Mapping[int, int] | None = None,
+    gross_minor: int | None = None,
+    reason: str,
+    at: datetime,
+    by: Actor,
+) -> CreditNote:
+    """A credit note by hand: by line (id to amount in minor units), by gross amount, or (neither) all that is left.
+
+    A gross amount is spread over what is left of the lines. No days are released. Refuses `credit.not_issued`,
+    `credit.above_left`, `credit.nothing_left`, `credit.line_unknown`.
+    """
+    company = invoice.company
+    if invoice.sequence is None:
+        raise Refused("credit.not_issued")
+    with transaction.atomic():
+        lock_customers(company, [invoice.customer_id])
+        known = load_invoices(company, [invoice.pk])[invoice.pk]
+        if gross_minor is not None:
+            lines = shares_of_gross(known, gross_minor)
+        elif lines is None:
+            lines = {line.id: line.left_minor for line in known.lines.values() if line.left_minor}
+        if not lines or not any(lines.values()):
+            raise Refused("credit.nothing_left", number=known.number)
+        asked = [GiveBack(line_id, amount) for line_id, amount in lines.items() if amount]
+        if any(item.line_id not in known.lines for item in asked):
+            raise Refused("credit.line_unknown")
+        return give_back(company=company, invoice_lines=asked, cause="manual", reason=reason, at=at, by=by)[0]
+
+
+def shares_of_gross(invoice: Invoiced, gross_minor: int) -> dict[int, int]:
+    """Line amounts whose note comes to that gross, spread over what is left.
+
+    On net documents a gross amount is met as closely as one rounding per rate allows; the whole rest exactly.
+    """
+    left_gross = invoice.gross_minor - invoice.credited_minor
+    if gross_minor <= 0 or gross_minor > left_gross:
+        raise Refused("credit.above_left", field="gross", position=0, left=left_gross)
+    lines = [line for line in invoice.lines.values() if line.left_minor]
+    if gross_minor == left_gross:
+        return {line.id: line.left_minor for line in lines}
+    if invoice.tax_behavior == "inclusive":
+        amounts = spread(gross_minor, [line.left_minor for line in lines])
+    else:
+        weights = [line.left_minor * (100 + line.tax_rate) for line in lines]
+        by_gross = spread(gross_minor, [int(weight * 1000) for weight in weights])
+        # The net part of each share, rounded half up.
+        amounts = [
+            min(line.left_minor, int((share * 200 + 100 + line.tax_rate) // (2 * (100 + line.tax_rate))))
+            for line, share in zip(lines, by_gross, strict=True)
+        ]
+    return {line.id: amount for line, amount in zip(lines, amounts, strict=True) if amount}

@@ -1,0 +1,138 @@
+"""Lines and documents in memory, and which lines share an invoice.
+
+The rule that matters: one invoice per customer, currency, due day, billing address, terms, payment method, order
+reference, tax behaviour and tax document class; oldest first. Address and payment method are the customer's own, so
+the customer stands for them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from billing.services.loading import CustomerRow
+from billing.services.taxing import LineTax
+from core.ids import new_id
+from core.models import Company
+from pricing.taxes import TaxLine, TaxRow
+from pricing.totals import DocumentTotals, document_totals
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of an invoice before it is written. `days` are its billed days: first, first after, kind."""
+
+    subscription_id: int | None
+    slot_id: int | None
+    product_id: int | None
+    description: str
+    detail: str
+    quantity: Decimal
+    unit: str
+    unit_amount: Decimal
+    period_start: date | None
+    period_end: date | None
+    amount_minor: int
+    tax: LineTax
+    account_id: int
+    calculation: dict[str, Any]
+    days: tuple[tuple[date, date, str], ...] = ()
+    id: int = 0
+    net_minor: int = 0
+
+
+@dataclass(slots=True)
+class InvoiceDoc:
+    """An invoice before it is written; numbers and hashes come when it is sealed."""
+
+    customer: CustomerRow
+    currency: str
+    tax_behavior: str
+    charge_due_on: date
+    terms_days: int
+    po_reference: str
+    lines: list[Line]
+    notifies: bool = True
+    run_id: int | None = None
+    id: int = 0
+    public_id: uuid.UUID = field(default_factory=new_id)
+    sums: DocumentTotals | None = None
+    credit_used: list[tuple[int, int]] = field(default_factory=list)
+    is_stored: bool = False
+    year: int = 0
+    sequence: int = 0
+    number: str = ""
+    issued_on: date = date.min
+    payment_due_on: date = date.min
+    body: str = ""
+    sha256: str = ""
+
+    @property
+    def totals(self) -> DocumentTotals:
+        assert self.sums is not None
+        return self.sums
+
+    @property
+    def gross_minor(self) -> int:
+        return self.totals.totals.gross
+
+    @property
+    def credit_used_minor(self) -> int:
+        return sum(amount for _, amount in self.credit_used)
+
+    @property
+    def status(self) -> str:
+        return "paid" if self.credit_used_minor == self.gross_minor else "open"
+
+    def add_up(self) -> None:
+        """Fixes the sums and each line's net."""
+        self.sums = document_totals(
+            [TaxLine(line.amount_minor, line.tax.group) for line in self.lines],
+            self.tax_behavior,  # type: ignore[arg-type]
+            self.currency,
+        )
+        for line, net in zip(self.lines, self.sums.line_nets, strict=True):
+            line.net_minor = net
+
+    def reason_of(self, row: TaxRow) -> LineTax:
+        """The decision behind a row of the breakdown: that of its first line."""
+        return next(line.tax for line in self.lines if line.tax.group == row.group)
+
+
+@dataclass(slots=True)
+class Priced:
+    """A charge with its tax and the terms of the document it belongs on."""
+
+    customer: CustomerRow
+    currency: str
+    tax_behavior: str
+    due_on: date
+    terms_days: int
+    po_reference: str
+    line: Line
+
+
+def group(company: Company, priced: Iterable[Priced]) -> list[InvoiceDoc]:
+    """The invoices for these charges: by due day, then customer; lines keep the order they come in."""
+    by_key: dict[tuple[object, ...], InvoiceDoc] = {}
+    apart = company.invoice_per_subscription
+    for item in priced:
+        line = item.line
+        key = (
+            item.due_on, item.customer.id, item.currency, item.terms_days, item.po_reference, item.tax_behavior,
+            line.subscription_id if apart else None, line.tax.group.category == "O",
+        )  # fmt: skip
+        document = by_key.get(key)
+        if document is None:
+            by_key[key] = document = InvoiceDoc(
+                item.customer, item.currency, item.tax_behavior, item.due_on, item.terms_days, item.po_reference, []
+            )
+        document.lines.append(line)
+    documents = sorted(by_key.values(), key=lambda document: (document.charge_due_on, document.customer.id))
+    for document in documents:
+        document.add_up()
+    return documents

@@ -1,0 +1,322 @@
+"""Issuing: numbers, frozen content, chain link, postings and rows, for one invoice or for thousands.
+
+The rule that matters: numbers and chain head are taken last, so nobody waits for the computing; each table is written
+by one COPY, whatever the number of documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from django.db import connection
+
+from billing.services import books, snapshots
+from billing.services.chain import add_link
+from billing.services.copying import NULL, canonical, copy, json_text, optional, take_ids, text
+from billing.services.grouping import InvoiceDoc
+from billing.services.loading import CreditLeft
+from billing.services.snapshots import plain
+from core import clock
+from core.ids import encode, new_id
+from core.models import Company
+from core.services import numbering
+
+INVOICES: Final = "billing_invoice_id_seq"
+LINES: Final = "billing_invoiceline_id_seq"
+ALLOCATIONS: Final = "billing_allocation_id_seq"
+LINKS: Final = "billing_chainlink_id_seq"
+
+
+def assign_ids(invoices: Sequence[InvoiceDoc]) -> tuple[int, list[int], list[int]]:
+    """Gives invoices and lines their ids in one query; the id of the link, entry numbers and allocation ids.
+
+    Entry numbers: one per invoice, then one per use of credit, in that order.
+    """
+    fresh = [document for document in invoices if not document.is_stored]
+    lines = [line for document in fresh for line in document.lines]
+    uses = sum(len(document.credit_used) for document in invoices)
+    ids = take_ids(
+        {
+            INVOICES: len(fresh),
+            LINES: len(lines),
+            ALLOCATIONS: uses,
+            LINKS: 1,
+            books.ENTRIES: len(invoices) + uses,
+        }
+    )
+    for document, id_ in zip(fresh, ids[INVOICES], strict=True):
+        document.id = id_
+    for line, id_ in zip(lines, ids[LINES], strict=True):
+        line.id = id_
+    return ids[LINKS][0], ids[books.ENTRIES], ids[ALLOCATIONS]
+
+
+class Frozen(NamedTuple):
+    """The parts of an invoice's content that need no number, made before the numbers are taken."""
+
+    buyer: Any
+    lines: list[dict[str, Any]]
+    calculations: list[bytes]
+    rows: list[dict[str, Any]]
+
+
+def freeze(invoices: Sequence[InvoiceDoc]) -> list[Frozen]:
+    buyers: dict[int, Any] = {}
+    frozen = []
+    for document in invoices:
+        customer = document.customer
+        buyer = buyers.get(customer.id)
+        if buyer is None:
+            buyer = buyers[customer.id] = snapshots.buyer(customer)
+        calculations = [canonical(line.calculation) for line in document.lines]
+        lines = [
+            snapshots.line_body(position, line, calculation)
+            for position, (line, calculation) in enumerate(zip(document.lines, calculations, strict=True), 1)
+        ]
+        frozen.append(Frozen(buyer, lines, calculations, snapshots.tax_rows(document)))
+    return frozen
+
+
+def number_invoices(
+    company: Company, invoices: Sequence[InvoiceDoc], frozen: Sequence[Frozen], *, seller: str, today: date
+) -> None:
+    """Takes the numbers, in the order given, and closes each invoice's frozen content with its hash."""
+    if not invoices:
+        return
+    first, issued_on = numbering.take(company=company, series="invoice", count=len(invoices), on=today)
+    is_test = not company.is_live
+    for sequence, (document, parts) in enumerate(zip(invoices, frozen, strict=True), first):
+        document.year, document.sequence, document.issued_on = issued_on.year, sequence, issued_on
+        document.number = numbering.printed(company=company, series="invoice", year=issued_on.year, sequence=sequence)
+        document.payment_due_on = issued_on + timedelta(days=document.terms_days)
+        body = snapshots.invoice_body(
+            document, seller=seller, buyer_part=parts.buyer, lines=parts.lines, rows=parts.rows, is_test=is_test
+        )
+        document.body, document.sha256 = body.decode(), snapshots.sha256(body)
+
+
+INVOICE_COLUMNS: Final = (
+    "id, company_id, public_id, customer_id, year, sequence, number, issued_on, language, currency, tax_behavior, "
+    "net_minor, tax_minor, gross_minor, tax_rows, snapshot_hash, chain_link_id, created_at, charge_due_on, "
+    "payment_due_on, po_reference, address_id, run_id, notifies"
+)
+BALANCE_COLUMNS: Final = (
+    "invoice_id, company_id, customer_id, currency, status, payment_due_on, gross_minor, paid_minor, "
+    "credit_used_minor, credited_minor, settled_by_credit_notes_minor, written_off_minor, closed_on"
+)
+LINE_COLUMNS: Final = (
+    "id, company_id, invoice_id, position, subscription_id, slot_id, product_id, description, quantity, unit_amount, "
+    "period_start, period_end, amount_minor, net_minor, tax_category, tax_rate, calculation"
+)
+DAYS_COLUMNS: Final = "company_id, slot_id, component, days, line_id, kind"
+SNAPSHOT_COLUMNS: Final = "company_id, document_kind, document_id, sha256, body"
+EVENT_COLUMNS: Final = "company_id, public_id, type, occurred_at, subject_kind, subject_id, customer_id, data"
+OUTBOX_COLUMNS: Final = "company_id, kind, key, payload, state, attempts, due_at, lease_by, last_error, created_at"
+ALLOCATION_COLUMNS: Final = (
+    "id, company_id, payment_id, credit_id, invoice_id, amount_minor, allocated_on, created_at"
+)
+
+
+def tax_rows_json(document: InvoiceDoc) -> str:
+    """The breakdown as the row keeps it."""
+    return canonical(
+        [
+            {
+                "category": row.category,
+                "rate": plain(row.rate),
+                "base_minor": row.base_minor,
+                "tax_minor": row.tax_minor,
+                "reason": document.reason_of(row).reason,
+            }
+            for row in document.totals.rows
+        ]
+    ).decode()
+
+
+def write_invoices(company: Company, invoices: Sequence[InvoiceDoc], *, link_id: int, at: datetime) -> None:
+    """The invoices and their balances."""
+    rows, balances = [], []
+    for document in invoices:
+        customer, totals = document.customer, document.totals.totals
+        status, used = document.status, document.credit_used_minor
+        rows.append(
+            f"{document.id}\t{company.pk}\t{document.public_id}\t{customer.id}\t{document.year}\t{document.sequence}\t"
+            f"{text(document.number)}\t{document.issued_on}\t{customer.language}\t{document.currency}\t"
+            f"{document.tax_behavior}\t{totals.net}\t{totals.tax}\t{totals.gross}\t"
+            f"{json_text(tax_rows_json(document))}\t{document.sha256}\t{link_id}\t{at}\t{document.charge_due_on}\t"
+            f"{document.payment_due_on}\t{text(document.po_reference)}\t{optional(customer.address_id)}\t"
+            f"{optional(document.run_id)}\t{'t' if document.notifies else 'f'}"
+        )
+        balances.append(
+            f"{document.id}\t{company.pk}\t{customer.id}\t{document.currency}\t{status}\t{document.payment_due_on}\t"
+            f"{totals.gross}\t0\t{used}\t0\t0\t0\t{document.issued_on if status == 'paid' else NULL}"
+        )
+    copy("billing_invoice", INVOICE_COLUMNS, rows)
+    copy("billing_invoicebalance", BALANCE_COLUMNS, balances)
+
+
+def write_lines(company: Company, invoices: Sequence[InvoiceDoc], frozen: Sequence[Frozen]) -> None:
+    rows = []
+    for document, parts in zip(invoices, frozen, strict=True):
+        for position, (line, calculation) in enumerate(zip(document.lines, parts.calculations, strict=True), 1):
+            group = line.tax.group
+            rows.append(
+                f"{line.id}\t{company.pk}\t{document.id}\t{position}\t{optional(line.subscription_id)}\t"
+                f"{optional(line.slot_id)}\t{optional(line.product_id)}\t{text(line.description)}\t"
+                f"{plain(line.quantity)}\t{plain(line.unit_amount)}\t{optional(line.period_start)}\t"
+                f"{optional(line.period_end)}\t{line.amount_minor}\t{line.net_minor}\t{group.category}\t"
+                f"{plain(group.rate)}\t{json_text(calculation.decode())}"
+            )
+    copy("billing_invoiceline", LINE_COLUMNS, rows)
+
+
+def days_row(company_id: int, slot_id: int, start: date, end: date, line_id: int | None, kind: str) -> str:
+    """A COPY line of billed days."""
+    return f"{company_id}\t{slot_id}\tbase\t[{start},{end})\t{optional(line_id)}\t{kind}"
+
+
+def write_days(company: Company, invoices: Sequence[InvoiceDoc], more: Sequence[str] = ()) -> None:
+    """The billed days of the lines, and of periods that cost nothing (`more`)."""
+    rows = [
+        days_row(company.pk, line.slot_id, start, end, line.id, kind)
+        for document in invoices
+        for line in document.lines
+        if line.slot_id is not None
+        for start, end, kind in line.days
+    ]
+    copy("billing_billeddays", DAYS_COLUMNS, [*rows, *more])
+
+
+def invoice_facts(document: InvoiceDoc) -> dict[str, Any]:
+    """What the event says: 1 KB at most."""
+    totals = document.totals.totals
+    return {
+        "id": encode("inv", document.public_id),
+        "number": document.number,
+        "customer": document.customer.ref,
+        "issued_on": document.issued_on.isoformat(),
+        "payment_due_on": document.payment_due_on.isoformat(),
+        "charge_due_on": document.charge_due_on.isoformat(),
+        "currency": document.currency,
+        "net_minor": totals.net,
+        "tax_minor": totals.tax,
+        "gross_minor": totals.gross,
+        "credit_used_minor": document.credit_used_minor,
+        "status": document.status,
+        "notifies": document.notifies,
+    }
+
+
+def write_snapshots_and_events(company: Company, invoices: Sequence[InvoiceDoc], *, at: datetime) -> None:
+    contents, events, mails = [], [], []
+    machine = clock.machine_now()
+    for document in invoices:
+        contents.append(f"{company.pk}\tinvoice\t{document.id}\t{document.sha256}\t{json_text(document.body)}")
+        events.append(
+            f"{company.pk}\t{new_id()}\tinvoice.issued\t{at}\tinvoice\t{document.id}\t{document.customer.id}\t"
+            f"{json_text(canonical(invoice_facts(document)).decode())}"
+        )
+        if document.notifies:
+            mails.append(mail_row(company.pk, "invoice", document.id, machine))
+    copy("billing_snapshot", SNAPSHOT_COLUMNS, contents)
+    copy("core_event", EVENT_COLUMNS, events)
+    copy("core_outbox", OUTBOX_COLUMNS, mails)
+
+
+def mail_row(company_id: int, kind: str, document_id: int, at: datetime) -> str:
+    """A COPY line of the outbox row that mails a document."""
+    payload = f'{{"id":{document_id},"kind":"{kind}"}}'
+    return (
+        f"{company_id}\tdocument_mail\t{kind}-{document_id}\t{payload}\twaiting\t0\t{at}\t\t\t{at}"
+    )
+
+
+def write_postings(
+    company: Company,
+    invoices: Sequence[InvoiceDoc],
+    *,
+    accounts: dict[tuple[str, str], int],
+    entries: Sequence[int],
+    allocations: Sequence[int],
+    at: datetime,
+) -> None:
+    """Books each invoice (receivable to revenue and tax) and each use of credit (customer's credit to receivable)."""
+    receivable, tax = accounts["receivable", ""], accounts["tax", ""]
+    credit = accounts["customer_credit", ""]
+    lines: list[str] = []
+    paid: list[str] = []
+    uses = iter(zip(allocations, entries[len(invoices) :], strict=False))
+    used: dict[int, int] = {}
+    for document, entry in zip(invoices, entries, strict=False):
+        totals, booked_on = document.totals.totals, document.issued_on
+        by_account: dict[int, int] = {}
+        for line in document.lines:
+            by_account[line.account_id] = by_account.get(line.account_id, 0) - line.net_minor
+        common: dict[str, Any] = {
+            "company_id": company.pk,
+            "currency": document.currency,
+            "booked_on": booked_on,
+            "customer_id": document.customer.id,
+        }
+        amounts = [(receivable, totals.gross), *by_account.items(), (tax, -totals.tax)]
+        lines += books.posting_lines(entry=entry, amounts=amounts, cause_kind="invoice", cause_id=document.id, **common)
+        for credit_id, minor in document.credit_used:
+            allocation, entry_of_use = next(uses)
+            used[credit_id] = used.get(credit_id, 0) + minor
+            amounts = [(credit, minor), (receivable, -minor)]
+            lines += books.posting_lines(
+                entry=entry_of_use, amounts=amounts, cause_kind="allocation", cause_id=allocation, **common
+            )
+            paid.append(f"{allocation}\t{company.pk}\t{NULL}\t{credit_id}\t{document.id}\t{minor}\t{booked_on}\t{at}")
+    copy("billing_posting", books.POSTING_COLUMNS, lines)
+    copy("billing_allocation", ALLOCATION_COLUMNS, paid)
+    if used:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE billing_creditbalance b SET used_minor = b.used_minor + v.minor "
+                "FROM unnest(%s::bigint[], %s::bigint[]) v(id, minor) WHERE b.credit_id = v.id",
+                [list(used), list(used.values())],
+            )
+
+
+def apply_credit(invoices: Sequence[InvoiceDoc], credits: Sequence[CreditLeft]) -> None:
+    """Uses the customers' credit on the invoices, oldest credit and oldest invoice first."""
+    left: dict[tuple[int, str], list[list[int]]] = {}
+    for credit in credits:
+        left.setdefault((credit.customer_id, credit.currency), []).append([credit.id, credit.left_minor])
+    for document in invoices:
+        due = document.gross_minor
+        for credit_left in left.get((document.customer.id, document.currency), ()):
+            use = min(due, credit_left[1])
+            if use:
+                document.credit_used.append((credit_left[0], use))
+                credit_left[1] -= use
+                due -= use
+
+
+def link(company: Company, *, link_id: int, hashes: Sequence[str], at: datetime) -> None:
+    """Adds the transaction's link to the chain; nothing without documents."""
+    if hashes:
+        add_link(company, link_id=link_id, hashes=hashes, at=at)
+
+
+def write(
+    company: Company,
+    invoices: Sequence[InvoiceDoc],
+    frozen: Sequence[Frozen],
+    *,
+    link_id: int,
+    accounts: dict[tuple[str, str], int],
+    entries: Sequence[int],
+    allocations: Sequence[int],
+    at: datetime,
+    more_days: Sequence[str] = (),
+) -> None:
+    """Writes numbered, linked invoices with everything that belongs to them."""
+    write_invoices(company, invoices, link_id=link_id, at=at)
+    write_lines(company, invoices, frozen)
+    write_days(company, invoices, more_days)
+    write_postings(company, invoices, accounts=accounts, entries=entries, allocations=allocations, at=at)
+    write_snapshots_and_events(company, invoices, at=at)

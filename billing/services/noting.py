@@ -1,0 +1,230 @@
+"""Credit notes in memory: what is left on an invoice, and the sums of a note.
+
+Pure. The rule that matters: kept + credited = charged, per line and per tax rate; the note that empties a rate takes
+what is left of it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from billing.services.loading import CustomerRow
+from core.ids import new_id
+from pricing.money import spread
+from pricing.proration import credit_for_days
+from pricing.taxes import TaxGroup, TaxLine, TaxRow, taxed
+from pricing.totals import DocumentTotals, Totals
+
+GroupKey = tuple[str, Decimal]
+
+
+@dataclass(slots=True)
+class InvoicedLine:
+    """A line of an issued invoice, with what was given back of it and how many of its days are still billed."""
+
+    id: int
+    position: int
+    subscription_id: int | None
+    slot_id: int | None
+    description: str
+    quantity: Decimal
+    unit_amount: Decimal
+    period_start: date | None
+    period_end: date | None
+    amount_minor: int
+    tax_category: str
+    tax_rate: Decimal
+    calculation: dict[str, Any]
+    revenue_account: str
+    credited_minor: int
+    billed_days: int
+
+    @property
+    def left_minor(self) -> int:
+        return self.amount_minor - self.credited_minor
+
+    @property
+    def days(self) -> int:
+        """Days of its period; 0 for a line without one."""
+        return 0 if self.period_start is None or self.period_end is None else (self.period_end - self.period_start).days
+
+    @property
+    def group(self) -> TaxGroup:
+        return TaxGroup(self.tax_category, self.tax_rate)  # type: ignore[arg-type]
+
+    def worth_of(self, unused_days: int) -> int:
+        """What these unused days give back, capped at what is left."""
+        billed = max(self.billed_days, unused_days)
+        if self.credited_minor > self.amount_minor:
+            return 0
+        return credit_for_days(self.amount_minor, self.days, unused_days, billed, self.credited_minor)
+
+
+@dataclass(slots=True)
+class Invoiced:
+    """An issued invoice as crediting reads it. `credited` holds base and tax given back so far, per rate."""
+
+    id: int
+    number: str
+    issued_on: date
+    customer_id: int
+    currency: str
+    language: str
+    tax_behavior: str
+    po_reference: str
+    gross_minor: int
+    tax_rows: list[dict[str, Any]]
+    status: str
+    open_minor: int
+    written_off_minor: int
+    credited_minor: int
+    lines: dict[int, InvoicedLine] = field(default_factory=dict)
+    credited: dict[GroupKey, tuple[int, int]] = field(default_factory=dict)
+
+    def left_of(self, key: GroupKey) -> tuple[int, int]:
+        """Base and tax still charged at a rate."""
+        base, tax = self.credited.get(key, (0, 0))
+        for row in self.tax_rows:
+            if (row["category"], Decimal(row["rate"])) == key:
+                return row["base_minor"] - base, row["tax_minor"] - tax
+        return 0, 0
+
+    def reason_of(self, group: TaxGroup) -> str:
+        for row in self.tax_rows:
+            if (row["category"], Decimal(row["rate"])) == (group.category, group.rate):
+                return str(row.get("reason", ""))
+        return ""
+
+
+@dataclass(slots=True)
+class NoteLine:
+    """What a note gives back of one line; the period is that of the days released, if any."""
+
+    of: InvoicedLine
+    amount_minor: int
+    period_start: date | None
+    period_end: date | None
+    calculation: dict[str, Any]
+    net_minor: int = 0
+
+
+@dataclass(slots=True)
+class NoteDoc:
+    """A credit note before it is written."""
+
+    invoice: Invoiced
+    customer: CustomerRow
+    lines: list[NoteLine]
+    sums: DocumentTotals
+    cause: str
+    reason: str
+    settled_minor: int
+    written_back_minor: int
+    is_refund: bool = False
+    notifies: bool = True
+    credit_id: int = 0
+    id: int = 0
+    link_id: int = 0
+    entries: tuple[int, int] = (0, 0)
+    public_id: uuid.UUID = field(default_factory=new_id)
+    year: int = 0
+    sequence: int = 0
+    number: str = ""
+    issued_on: date = date.min
+    body: str = ""
+    sha256: str = ""
+
+    @property
+    def totals(self) -> DocumentTotals:
+        return self.sums
+
+    @property
+    def currency(self) -> str:
+        return self.invoice.currency
+
+    @property
+    def to_account_minor(self) -> int:
+        return self.sums.totals.gross - self.settled_minor
+
+
+def sums_of(invoice: Invoiced, amounts: Mapping[int, int]) -> DocumentTotals:
+    """The sums of a note over these lines (id to amount, in the mode of the document's prices).
+
+    A rate that the note empties gives back its rest, so that tax credited and tax charged come out even.
+    """
+    by_group: dict[TaxGroup, list[int]] = {}
+    for line_id in amounts:
+        by_group.setdefault(invoice.lines[line_id].group, []).append(line_id)
+    rows: list[TaxRow] = []
+    nets: dict[int, int] = {}
+    for group, line_ids in by_group.items():
+        key = (group.category, group.rate)
+        given = [amounts[line_id] for line_id in line_ids]
+        left = sum(line.left_minor for line in invoice.lines.values() if (line.tax_category, line.tax_rate) == key)
+        left_base, left_tax = invoice.left_of(key)
+        if sum(given) == left:
+            row = TaxRow(group, left_base, left_tax)
+        else:
+            [computed], _ = taxed(
+                [TaxLine(sum(given), group)],
+                invoice.tax_behavior,  # type: ignore[arg-type]
+            )
+            tax = min(computed.tax_minor, left_tax)
+            base = sum(given) if invoice.tax_behavior == "exclusive" else sum(given) - tax
+            row = TaxRow(group, base, tax)
+        rows.append(row)
+        nets.update(zip(line_ids, _nets(row.base_minor, given), strict=True))
+    net, tax = sum(row.base_minor for row in rows), sum(row.tax_minor for row in rows)
+    return DocumentTotals(
+        Totals(net, tax, net + tax), tuple(rows), tuple(nets[line_id] for line_id in amounts), invoice.currency
+    )
+
+
+def _nets(base: int, amounts: Sequence[int]) -> list[int]:
+    if base == sum(amounts):
+        return list(amounts)
+    return spread(base, list(amounts))
+
+
+def note_of(
+    invoice: Invoiced,
+    customer: CustomerRow,
+    lines: Sequence[NoteLine],
+    *,
+    cause: str,
+    reason: str,
+    is_refund: bool = False,
+) -> NoteDoc | None:
+    """The note over these lines, one line each; None when it would give back nothing.
+
+    It settles the open part of its invoice first, then what was written off of it; the rest goes to the account.
+    The invoice in memory counts it as given, so that a second note of the same batch sees what is left.
+    """
+    given = [line for line in lines if line.amount_minor]
+    sums = sums_of(invoice, {line.of.id: line.amount_minor for line in given})
+    gross = sums.totals.gross
+    if not gross:
+        return None
+    for line, net in zip(given, sums.line_nets, strict=True):
+        line.net_minor = net
+        line.of.credited_minor += line.amount_minor
+    for row in sums.rows:
+        base, tax = invoice.credited.get((row.category, row.rate), (0, 0))
+        invoice.credited[row.category, row.rate] = (base + row.base_minor, tax + row.tax_minor)
+    settled_open = min(gross, invoice.open_minor)
+    written_back = min(gross - settled_open, invoice.written_off_minor)
+    invoice.open_minor -= settled_open
+    invoice.written_off_minor -= written_back
+    invoice.credited_minor += gross
+    if cause == "void":
+        invoice.status = "void"
+    elif not invoice.open_minor and not invoice.written_off_minor and invoice.status in ("open", "uncollectible"):
+        invoice.status = "paid"
+    return NoteDoc(
+        invoice, customer, given, sums, cause, reason, settled_open + written_back, written_back, is_refund=is_refund
+    )

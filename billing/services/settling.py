@@ -1,0 +1,351 @@
+"""`settle`: compares what is agreed with what is billed, and writes the difference.
+
+The rule that matters: this is the only path from an agreement to a document, for one customer and for thousands. It
+locks in one order, reads what is due again under the lock, and a subscription that can't be billed stops nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from django.db import connection, transaction
+
+from billing.models import BillingRun
+from billing.services import books, charging, crediting, issuing, snapshots
+from billing.services.charging import ONE_DAY, Agreement, Charge, SlotDue
+from billing.services.copying import array
+from billing.services.grouping import InvoiceDoc, Line, Priced, group
+from billing.services.loading import CustomerRow, Facts, facts, lock_customers, lock_due, words
+from billing.services.snapshots import plain
+from billing.services.taxing import Taxing
+from core import clock
+from core.actors import Actor
+from core.models import Company
+from core.services import trail
+from pricing.errors import PricingError
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What came of it. `totals_by_currency` holds net, tax and gross of the invoices in minor units, `credited` those
+    of the credit notes; `quiet` counts documents without mail; `parked` names (subscription id, code, detail).
+    """
+
+    invoice_ids: list[int] = field(default_factory=list)
+    credit_note_ids: list[int] = field(default_factory=list)
+    lines: int = 0
+    totals_by_currency: dict[str, dict[str, int]] = field(default_factory=dict)
+    credited_by_currency: dict[str, dict[str, int]] = field(default_factory=dict)
+    quiet: int = 0
+    parked: list[tuple[int, str, str]] = field(default_factory=list)
+    skipped_customer_ids: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Due:
+    """A subscription's part: what its slots owe and what came of pricing it."""
+
+    agreement: Agreement
+    slots: list[SlotDue]
+    priced: list[Priced]
+
+
+def settle(
+    *,
+    company: Company,
+    customer_ids: Sequence[int],
+    on: date,
+    at: datetime,
+    by: Actor,
+    run: BillingRun | None = None,
+    notify_since: date | None = None,
+    skip_locked: bool = False,
+) -> Settlement:
+    """Bills everything of these customers that is due on or before `on`, and gives back days after an end.
+
+    Due is the first day of a period in advance, the day after the last of one in arrears. One transaction; the number
+    of statements doesn't depend on the number of customers. Charges due before `notify_since` (or before the company
+    sends mail at all) are issued without mail. With `skip_locked`, customers that others hold are left alone and
+    named.
+    """
+    outcome = Settlement()
+    if not customer_ids:
+        return outcome
+    with transaction.atomic():
+        customers = lock_customers(company, customer_ids, skip_locked=skip_locked)
+        if skip_locked:
+            outcome.skipped_customer_ids = sorted(set(customer_ids) - set(customers))
+        agreements = lock_due(company, list(customers), on) if customers else []
+        if agreements:
+            known = facts(company, list(customers))
+            _settle_locked(
+                company, customers, agreements, known, on=on, at=at, by=by, run=run, notify_since=notify_since,
+                outcome=outcome,
+            )  # fmt: skip
+    return outcome
+
+
+def _settle_locked(
+    company: Company,
+    customers: dict[int, CustomerRow],
+    agreements: list[Agreement],
+    known: Facts,
+    *,
+    on: date,
+    at: datetime,
+    by: Actor,
+    run: BillingRun | None,
+    notify_since: date | None,
+    outcome: Settlement,
+) -> None:
+    today = clock.day_in(at, company.time_zone)
+    codes = [slot.revenue_account for agreement in agreements for slot in agreement.slots if slot.revenue_account]
+    books.revenue_accounts(company, known.accounts, codes)
+
+    given_back = crediting.give_back_after_end(company, customers, agreements, known, on=on, at=at)
+    taxing = Taxing(company, known.rates)
+    dues = []
+    for agreement in agreements:
+        try:
+            dues.append(_price(company, customers[agreement.customer_id], agreement, taxing, known, on, given_back.ended))
+        except PricingError as error:
+            detail = ", ".join(f"{name}: {value}" for name, value in error.params.items())
+            outcome.parked.append((agreement.id, error.code[:60], detail[:500]))
+        except Exception as error:  # noqa: BLE001  one bad subscription stops nobody; its reason is kept
+            outcome.parked.append((agreement.id, "billing.unexpected", f"{type(error).__name__}: {error}"[:500]))
+
+    invoices = group(company, (priced for due in dues for priced in due.priced))
+    free_days: list[str] = []
+    if not company.issues_zero_invoices:
+        free_days = [row for document in invoices if not document.gross_minor for row in _days_only(company, document)]
+        invoices = [document for document in invoices if document.gross_minor]
+    quiet_before = max(filter(None, (notify_since, company.mails_start_on)), default=None)
+    for document in invoices:
+        document.run_id = run.pk if run else None
+        document.notifies = quiet_before is None or document.charge_due_on >= quiet_before
+    issuing.apply_credit(invoices, [*known.credits, *given_back.credits])
+
+    link_id, entries, allocations = issuing.assign_ids(invoices)
+    frozen = issuing.freeze(invoices)
+    seller = snapshots.keep_part(company, snapshots.seller_body(company)) if invoices or given_back.notes else ""
+    _write_state(dues, outcome.parked, given_back, on=on, at=at)
+    _audit(company, customers, invoices, given_back, outcome, at=at, by=by, run=run)
+
+    # From here on others wait for the numbers.
+    crediting.number_notes(company, given_back.notes, seller=seller, today=today)
+    issuing.number_invoices(company, invoices, frozen, seller=seller, today=today)
+    hashes = [document.sha256 for document in (*given_back.notes, *invoices)]
+    issuing.link(company, link_id=link_id, hashes=hashes, at=at)
+    crediting.write_notes(company, given_back.notes, known.accounts, link_id=link_id, at=at)
+    issuing.write(
+        company, invoices, frozen, link_id=link_id, accounts=known.accounts, entries=entries, allocations=allocations,
+        at=at, more_days=free_days,
+    )  # fmt: skip
+    _sum_up(outcome, invoices, given_back)
+
+
+def _price(
+    company: Company,
+    customer: CustomerRow,
+    agreement: Agreement,
+    taxing: Taxing,
+    known: Facts,
+    on: date,
+    ended: dict[int, date],
+) -> _Due:
+    """The due charges of a subscription with their taxes. `ended`: slots whose unused days were given back just now."""
+    if not agreement.slots or not all(slot.terms for slot in agreement.slots):
+        raise PricingError("billing.nothing_agreed")
+    terms_days = agreement.payment_terms_days
+    if terms_days is None:
+        terms_days = customer.payment_terms_days
+    if terms_days is None:
+        terms_days = company.payment_terms_days
+    po_reference = agreement.po_reference or customer.po_reference
+    slots, priced = [], []
+    for slot in agreement.slots:
+        through = ended.get(slot.id)
+        due = charging.slot_due(agreement, slot if through is None else slot._replace(billed_through_on=through), on)
+        slots.append(due)
+        for charge in due.charges:
+            line = _line(company, customer, agreement, charge, taxing, known)
+            priced.append(
+                Priced(
+                    customer, agreement.currency, agreement.tax_behavior, charge.due_on, terms_days, po_reference, line
+                )
+            )
+    return _Due(agreement, slots, priced)
+
+
+def _line(
+    company: Company, customer: CustomerRow, agreement: Agreement, charge: Charge, taxing: Taxing, known: Facts
+) -> Line:
+    slot, terms = charge.slot, charge.terms
+    tax = taxing.of(customer, slot.supply, slot.level, charge.end - ONE_DAY)
+    name = words(slot.product_name, customer.language, company.language)[:400]
+    days, full_days = (charge.end - charge.start).days, (charge.full_end - charge.full_start).days
+    interval = f"{terms.interval_count} {terms.interval_unit}"
+    calculation = {
+        "model": terms.model,
+        "quantity": plain(terms.quantity),
+        "unit_amount": plain(terms.unit_amount),
+        "interval": interval,
+        "full_start": charge.full_start.isoformat(),
+        "full_end": charge.full_end.isoformat(),
+        "days": days,
+        "full_days": full_days,
+        "share": f"{days}/{full_days}" if terms.is_prorated and days != full_days else "1",
+        "prorated": terms.is_prorated,
+        "price_version": terms.price_version,
+        "price_ref": terms.price_ref,
+        "tax": {
+            "category": tax.group.category,
+            "rate": plain(tax.group.rate),
+            "reason": tax.reason,
+            "country": tax.country,
+        },
+    }
+    billed = (charge.start, charge.served_end, "billed")
+    return Line(
+        subscription_id=agreement.id,
+        slot_id=slot.id,
+        product_id=slot.product_id,
+        description=name,
+        detail=agreement.name if agreement.name != name else "",
+        quantity=terms.quantity,
+        unit=words(slot.unit_name, customer.language, company.language),
+        unit_amount=terms.unit_amount,
+        period_start=charge.start,
+        period_end=charge.end,
+        amount_minor=charge.amount_minor,
+        tax=tax,
+        account_id=known.accounts["revenue", slot.revenue_account],
+        calculation=calculation,
+        days=(billed,) if charge.served_end == charge.end else (billed, (charge.served_end, charge.end, "forfeited")),
+    )
+
+
+def _days_only(company: Company, document: InvoiceDoc) -> list[str]:
+    """Periods that cost nothing count as billed, without a line."""
+    return [
+        issuing.days_row(company.pk, line.slot_id, start, end, None, kind)
+        for line in document.lines
+        if line.slot_id is not None
+        for start, end, kind in line.days
+    ]
+
+
+def _write_state(
+    dues: list[_Due],
+    parked: list[tuple[int, str, str]],
+    given_back: crediting.GivenBack,
+    *,
+    on: date,
+    at: datetime,
+) -> None:
+    """Moves slots and subscriptions on, and parks what could not be billed, in one statement (two after a void)."""
+    slots = [
+        (slot.id, due.billed_through_on)
+        for entry in dues
+        for slot, due in zip(entry.agreement.slots, entry.slots, strict=True)
+        if due.billed_through_on != slot.billed_through_on
+    ]
+    agreements = [(entry.agreement.id, _next_bill_on(entry, on, given_back)) for entry in dues]
+    sql = """
+        WITH moved AS (
+            UPDATE subscriptions_slot slot SET billed_through_on = v.day
+            FROM unnest(%s::bigint[], %s::date[]) v(id, day) WHERE slot.id = v.id
+        ), halted AS (
+            UPDATE subscriptions_subscription s
+            SET parked_at = %s, parked_code = v.code, parked_detail = v.detail
+            FROM unnest(%s::bigint[], %s::text[], %s::text[]) v(id, code, detail) WHERE s.id = v.id
+        )
+        UPDATE subscriptions_subscription s SET next_bill_on = v.day
+        FROM unnest(%s::bigint[], %s::date[]) v(id, day)
+        WHERE s.id = v.id
+    """
+    params = [
+        array(id_ for id_, _ in slots), array(day for _, day in slots),
+        at, [row[0] for row in parked], [row[1] for row in parked], [row[2].replace("\0", "") for row in parked],
+        array(id_ for id_, _ in agreements), array(day for _, day in agreements),
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        for entry in dues:
+            for slot, due in zip(entry.agreement.slots, entry.slots, strict=True):
+                if slot.reopened != due.reopened:
+                    ranges = [f"[{start},{end})" for start, end in due.reopened]
+                    cursor.execute(
+                        "UPDATE subscriptions_slot SET reopened_days = %s::text[]::daterange[] WHERE id = %s",
+                        [ranges, slot.id],
+                    )
+
+
+def _next_bill_on(entry: _Due, on: date, given_back: crediting.GivenBack) -> date | None:
+    """When something falls due next: a period, or the day after a planned end that leaves billed days unused."""
+    days = [due.next_due_on for due in entry.slots if due.next_due_on is not None]
+    ends_on = entry.agreement.ends_on
+    if ends_on is not None and entry.agreement.id not in given_back.agreements:
+        if any(due.billed_through_on > ends_on for due in entry.slots):
+            days.append(ends_on + ONE_DAY)
+    return min(days, default=None)
+
+
+def _audit(
+    company: Company,
+    customers: dict[int, CustomerRow],
+    invoices: list[InvoiceDoc],
+    given_back: crediting.GivenBack,
+    outcome: Settlement,
+    *,
+    at: datetime,
+    by: Actor,
+    run: BillingRun | None,
+) -> None:
+    """One row for all: who billed whom, how many documents, who was parked."""
+    if not (invoices or given_back.notes or outcome.parked):
+        return
+    only = next(iter(customers)) if len(customers) == 1 else None
+    trail.audit(
+        company_id=company.pk,
+        at=at,
+        by=by,
+        verb="billing.settle",
+        subject_kind="run" if run else "customer" if only else "company",
+        subject_id=run.pk if run else only or company.pk,
+        customer_id=only,
+        facts={
+            "invoices": len(invoices),
+            "invoice_ids": [invoices[0].id, invoices[-1].id] if invoices else [],
+            "credit_notes": len(given_back.notes),
+            "parked": [row[0] for row in outcome.parked],
+        },
+    )
+
+
+def _sum_up(outcome: Settlement, invoices: list[InvoiceDoc], given_back: crediting.GivenBack) -> None:
+    outcome.invoice_ids = [document.id for document in invoices]
+    outcome.credit_note_ids = [note.id for note in given_back.notes]
+    outcome.lines = sum(len(document.lines) for document in invoices)
+    outcome.quiet = sum(not document.notifies for document in invoices)
+    for sums, documents in (
+        (outcome.totals_by_currency, invoices),
+        (outcome.credited_by_currency, given_back.notes),
+    ):
+        for document in documents:
+            totals = document.totals.totals
+            entry = sums.setdefault(document.currency, {"net": 0, "tax": 0, "gross": 0})
+            entry["net"] += totals.net
+            entry["tax"] += totals.tax
+            entry["gross"] += totals.gross
+
+
+def park(*, subscription_id: int, code: str, detail: str, at: datetime) -> None:
+    """Takes a subscription out of billing until a person has looked at it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE subscriptions_subscription SET parked_at = %s, parked_code = %s, parked_detail = %s WHERE id = %s",
+            [at, code[:60], detail.replace("\0", "")[:500], subscription_id],
+        )
