@@ -281,12 +281,13 @@ class Supervisor:
                 self._say(f"{service.name} ended ({_meaning(code)}); starting it again in {pause} s")
             elif service.restart_at is not None and now >= service.restart_at:
                 self._launch(service)
-        for name, process in list(self.started_servers.items()):
-            if process.poll() is not None:
-                del self.started_servers[name]
-                self._say(f"{name} ended ({_meaning(process.returncode)}); starting it again")
-                self.started_servers |= servers.start(self.state, servers.MAIN, dies_with_us=True)
-                self._write_note()
+        fallen = {name: server for name, server in self.started_servers.items() if server.poll() is not None}
+        for name, server in fallen.items():
+            self._say(f"{name} ended ({_meaning(server.returncode)}); starting it again")
+            del self.started_servers[name]
+        if fallen:
+            self.started_servers |= servers.start(self.state, servers.MAIN, dies_with_us=True)
+            self._write_note()
 
     # Stop
 

@@ -37,7 +37,7 @@ def test_a_poor_dockerfile_is_found(tmp_path: Path) -> None:
     [
         ("django==5.2.19\n", "without a hash"),
         ("--index-url example\n", "names an index"),
-        ("django @ https://example.org/django.whl --hash=sha256:00\n", "names an index"),
+        ("django @ https://example.org/django --hash=sha256:00\n", "names an index"),
     ],
 )
 def test_a_requirement_without_hash_or_with_an_address_is_found(tmp_path: Path, text: str, complaint: str) -> None:

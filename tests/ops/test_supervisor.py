@@ -101,7 +101,7 @@ def test_a_run_starts_heals_and_ends(run: Run, state: Path, ports: dict[str, int
     assert run.says("valkey ended (SIGKILL); starting it again", 20)
     assert run.says("postgres ended (SIGKILL); starting it again", 20)
     for name in ("valkey", "postgres"):
-        assert processes.wait_until(lambda name=name: known(state)[name] != first[name], 60)
+        assert processes.wait_until(lambda name=name: known(state).get(name, first[name]) != first[name], 60)
 
     # The whole falls: nothing of it lives on.
     everything = known(state)
