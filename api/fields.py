@@ -224,6 +224,24 @@ class Ref(Refusing):
         return None
 
 
+@extend_schema_field({"type": "string"})
+class Coded(Refusing):
+    """The code of a row of the same company; becomes the row."""
+
+    def __init__(self, model: type[models.Model], **kwargs: Any) -> None:
+        self.model = model
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        company: Company = self.context["company"]
+        found = None
+        if isinstance(data, str):
+            found = self.model._default_manager.filter(company=company, code=data[:200]).first()
+        if found is None:
+            self.refuse("invalid_ref")
+        return found
+
+
 class Body(serializers.Serializer):
     """A request's body: a member that isn't declared is refused, so that a slip of the pen is heard of."""
 

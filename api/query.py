@@ -200,13 +200,23 @@ class Order:
         found = list(rows.order_by(*order)[: asked.limit + 1])
         return found[: asked.limit], len(found) > asked.limit
 
-    def _beyond(self, rows: QuerySet[Any], after: str, company: Company) -> Q:
-        model: Any = rows.model
+    def token(self, row: Any) -> str:
+        """What `next` says for a row."""
+        return str(row.ref)
+
+    def seen(self, model: Any, after: str, company: Company) -> QuerySet[Any]:
+        """The row that `after` names."""
         try:
-            seen = model.objects.filter(company=company, public_id=model.public_id_of(after))
-            column, last_id = seen.values_list(self.column, "id").get()
-        except (BadId, model.DoesNotExist):
+            found: QuerySet[Any] = model._default_manager.filter(company=company, public_id=model.public_id_of(after))
+        except BadId:
             raise Problem.parameter("after", "invalid_ref") from None
+        return found
+
+    def _beyond(self, rows: QuerySet[Any], after: str, company: Company) -> Q:
+        last = self.seen(rows.model, after, company).values_list(self.column, "id").first()
+        if last is None:
+            raise Problem.parameter("after", "invalid_ref")
+        column, last_id = last
         if self.column == "id":
             return Q(id__lt=last_id)
         # Spelled so that the first half is an index range and the second a filter in it.

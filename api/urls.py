@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from api import docs
 
-RESOURCES = ("customers",)
+RESOURCES = ("customers", "products", "plans", "taxes")
 
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [

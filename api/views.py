@@ -144,7 +144,7 @@ class ResourceView(ApiView):
         body = {
             "data": [read(row, reading) for row in found],
             "has_more": more,
-            "next": found[-1].ref if more else None,
+            "next": self.order.token(found[-1]) if more else None,
         }
         return self.answer(body)
 

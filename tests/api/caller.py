@@ -97,21 +97,11 @@ class Caller:
         return self.call("delete", path, **headers)
 
 
-def make_company(slug: str = "acme", **fields: Any) -> Company:
+def make_company(**changes: Any) -> Company:
     """A test company whose clock stands at NOW."""
-    values: dict[str, Any] = {
-        "name": slug.title(),
-        "slug": slug,
-        "is_live": False,
-        "clock_at": NOW,
-        "legal_name": f"{slug.title()} GmbH",
-        "country": "DE",
-        "currency": "EUR",
-        "language": "en",
-        "time_zone": "Europe/Berlin",
-        "books_start_on": date(2026, 1, 1),
-    }
-    return Company.objects.create(**{**values, **fields})
+    from tests.factories import a_company
+
+    return a_company(**{"clock_at": NOW, "books_start_on": date(2026, 1, 1), **changes})
 
 
 def key_for(company: Company, *scopes: str) -> str:

@@ -16,7 +16,7 @@ def company(db):
 def other_company(db):
     from .caller import make_company
 
-    return make_company("other")
+    return make_company()
 
 
 @pytest.fixture
