@@ -17,7 +17,7 @@ LANGUAGES = tuple(code for code, _ in LANGUAGE_CHOICES)
 @lru_cache(maxsize=1)
 def codes() -> frozenset[str]:
     """Every country code that an address may name."""
-    names = Locale("en").territories
+    names = [str(code) for code in Locale("en").territories]
     return frozenset(code for code in names if len(code) == 2 and code.isalpha()) - _NO_COUNTRY
 
 

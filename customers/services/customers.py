@@ -297,7 +297,7 @@ def _refuse_taken(company: Company, rows: Sequence[Customer]) -> None:
             wanted.add(row.external_id)
     if not wanted:
         return
-    own = [row.pk for row in rows if row.pk is not None]
+    own = [row.pk for row in rows if not row._state.adding]
     taken = (
         Customer.objects.filter(company=company, external_id__in=wanted)
         .exclude(pk__in=own)
