@@ -154,10 +154,7 @@ def late_notes(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figu
 def payment_note(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> str:
     """What is to be paid until when, or that nothing is."""
     if body["kind"] == "credit_note":
-        return _(
-            "The amount first lowers what is still due on that invoice; anything left is kept as credit on your"
-            " account or paid back."
-        )
+        return _credit_note(body, figures)
     if body.get("is_test"):
         return _("This is a test document: nothing is to be paid.")
     to_pay = body.get("to_pay", body["gross"])
@@ -171,6 +168,19 @@ def payment_note(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Fi
     else:
         text = _("Please pay %(amount)s by %(day)s, quoting %(number)s.")
     return text % words
+
+
+def _credit_note(body: Mapping[str, Any], figures: Figures) -> str:
+    """What becomes of the amount given back."""
+    settled, rest = body.get("settled", 0), body.get("to_account", 0)
+    if settled and rest:
+        return _(
+            "%(settled)s lowers what is still due on that invoice, %(rest)s is kept as credit on your account or"
+            " paid back."
+        ) % {"settled": figures.money(settled), "rest": figures.money(rest)}
+    if settled:
+        return _("The amount lowers what is still due on that invoice.")
+    return _("The amount is kept as credit on your account or paid back.")
 
 
 def footer_text(seller: Mapping[str, Any], language: str, fallback: str = "en") -> str:
