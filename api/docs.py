@@ -7,9 +7,11 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from api import schema
+from api.problems import Problem
 from core.refusal import Refused, codes
 
 
@@ -27,6 +29,12 @@ def openapi(request: HttpRequest) -> HttpResponse:
 def page(request: HttpRequest) -> HttpResponse:
     """Every operation with its parameters, bodies, examples and errors, and every problem code with its words."""
     return render(request, "api/docs.html", {"tags": _by_tag(schema.document()), "problems": _problems()})
+
+
+@csrf_exempt
+def nothing(request: HttpRequest, rest: str) -> HttpResponse:
+    """An address of this door that doesn't exist."""
+    return Problem(404, "not_found").answer()
 
 
 def _by_tag(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -17,3 +17,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 for resource in RESOURCES:
     urlpatterns += import_module(f"api.resources.{resource}").urlpatterns
+urlpatterns.append(path("<path:rest>", docs.nothing))
