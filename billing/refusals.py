@@ -35,6 +35,8 @@ register({
     "draft.empty": _("A draft needs at least one line."),
     "draft.product": _("Line %(position)s names no product; say how it is taxed."),
     "draft.quantity": _("Line %(position)s: quantity and price must be numbers from zero."),
+    "draft.zero": _("Its total is zero; this company doesn't issue such invoices."),
+    "draft.taxes": _("Its taxes can't be decided: %(detail)s."),
     "draft.currency": _("%(currency)s is no currency that can be billed."),
     "billing.runaway_twin": _("Two lines would begin on the same day."),
     "billing.runaway_day": _("There would be %(lines)s lines for one position on one day."),

@@ -95,9 +95,7 @@ def posting_lines(
 ) -> list[str]:
     """COPY lines of one entry: (account id, debit above zero); zero amounts are left out."""
     tail = f"{currency}\t%d\t{optional(customer_id)}\t{cause_kind}\t{cause_id}"
-    return [
-        f"{company_id}\t{entry}\t{account}\t{booked_on}\t{tail % amount}" for account, amount in amounts if amount
-    ]
+    return [f"{company_id}\t{entry}\t{account}\t{booked_on}\t{tail % amount}" for account, amount in amounts if amount]
 
 
 def post(*, company: Company, entries: Sequence[Entry]) -> list[int]:
@@ -148,8 +146,10 @@ def entries_of(cause_kind: str, cause_id: int) -> list[tuple[int, str, int]]:
     """(entry, account code, amount) of the postings that a row caused, in order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT p.entry, a.code, p.amount_minor FROM billing_posting p JOIN billing_account a ON a.id = p.account_id "
+            "SELECT p.entry, a.code, p.amount_minor FROM billing_posting p "
+            "JOIN billing_account a ON a.id = p.account_id "
             "WHERE p.cause_kind = %s AND p.cause_id = %s ORDER BY p.entry, p.id",
             [cause_kind, cause_id],
         )
-        return cursor.fetchall()
+        rows: list[tuple[int, str, int]] = cursor.fetchall()
+    return rows

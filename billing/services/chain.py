@@ -48,15 +48,22 @@ def add_link(company: Company, *, link_id: int, hashes: Sequence[str], at: datet
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            WITH head AS (UPDATE billing_chainhead SET height = %(height)s, sha256 = %(sha)s WHERE company_id = %(company)s)
+            WITH head AS (
+                UPDATE billing_chainhead SET height = %(height)s, sha256 = %(sha)s WHERE company_id = %(company)s
+            )
             INSERT INTO billing_chainlink
                 (id, company_id, height, previous_sha256, sha256, document_hashes, linked_at)
             OVERRIDING SYSTEM VALUE
             VALUES (%(id)s, %(company)s, %(height)s, %(previous)s, %(sha)s, %(hashes)s, %(at)s)
             """,
             {
-                "id": link_id, "company": company.pk, "height": height, "previous": previous, "sha": digest,
-                "hashes": list(hashes), "at": at,
+                "id": link_id,
+                "company": company.pk,
+                "height": height,
+                "previous": previous,
+                "sha": digest,
+                "hashes": list(hashes),
+                "at": at,
             },  # fmt: skip
         )
 
@@ -221,9 +228,7 @@ def _document(row: tuple[Any, ...], lines: list[tuple[Any, ...]], parts: set[str
         )
         for line in said["lines"]
     ]  # fmt: skip
-    stored = [
-        (*line[:3], line[3] and line[3].isoformat(), line[4] and line[4].isoformat(), line[5]) for line in lines
-    ]
+    stored = [(*line[:3], line[3] and line[3].isoformat(), line[4] and line[4].isoformat(), line[5]) for line in lines]
     if shown != stored:
         yield ChainProblem("lines_edited", number)
     if said["seller"] not in parts:

@@ -112,15 +112,13 @@ class Charge(NamedTuple):
 def _full_period(anchor_on: date, month_day: int, unit: str, count: int, day: date) -> tuple[date, date]:
     interval = Interval(unit, count)  # type: ignore[arg-type]
     # Weeks and days aim at no day of the month.
-    anchor = Anchor(anchor_on, month_day) if interval.months else Anchor(anchor_on)
+    anchor = Anchor(anchor_on, month_day if interval.months else 0)
     n = index_at(anchor, interval, day)
     return boundary(anchor, interval, n), boundary(anchor, interval, n + 1)
 
 
 @lru_cache(maxsize=65536)
-def line_minor(
-    model: str, unit_amount: Decimal, quantity: Decimal, days: int, full_days: int, currency: str
-) -> int:
+def line_minor(model: str, unit_amount: Decimal, quantity: Decimal, days: int, full_days: int, currency: str) -> int:
     """A line's amount, rounded once: the price of the full period times its share of days.
 
     >>> line_minor("per_unit", Decimal("599.95"), Decimal(1), 29, 31, "EUR")
@@ -239,6 +237,6 @@ def count_boundaries(agreement: Agreement, slot: SlotRow, start: date, end: date
         if first > last:
             continue
         interval = Interval(terms.interval_unit, terms.interval_count)  # type: ignore[arg-type]
-        anchor = Anchor(agreement.anchor_on, agreement.anchor_month_day) if interval.months else Anchor(agreement.anchor_on)
+        anchor = Anchor(agreement.anchor_on, agreement.anchor_month_day if interval.months else 0)
         count += index_at(anchor, interval, last) - index_at(anchor, interval, first) + 1
     return count

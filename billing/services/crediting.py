@@ -87,10 +87,10 @@ def load_invoices(company: Company, invoice_ids: Sequence[int]) -> dict[int, Inv
     with connection.cursor() as cursor:
         cursor.execute(_INVOICES, [company.pk, ids])
         for row in cursor.fetchall():
-            found[row[0]] = Invoiced(*row[:9], orjson.loads(row[9]), *row[10:])
+            found[row[0]] = Invoiced(*(*row[:9], orjson.loads(row[9]), *row[10:]))
         cursor.execute(_LINES, [company.pk, ids])
         for row in cursor.fetchall():
-            line = InvoicedLine(*row[1:13], orjson.loads(row[13]), row[14], int(row[15]), int(row[16]))
+            line = InvoicedLine(*(*row[1:13], orjson.loads(row[13]), row[14], int(row[15]), int(row[16])))
             found[row[0]].lines[line.id] = line
         cursor.execute(_EARLIER, [company.pk, ids])
         for invoice_id, category, rate, base, tax in cursor.fetchall():
@@ -151,7 +151,7 @@ def give_back_after_end(
         if agreement.end_unused == "none" or is_prorated is False:
             releases.append((days_id, cut, True, None))
             continue
-        result.ended[slot_id] = cut - ONE_DAY if slot_id not in result.ended else min(result.ended[slot_id], cut - ONE_DAY)
+        result.ended[slot_id] = min(result.ended.get(slot_id, cut), cut - ONE_DAY)
         key = None
         if line_id is not None:
             key = (invoice_id, agreement.end_unused)
@@ -303,7 +303,8 @@ def give_back(
         invoice = invoices[invoice_id]
         if invoice.status == "void":
             raise Refused("credit.nothing_left", number=invoice.number)
-        note = note_of(invoice, customers[invoice.customer_id], lines, cause=cause, reason=reason[:500], is_refund=refund)
+        customer = customers[invoice.customer_id]
+        note = note_of(invoice, customer, lines, cause=cause, reason=reason[:500], is_refund=refund)
         if note is not None:
             notes.append(note)
     if not notes:

@@ -114,25 +114,21 @@ DAYS_COLUMNS: Final = "company_id, slot_id, component, days, line_id, kind"
 SNAPSHOT_COLUMNS: Final = "company_id, document_kind, document_id, sha256, body"
 EVENT_COLUMNS: Final = "company_id, public_id, type, occurred_at, subject_kind, subject_id, customer_id, data"
 OUTBOX_COLUMNS: Final = "company_id, kind, key, payload, state, attempts, due_at, lease_by, last_error, created_at"
-ALLOCATION_COLUMNS: Final = (
-    "id, company_id, payment_id, credit_id, invoice_id, amount_minor, allocated_on, created_at"
-)
+ALLOCATION_COLUMNS: Final = "id, company_id, payment_id, credit_id, invoice_id, amount_minor, allocated_on, created_at"
 
 
-def tax_rows_json(document: InvoiceDoc) -> str:
+def tax_rows_of(document: InvoiceDoc) -> list[dict[str, Any]]:
     """The breakdown as the row keeps it."""
-    return canonical(
-        [
-            {
-                "category": row.category,
-                "rate": plain(row.rate),
-                "base_minor": row.base_minor,
-                "tax_minor": row.tax_minor,
-                "reason": document.reason_of(row).reason,
-            }
-            for row in document.totals.rows
-        ]
-    ).decode()
+    return [
+        {
+            "category": row.category,
+            "rate": plain(row.rate),
+            "base_minor": row.base_minor,
+            "tax_minor": row.tax_minor,
+            "reason": document.reason_of(row).reason,
+        }
+        for row in document.totals.rows
+    ]
 
 
 def write_invoices(company: Company, invoices: Sequence[InvoiceDoc], *, link_id: int, at: datetime) -> None:
@@ -145,7 +141,7 @@ def write_invoices(company: Company, invoices: Sequence[InvoiceDoc], *, link_id:
             f"{document.id}\t{company.pk}\t{document.public_id}\t{customer.id}\t{document.year}\t{document.sequence}\t"
             f"{text(document.number)}\t{document.issued_on}\t{customer.language}\t{document.currency}\t"
             f"{document.tax_behavior}\t{totals.net}\t{totals.tax}\t{totals.gross}\t"
-            f"{json_text(tax_rows_json(document))}\t{document.sha256}\t{link_id}\t{at}\t{document.charge_due_on}\t"
+            f"{json_text(canonical(tax_rows_of(document)).decode())}\t{document.sha256}\t{link_id}\t{at}\t{document.charge_due_on}\t"
             f"{document.payment_due_on}\t{text(document.po_reference)}\t{optional(customer.address_id)}\t"
             f"{optional(document.run_id)}\t{'t' if document.notifies else 'f'}"
         )
@@ -228,9 +224,7 @@ def write_snapshots_and_events(company: Company, invoices: Sequence[InvoiceDoc],
 def mail_row(company_id: int, kind: str, document_id: int, at: datetime) -> str:
     """A COPY line of the outbox row that mails a document."""
     payload = f'{{"id":{document_id},"kind":"{kind}"}}'
-    return (
-        f"{company_id}\tdocument_mail\t{kind}-{document_id}\t{payload}\twaiting\t0\t{at}\t\t\t{at}"
-    )
+    return f"{company_id}\tdocument_mail\t{kind}-{document_id}\t{payload}\twaiting\t0\t{at}\t\t\t{at}"
 
 
 def write_postings(

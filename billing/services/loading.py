@@ -93,10 +93,9 @@ def lock_customers(
         rows = cursor.fetchall()
     found = {}
     for row in rows:
-        address = (row[11], row[12] or "", _strings(row[13] or "[]"), row[14] or "", row[15] or "", row[16] or "",
-                   row[17] or "")
-        found[row[0]] = CustomerRow(
-            row[0], encode("cus", row[1]), row[2], row[3], row[4] or company.language, *row[5:11], *address
+        address = (row[11], row[12] or "", _strings(row[13] or "[]"), *(field or "" for field in row[14:18]))
+        found[row[0]] = CustomerRow._make(
+            (row[0], encode("cus", row[1]), row[2], row[3], row[4] or company.language, *row[5:11], *address)
         )
     return found
 
@@ -147,11 +146,10 @@ def lock_due(company: Company, customer_ids: Sequence[int], on: date) -> list[Ag
             continue
         if row[24] != slot_id:
             slot_id = row[24]
-            slots = agreements[-1].slots
-            slots.append(_slot(row))
+            agreements[-1].slots.append(_slot(row))
         if row[35] is not None:
             price_ref = None if row[37] is None else encode("prc", row[37])
-            slots[-1].terms.append(TermsRow(row[35], row[36], price_ref, *row[38:46]))
+            agreements[-1].slots[-1].terms.append(TermsRow(row[35], row[36], price_ref, *row[38:46]))
     return agreements
 
 
@@ -159,12 +157,12 @@ def _agreement(row: tuple[Any, ...]) -> Agreement:
     ends_on: date | None = row[10]
     asked_at: datetime | None = row[12]
     at_once = ends_on is not None and asked_at is not None and clock.day_in(asked_at, row[6]) >= ends_on
-    return Agreement(*row[:10], ends_on, row[11], at_once, *row[13:24], [])
+    return Agreement._make((*row[:10], ends_on, row[11], at_once, *row[13:24], []))
 
 
 def _slot(row: tuple[Any, ...]) -> SlotRow:
     reopened = tuple((days.lower, days.upper) for days in row[27])
-    return SlotRow(row[24], row[25], row[26], reopened, *row[28:35], [])
+    return SlotRow._make((row[24], row[25], row[26], reopened, *row[28:35], []))
 
 
 _FACTS = """

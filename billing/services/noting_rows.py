@@ -46,9 +46,7 @@ def number_notes(company: Company, notes: Sequence[NoteDoc], *, seller: str, tod
     first, issued_on = numbering.take(company=company, series="credit_note", count=len(notes), on=today)
     for sequence, note in enumerate(notes, first):
         note.year, note.sequence, note.issued_on = issued_on.year, sequence, issued_on
-        note.number = numbering.printed(
-            company=company, series="credit_note", year=issued_on.year, sequence=sequence
-        )
+        note.number = numbering.printed(company=company, series="credit_note", year=issued_on.year, sequence=sequence)
         body = _body(note, seller=seller, is_test=not company.is_live)
         note.body, note.sha256 = body.decode(), snapshots.sha256(body)
 
@@ -256,7 +254,8 @@ def _balances(notes: Sequence[NoteDoc]) -> None:
             """
             INSERT INTO billing_linecredit (line_id, amount_minor, credited_minor)
             SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
-            ON CONFLICT (line_id) DO UPDATE SET credited_minor = billing_linecredit.credited_minor + excluded.credited_minor
+            ON CONFLICT (line_id) DO UPDATE
+            SET credited_minor = billing_linecredit.credited_minor + excluded.credited_minor
             """,
             [list(credited), list(whole.values()), list(credited.values())],
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -109,7 +110,8 @@ def _settle_locked(
     dues = []
     for agreement in agreements:
         try:
-            dues.append(_price(company, customers[agreement.customer_id], agreement, taxing, known, on, given_back.ended))
+            customer = customers[agreement.customer_id]
+            dues.append(_price(company, customer, agreement, taxing, known, on, given_back.ended))
         except PricingError as error:
             detail = ", ".join(f"{name}: {value}" for name, value in error.params.items())
             outcome.parked.append((agreement.id, error.code[:60], detail[:500]))
@@ -136,7 +138,7 @@ def _settle_locked(
     # From here on others wait for the numbers.
     crediting.number_notes(company, given_back.notes, seller=seller, today=today)
     issuing.number_invoices(company, invoices, frozen, seller=seller, today=today)
-    hashes = [document.sha256 for document in (*given_back.notes, *invoices)]
+    hashes = [note.sha256 for note in given_back.notes] + [document.sha256 for document in invoices]
     issuing.link(company, link_id=link_id, hashes=hashes, at=at)
     crediting.write_notes(company, given_back.notes, known.accounts, link_id=link_id, at=at)
     issuing.write(
@@ -266,7 +268,7 @@ def _write_state(
         FROM unnest(%s::bigint[], %s::date[]) v(id, day)
         WHERE s.id = v.id
     """
-    params = [
+    params: list[Any] = [
         array(id_ for id_, _ in slots), array(day for _, day in slots),
         at, [row[0] for row in parked], [row[1] for row in parked], [row[2].replace("\0", "") for row in parked],
         array(id_ for id_, _ in agreements), array(day for _, day in agreements),
@@ -287,9 +289,9 @@ def _next_bill_on(entry: _Due, on: date, given_back: crediting.GivenBack) -> dat
     """When something falls due next: a period, or the day after a planned end that leaves billed days unused."""
     days = [due.next_due_on for due in entry.slots if due.next_due_on is not None]
     ends_on = entry.agreement.ends_on
-    if ends_on is not None and entry.agreement.id not in given_back.agreements:
-        if any(due.billed_through_on > ends_on for due in entry.slots):
-            days.append(ends_on + ONE_DAY)
+    gave_back = entry.agreement.id in given_back.agreements
+    if ends_on is not None and not gave_back and any(due.billed_through_on > ends_on for due in entry.slots):
+        days.append(ends_on + ONE_DAY)
     return min(days, default=None)
 
 

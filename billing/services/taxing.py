@@ -18,7 +18,7 @@ _ZERO: Final = Decimal(0)
 
 
 class LineTax(NamedTuple):
-    """A line's tax group, the reason code of `pricing.taxes`, the country it is due in; words of a customer's exemption."""
+    """A line's tax group, the reason code of `pricing.taxes`, the country it is due in; words of an exemption."""
 
     group: TaxGroup
     reason: str

@@ -72,8 +72,14 @@ def test_boundaries_of_the_31st_are_counted_from_the_anchor() -> None:
         ("2026-04-30", "2026-05-31", 1000),
     ]
     # Five due days, five invoices, oldest first.
-    dues = Invoice.objects.filter(pk__in=outcome.invoice_ids).order_by("sequence").values_list("charge_due_on", flat=True)
-    assert [str(due) for due in dues] == ["2025-12-31", "2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"]
+    invoices = Invoice.objects.filter(pk__in=outcome.invoice_ids).order_by("sequence")
+    assert [str(invoice.charge_due_on) for invoice in invoices] == [
+        "2025-12-31",
+        "2026-01-31",
+        "2026-02-28",
+        "2026-03-31",
+        "2026-04-30",
+    ]
 
 
 def test_a_first_stub_costs_its_share_of_the_full_period() -> None:
@@ -103,7 +109,7 @@ def test_charges_of_one_customer_and_day_share_an_invoice() -> None:
     customer = a_customer(company)
     a_subscription(company, customer)
     a_subscription(company, customer, a_plan(company, amount="5.55"))
-    a_subscription(company, customer, a_plan(company, amount="7.00"), payment_terms_days=30)
+    a_subscription(company, customer, a_plan(company, amount="7.00", payment_terms_days=30))
     outcome = bill(company, date(2026, 1, 1))
     nets = Invoice.objects.filter(pk__in=outcome.invoice_ids).order_by("sequence").values_list("net_minor", flat=True)
     # 10.00 + 5.55 share terms; 7.00 has others.
