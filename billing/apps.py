@@ -10,4 +10,4 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import refusals  # noqa: F401  registering is its effect
-        from billing.services import mailing  # noqa: F401
+        from billing.services import acts, mailing  # noqa: F401

@@ -34,10 +34,17 @@ def next_due(subscription: Subscription, slots: Iterable[tuple[Slot, Sequence[Sl
             day = slot_due(subscription, terms, start)
             if day is not None:
                 days.append(day)
-        elsewhere = slot.elsewhere_through_on
-        if ends_on is not None and slot.billed_through_on > ends_on and slot.billed_through_on != elsewhere:
-            days.append(max(ends_on + ONE_DAY, subscription.start_on))
+        if ends_on is not None and has_unused_days(subscription, slot):
+            days.append(ends_on + ONE_DAY)
     return min(days, default=None)
+
+
+def has_unused_days(subscription: Subscription, slot: Slot) -> bool:
+    """Whether days after the last day of service were billed here and not given back yet."""
+    ends_on, through = subscription.ends_on, slot.billed_through_on
+    if ends_on is None or through <= ends_on:
+        return False
+    return through >= subscription.paid_from_on and through != slot.elsewhere_through_on
 
 
 def slot_due(subscription: Subscription, terms: Sequence[SlotTerms], start: date) -> date | None:

@@ -1,0 +1,175 @@
+"""Planning an end and taking it back. The end itself happens on its day, by itself.
+
+The rule that matters: without an override no end lies before the first one the contract allows, and a cancellation
+wins over everything planned for later.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from catalog.models import CancelTiming, Unused
+from core import checks
+from core.actors import Actor
+from core.refusal import Refused
+from core.services import trail
+from core.texts import checked
+from pricing.periods import period_at
+from pricing.terms import BadTerms, EndTooEarly, effective_end
+from subscriptions.models import Subscription
+from subscriptions.services import holding, moves, renewals, terms
+
+State = Subscription.State
+EndKind = Subscription.EndKind
+ONE_DAY = timedelta(days=1)
+
+
+def plan_end(
+    *,
+    subscription: Subscription,
+    timing: str,
+    ends_on: date | None = None,
+    unused: str | None = None,
+    reason: str = "",
+    comment: str = "",
+    override: bool = False,
+    override_reason: str = "",
+    on: date,
+    by: Actor,
+    at: datetime,
+) -> Subscription:
+    """Plans the last day of service: `now` (today), `period_end`, or the `date` in `ends_on`.
+
+    `unused` (credit, refund, none; None: as agreed) says what becomes of paid days after it. `now` and `period_end`
+    mean the later of that day and the contract's earliest end; an earlier date is refused. With `override` and a
+    reason the contract's terms don't bind, and a day of the past may be named. Asking again for what is planned, or
+    for what ends later anyway, changes nothing. Paid days are given back by `billing.services.acts.cancel`.
+    """
+    checks.choice(timing, CancelTiming.values, field="timing")
+    if unused is not None:
+        checks.choice(unused, Unused.values, field="unused")
+    checked(reason, field="reason", limit=40)
+    checked(comment, field="comment", limit=5_000)
+    checked(override_reason, field="override_reason", limit=500)
+    if timing == CancelTiming.DATE and ends_on is None:
+        raise Refused("subscription.end_missing", field="ends_on")
+    if override and not override_reason.strip():
+        raise Refused("subscription.override_needs_reason", field="override_reason")
+    with transaction.atomic():
+        held = holding.lock(subscription)
+        if held.state in moves.ENDED:
+            return held
+        end = _last_day(held, timing, ends_on, on, override=override)
+        unused = unused or held.cancel_unused
+        planned = held.ends_on if held.end_kind == EndKind.CANCEL else None
+        if planned is not None:
+            same = planned == end and held.end_unused == unused
+            if same or (planned < end and timing != CancelTiming.DATE):
+                return held
+        held.ends_on, held.end_kind, held.end_unused = end, EndKind.CANCEL, unused
+        held.end_reason, held.end_comment, held.cancel_asked_at = reason, comment, at
+        holding.plan_ahead(held)
+        _keep_waiting(held)
+        holding.save([held])
+        facts = {"ends_on": end.isoformat(), "timing": timing, "unused": unused, "override": override}
+        if planned is not None:
+            facts["planned_before"] = planned.isoformat()
+        _tell(held, "cancel", "end_planned", facts, override_reason or reason, by=by, at=at)
+        renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
+    return held
+
+
+def undo_end(*, subscription: Subscription, on: date, by: Actor, at: datetime) -> Subscription:
+    """Takes a planned cancellation back, until its last day is over. With none planned, nothing happens."""
+    with transaction.atomic():
+        held = holding.lock(subscription)
+        if held.end_kind != EndKind.CANCEL or held.ends_on is None:
+            return held
+        if held.state in moves.ENDED or on > held.ends_on:
+            raise Refused("subscription.undo_too_late", day=held.ends_on.isoformat())
+        before = held.ends_on
+        held.ends_on = terms.end_by_itself(held)
+        held.end_kind = EndKind.EXPIRE if held.ends_on is not None else ""
+        held.end_unused = Unused.CREDIT if held.ends_on is not None else ""
+        held.end_reason, held.end_comment, held.cancel_asked_at = "", "", None
+        held.term_start_on, held.term_ends_on = terms.running_term(held, on)
+        holding.plan_ahead(held)
+        _keep_waiting(held)
+        holding.save([held])
+        _tell(held, "undo_cancel", "end_undone", {"ended_on": before.isoformat()}, "", by=by, at=at)
+    return held
+
+
+def _keep_waiting(held: Subscription) -> None:
+    if renewals.waits(held):
+        held.next_bill_on = None
+
+
+def _last_day(held: Subscription, timing: str, ends_on: date | None, on: date, *, override: bool) -> date:
+    if held.state == State.PAUSED:
+        # Only a trial pauses; it ends on the day before its pause.
+        return held.paid_from_on - ONE_DAY
+    if override:
+        return _overridden(held, timing, ends_on, on)
+    requested: Any = ends_on if timing == CancelTiming.DATE else timing
+    try:
+        end, _ = effective_end(terms.terms_of(held, with_planned_end=False), requested, on)
+    except EndTooEarly as error:
+        raise Refused("subscription.end_too_early", field="ends_on", day=error.earliest_end.isoformat()) from error
+    except BadTerms as error:
+        raise Refused("subscription.end_in_the_past", field="ends_on") from error
+    return end
+
+
+def _overridden(held: Subscription, timing: str, ends_on: date | None, on: date) -> date:
+    if timing == CancelTiming.NOW:
+        end = on
+    elif timing == CancelTiming.PERIOD_END:
+        day = max(on, held.paid_from_on)
+        end = period_at(terms.anchor_of(held), terms.interval_of(held), day).end - ONE_DAY
+    else:
+        assert ends_on is not None
+        end = ends_on
+    earliest = held.start_on if on >= held.start_on else held.start_on - ONE_DAY
+    if end < earliest and timing == CancelTiming.DATE:
+        raise Refused("subscription.end_before_start", field="ends_on", start=held.start_on.isoformat())
+    closed = held.company.books_closed_on
+    if closed is not None and end < closed:
+        raise Refused("subscription.books_closed", field="ends_on", day=closed.isoformat())
+    by_itself = terms.end_by_itself(held)
+    return end if by_itself is None else min(end, by_itself)
+
+
+def _tell(
+    held: Subscription, verb: str, past: str, facts: dict[str, Any], reason: str, *, by: Actor, at: datetime
+) -> None:
+    trail.audit(
+        company_id=held.company_id,
+        at=at,
+        by=by,
+        verb=f"subscription.{verb}",
+        subject_kind="subscription",
+        subject_id=held.pk,
+        customer_id=held.customer_id,
+        reason=reason,
+        facts=facts,
+    )
+    trail.emit(
+        company_id=held.company_id,
+        type=f"subscription.{past}",
+        at=at,
+        subject_kind="subscription",
+        subject_id=held.pk,
+        customer_id=held.customer_id,
+        data={
+            "id": held.ref,
+            "number": held.number,
+            "customer": held.customer.ref,
+            "state": held.state,
+            **facts,
+            "ends_on": None if held.ends_on is None else held.ends_on.isoformat(),
+        },
+    )

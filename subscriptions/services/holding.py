@@ -1,0 +1,89 @@
+"""Reading subscriptions to change them: locked in the one order (customer, subscription), with slots and terms.
+
+The rule that matters: nobody changes an agreement without holding its customer's row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from django.db.models import Prefetch, QuerySet
+
+from core.models import Company
+from customers.models import Customer
+from subscriptions.models import Slot, SlotTerms, Subscription
+from subscriptions.services import due, movements, standing
+from subscriptions.services.net import contained_tax
+
+#: What verbs after the start may change on a subscription's row.
+CHANGED = [
+    "state", "term_start_on", "term_ends_on", "ends_on", "end_kind", "end_unused", "end_reason", "end_comment",
+    "cancel_asked_at", "next_bill_on", "next_move_on", "parked_at", "parked_code", "parked_detail",
+]  # fmt: skip
+
+
+def lock_customers(company: Company, customer_ids: Iterable[int]) -> None:
+    """Locks the customers' rows in id order."""
+    rows = Customer.objects.filter(company_id=company.pk, pk__in=set(customer_ids)).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
+
+
+def lock(subscription: Subscription) -> Subscription:
+    """The subscription as it is now, its customer's row and its own locked, with slots and terms read."""
+    lock_customers(subscription.company, [subscription.customer_id])
+    return _held(Subscription.objects.filter(pk=subscription.pk))[0]
+
+
+def read(subscription: Subscription) -> Subscription:
+    """The subscription as it is now with slots and terms, not locked."""
+    return _read(Subscription.objects.filter(pk=subscription.pk))[0]
+
+
+def lock_moving(company: Company, customer_ids: Sequence[int], time_zone: str, day: date) -> list[Subscription]:
+    """The subscriptions of these customers in that zone that move on that day or before, locked."""
+    lock_customers(company, customer_ids)
+    moving = Subscription.objects.filter(
+        company_id=company.pk, customer_id__in=customer_ids, time_zone=time_zone, next_move_on__lte=day
+    )
+    return _held(moving)
+
+
+def _held(rows: QuerySet[Subscription]) -> list[Subscription]:
+    return _read(rows.select_for_update(no_key=True, of=("self",)))
+
+
+def _read(rows: QuerySet[Subscription]) -> list[Subscription]:
+    slots = Slot.objects.order_by("position", "id").select_related("product__tax_category")
+    terms = SlotTerms.objects.order_by("from_on")
+    held = rows.order_by("customer_id", "id").select_related("company", "customer", "plan")
+    return list(held.prefetch_related(Prefetch("slots", slots), Prefetch("slots__terms", terms)))
+
+
+def positions(subscription: Subscription) -> list[tuple[Slot, list[SlotTerms]]]:
+    """Slots with their terms, from what was read."""
+    return [(slot, list(slot.terms.all())) for slot in subscription.slots.all()]
+
+
+def plan_ahead(subscription: Subscription) -> None:
+    """Sets, in memory, the next day it moves and the next day something falls due."""
+    subscription.next_move_on = standing.next_move(subscription)
+    subscription.next_bill_on = due.next_due(subscription, positions(subscription))
+
+
+def worth(subscriptions: Sequence[Subscription]) -> dict[int, int]:
+    """Monthly revenue of each slot (by its id) under the terms that hold at the first paid day, in minor units."""
+    if not subscriptions:
+        return {}
+    pairs = [(subscription, slot) for subscription in subscriptions for slot in subscription.slots.all()]
+    rates = contained_tax(subscriptions[0].company, pairs)
+    found = {}
+    for subscription, slot in pairs:
+        held = [terms for terms in slot.terms.all() if terms.from_on <= subscription.paid_from_on]
+        found[slot.pk] = movements.mrr_of(held[-1], subscription.currency, rates.get(id(slot))) if held else 0
+    return found
+
+
+def save(subscriptions: Sequence[Subscription]) -> None:
+    """Writes what the verbs may change, in one statement."""
+    Subscription.objects.bulk_update(subscriptions, CHANGED)

@@ -1,0 +1,215 @@
+"""What happens by itself: starts, ends of trials, renewals, ends. A tick asks what is due; asking twice adds nothing.
+
+The rule that matters: each move takes effect on its own day, however late it is made, and one that can't be made
+stops nobody else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from catalog.models import Plan
+from core import clock
+from core.actors import Actor
+from core.models import AuditEntry, Company, Event
+from core.services import trail
+from subscriptions.models import Slot, Subscription
+from subscriptions.services import due, holding, movements, moves, standing, starting, terms
+from subscriptions.services.movements import Change
+
+State = Subscription.State
+EndKind = Subscription.EndKind
+ONE_DAY = timedelta(days=1)
+#: Customers per transaction.
+BATCH = 500
+PARKED = "subscription.move_failed"
+
+#: Called inside the transaction with the subscriptions whose service ended and the day, so that paid days after the
+#: end are given back with it.
+AfterEnds = Callable[[Sequence[Subscription], date], None]
+
+
+class Moved:
+    """What a batch of moves did: rows in memory, changes of revenue, and what to tell."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.changes: list[Change] = []
+        self.told: list[tuple[Subscription, str, date]] = []
+        self.ended: list[Subscription] = []
+
+    def note(self, subscription: Subscription, what: str, on: date) -> None:
+        self.counts[what] += 1
+        self.told.append((subscription, what, on))
+
+
+def move_due(
+    *,
+    company: Company,
+    at: datetime,
+    by: Actor,
+    customer_ids: Sequence[int] | None = None,
+    after_ends: AfterEnds | None = None,
+) -> dict[str, int]:
+    """Makes every move due at that instant, each zone by its own day; how many of each kind.
+
+    Counts: started, trialing, converted, paused, renewed, term_over, canceled, expired, failed. In batches of
+    customers, a transaction each; a batch that fails is halved until the bad customer stands alone and is parked.
+    """
+    counts: Counter[str] = Counter()
+    rows = Subscription.objects.filter(company=company, next_move_on__isnull=False)
+    if customer_ids is not None:
+        rows = rows.filter(customer_id__in=customer_ids)
+    for time_zone in sorted(rows.order_by().values_list("time_zone", flat=True).distinct()):
+        day = clock.day_in(at, time_zone)
+        due_rows = rows.filter(time_zone=time_zone, next_move_on__lte=day)
+        customers = sorted(set(due_rows.order_by().values_list("customer_id", flat=True)))
+        batches = [customers[start : start + BATCH] for start in range(0, len(customers), BATCH)]
+        while batches:
+            batch = batches.pop(0)
+            try:
+                with transaction.atomic():
+                    held = holding.lock_moving(company, batch, time_zone, day)
+                    moved = advance(company=company, subscriptions=held, day=day, at=at, by=by)
+                    if after_ends is not None and moved.ended:
+                        after_ends(moved.ended, day)
+                counts += moved.counts
+            except Exception as error:  # noqa: BLE001  one bad customer stops nobody; the reason is kept
+                if len(batch) > 1:
+                    middle = len(batch) // 2
+                    batches[:0] = [batch[:middle], batch[middle:]]
+                else:
+                    counts["failed"] += _park(company, batch[0], time_zone, day, error, at)
+    return dict(counts)
+
+
+def advance(*, company: Company, subscriptions: Sequence[Subscription], day: date, at: datetime, by: Actor) -> Moved:
+    """Makes every move of the locked subscriptions up to that day, and writes it. See `holding` for the locks."""
+    moved = Moved()
+    touched = [sub for sub in subscriptions if sub.next_move_on is not None and sub.next_move_on <= day]
+    if not touched:
+        return moved
+    worth = holding.worth(touched)
+    before = {slot.pk: slot.mrr_minor for sub in touched for slot in sub.slots.all()}
+    for subscription in touched:
+        # Each pass makes one move; a late tick makes several in their order.
+        while subscription.next_move_on is not None and subscription.next_move_on <= day:
+            _step(subscription, subscription.next_move_on, worth, moved)
+            holding.plan_ahead(subscription)
+        if waits(subscription):
+            subscription.next_bill_on = None
+        if subscription.parked_code == PARKED:
+            subscription.parked_at, subscription.parked_code, subscription.parked_detail = None, "", ""
+    holding.save(touched)
+    movements.record(company=company, changes=moved.changes)
+    slots = [slot for sub in touched for slot in sub.slots.all() if slot.mrr_minor != before[slot.pk]]
+    if slots:
+        Slot.objects.bulk_update(slots, ["mrr_minor"])
+    _tell(company, moved, at=at, by=by)
+    return moved
+
+
+def waits(subscription: Subscription) -> bool:
+    """Nothing falls due before a trial that may not go on has ended."""
+    return subscription.state in (State.PENDING, State.TRIAL) and not starting.converts(subscription)
+
+
+def _step(subscription: Subscription, day: date, worth: dict[int, int], moved: Moved) -> None:
+    """One move, in memory, in effect on that day."""
+    if subscription.ends_on is not None and day > subscription.ends_on:
+        _end(subscription, moved)
+    elif subscription.state == State.PENDING:
+        if day < subscription.paid_from_on:
+            moves.move(subscription, State.TRIAL)
+            moved.note(subscription, "trialing", day)
+        else:
+            _activate(subscription, "started", worth, moved)
+    elif subscription.state == State.TRIAL:
+        _end_trial(subscription, worth, moved)
+    else:
+        subscription.term_start_on, subscription.term_ends_on = terms.running_term(subscription, day)
+        moved.note(subscription, "renewed" if subscription.term_ends_on is not None else "term_over", day)
+
+
+def _activate(subscription: Subscription, what: str, worth: dict[int, int], moved: Moved) -> None:
+    moves.move(subscription, State.ACTIVE)
+    _earn(subscription, worth, subscription.paid_from_on, f"subscription.{what}", moved)
+    moved.note(subscription, what, subscription.paid_from_on)
+
+
+def _end_trial(subscription: Subscription, worth: dict[int, int], moved: Moved) -> None:
+    day = subscription.paid_from_on
+    if starting.converts(subscription):
+        _activate(subscription, "converted", worth, moved)
+    elif subscription.plan is not None and subscription.plan.trial_end == Plan.TrialEnd.PAUSE:
+        moves.move(subscription, State.PAUSED)
+        moved.note(subscription, "paused", day)
+    else:
+        subscription.ends_on, subscription.end_kind = day - ONE_DAY, EndKind.CANCEL
+        subscription.end_reason = subscription.end_reason or "trial_ended"
+        _end(subscription, moved)
+
+
+def _end(subscription: Subscription, moved: Moved) -> None:
+    assert subscription.ends_on is not None
+    after = subscription.ends_on + ONE_DAY
+    to = standing.ended_state(subscription)
+    moves.move(subscription, to)
+    # An end dated back into a trial takes away what was earned from the first paid day on.
+    _earn(subscription, {}, max(after, subscription.paid_from_on), "subscription.end", moved, subscription.end_reason)
+    moved.note(subscription, to.value, after)
+    if any(due.has_unused_days(subscription, slot) for slot in subscription.slots.all()):
+        moved.ended.append(subscription)
+
+
+def _earn(
+    subscription: Subscription, worth: dict[int, int], on: date, cause: str, moved: Moved, reason: str = ""
+) -> None:
+    """Every slot earns what `worth` says, from that day on."""
+    for slot in subscription.slots.all():
+        minor = worth.get(slot.pk, 0)
+        moved.changes.append(Change(subscription, slot, minor - slot.mrr_minor, on, cause, reason))
+        slot.mrr_minor = minor
+
+
+def _tell(company: Company, moved: Moved, *, at: datetime, by: Actor) -> None:
+    entries, events = [], []
+    for subscription, what, on in moved.told:
+        facts: dict[str, Any] = {
+            "state": subscription.state,
+            "on": on.isoformat(),
+            "term_ends_on": subscription.term_ends_on and subscription.term_ends_on.isoformat(),
+            "ends_on": subscription.ends_on and subscription.ends_on.isoformat(),
+            "mrr_minor": sum(slot.mrr_minor for slot in subscription.slots.all()),
+        }
+        common: dict[str, Any] = {
+            "company_id": company.pk,
+            "at": at,
+            "subject_kind": "subscription",
+            "subject_id": subscription.pk,
+            "customer_id": subscription.customer_id,
+        }
+        entries.append(trail.entry(by=by, verb=f"subscription.{what}", facts=facts, **common))
+        data = {
+            "id": subscription.ref,
+            "number": subscription.number,
+            "customer": subscription.customer.ref,
+            "currency": subscription.currency,
+            **facts,
+        }
+        events.append(trail.event(type=f"subscription.{what}", data=data, **common))
+    AuditEntry.objects.bulk_create(entries)
+    Event.objects.bulk_create(events)
+
+
+def _park(company: Company, customer_id: int, time_zone: str, day: date, error: Exception, at: datetime) -> int:
+    detail = f"{type(error).__name__}: {error}".replace("\0", "")[:500]
+    rows = Subscription.objects.filter(
+        company=company, customer_id=customer_id, time_zone=time_zone, next_move_on__lte=day
+    )
+    return rows.update(parked_at=at, parked_code=PARKED, parked_detail=detail)
