@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 
 
 class Mailbox:
-    """What the server took, and what it is told to answer: `answers` by recipient, `down` for all."""
+    """What the server took, and what it is told to answer: `answers` by recipient."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
@@ -32,12 +32,20 @@ class Mailbox:
         return "250 kept"
 
 
+class OnAFreePort(Controller):
+    """aiosmtpd calls itself once to begin; with port 0 it must first look which one it got."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        super()._trigger_server()
+
+
 @pytest.fixture
 def mailbox(settings: Any) -> Iterator[Mailbox]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)
+    controller = OnAFreePort(box, hostname="127.0.0.1", port=0)
     controller.start()
-    box.port = controller.server.sockets[0].getsockname()[1]
+    box.port = controller.port
     settings.EMAIL_BACKEND = "core.smtp.Backend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
     settings.TEST_SMTP = ""

@@ -43,6 +43,7 @@ def relay_all() -> outbox.Relayed:
             total.dead + part.dead,
         )
         if not part.total:
+            print(*Outbox.objects.exclude(last_error="").values_list("kind", "last_error"))
             return total
 
 
