@@ -10,3 +10,4 @@ class SubscriptionsConfig(AppConfig):
 
     def ready(self) -> None:
         from subscriptions import refusals  # noqa: F401  registering is its effect
+        from subscriptions.services.importing import working  # noqa: F401  its job kind

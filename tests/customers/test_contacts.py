@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.models import AuditEntry, Event
+from core.models import AuditEntry, Event, User
 from core.refusal import Refused
-from customers.models import Contact, Note
+from customers.models import Contact, Message, Note
 from customers.services import customers, notes
 
 from .given import AT, BY, LATER
@@ -63,3 +63,30 @@ def test_a_note_that_can_not_be_is_refused(customer, text, code):
     with pytest.raises(Refused) as refused:
         notes.add_note(customer=customer, text=text, by=BY, at=AT)
     assert refused.value.code == code
+
+
+def test_an_invited_contact_gets_a_user_and_one_mail(customer):
+    contact = customers.add_contact(customer=customer, name="Eva", email="Eva@example.com", by=BY, at=AT)
+    user = customers.invite_to_portal(contact=contact, by=BY, at=LATER)
+    contact.refresh_from_db()
+    assert (contact.user, user.email, user.has_usable_password()) == (user, "eva@example.com", False)
+    message = Message.objects.get(customer=customer)
+    assert (message.template, message.language, message.recipients) == ("portal_invitation", "de", ["Eva@example.com"])
+    assert "/account" in message.body or "/login" in message.body
+
+
+def test_inviting_again_mails_again_and_makes_no_second_user(customer):
+    contact = customers.add_contact(customer=customer, name="Eva", email="eva@example.com", by=BY, at=AT)
+    first = customers.invite_to_portal(contact=contact, by=BY, at=LATER)
+    assert customers.invite_to_portal(contact=contact, by=BY, at=LATER) == first
+    assert (User.objects.count(), Message.objects.count()) == (1, 2)
+
+
+def test_two_contacts_of_a_customer_do_not_share_a_sign_in(customer):
+    for name in ("Eva", "Ewa"):
+        customers.add_contact(customer=customer, name=name, email="eva@example.com", by=BY, at=AT)
+    first, second = Contact.objects.order_by("pk")
+    customers.invite_to_portal(contact=first, by=BY, at=LATER)
+    with pytest.raises(Refused, match=r"contact\.user_taken"):
+        customers.invite_to_portal(contact=second, by=BY, at=LATER)
+    assert Message.objects.count() == 1

@@ -1,0 +1,64 @@
+"""What the timeline calls each event and act. An upper room may add its own; an unknown one is read from its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+_TITLES: dict[str, str | Promise] = {
+    "customer.created": _("Customer created"),
+    "customer.updated": _("Customer changed"),
+    "customer.archived": _("Customer archived"),
+    "customer.restored": _("Customer restored"),
+    "customer.set_address": _("Address changed"),
+    "note.added": _("Note"),
+    "contact.added": _("Contact added"),
+    "contact.updated": _("Contact changed"),
+    "contact.archived": _("Contact archived"),
+    "contact.invited": _("Contact invited to the portal"),
+    "subscription.scheduled": _("Subscription agreed, starts later"),
+    "subscription.started": _("Subscription started"),
+    "subscription.trialing": _("Trial started"),
+    "subscription.converted": _("Trial over, goes on paid"),
+    "subscription.renewed": _("Subscription renewed"),
+    "subscription.term_over": _("Term over, goes on without one"),
+    "subscription.paused": _("Subscription paused"),
+    "subscription.end_planned": _("Cancellation planned"),
+    "subscription.end_undone": _("Cancellation taken back"),
+    "subscription.canceled": _("Subscription ended after cancellation"),
+    "subscription.expired": _("Subscription ended with its term"),
+    "invoice.issued": _("Invoice issued"),
+    "invoice.voided": _("Invoice voided"),
+    "invoice.paid": _("Invoice paid"),
+    "invoice.written_off": _("Invoice written off"),
+    "invoice.draft": _("Draft invoice written"),
+    "invoice.update_draft": _("Draft invoice changed"),
+    "invoice.delete_draft": _("Draft invoice deleted"),
+    "credit_note.issued": _("Credit note issued"),
+    "payment.recorded": _("Payment received"),
+    "payment.allocated": _("Payment allocated"),
+    "payment.taken_back": _("Payment taken back"),
+    "credit.applied": _("Credit used"),
+    "refund.created": _("Refund planned"),
+    "refund.settled": _("Refund paid"),
+}
+
+
+def register(titles: Mapping[str, str | Promise]) -> None:
+    """Gives event types and verbs their words."""
+    _TITLES.update(titles)
+
+
+def title_of(name: str) -> str:
+    """The words of an event type or a verb.
+
+    >>> title_of("parcel.sent_back")
+    'Parcel: sent back'
+    """
+    known = _TITLES.get(name)
+    if known is not None:
+        return str(known)
+    noun, _dot, what = name.partition(".")
+    return f"{noun.replace('_', ' ').capitalize()}: {what.replace('_', ' ')}"
