@@ -1,8 +1,36 @@
-"""Addresses of this door."""
+"""Addresses of this door. Rows are named by their outside ids."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from portal.views import brand, data, declaration, documents, entrance, overview, subscriptions
 
 app_name = "portal"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", overview.home, name="home"),
+    path("choose/", entrance.choose, name="choose"),
+    path("subscriptions/", subscriptions.subscriptions, name="subscriptions"),
+    path("subscriptions/<str:ref>/", subscriptions.subscription, name="subscription"),
+    path("subscriptions/<str:ref>/cancel/", subscriptions.cancel, name="cancel"),
+    path("subscriptions/<str:ref>/undo-cancel/", subscriptions.undo_cancel, name="undo-cancel"),
+    path("receipts/<str:ref>/", subscriptions.receipt, name="receipt"),
+    path("invoices/", documents.invoices, name="invoices"),
+    path("invoices/<str:ref>/", documents.invoice, name="invoice"),
+    path("invoices/<str:ref>/pdf/", documents.invoice_pdf, name="invoice-pdf"),
+    path("credit-notes/", documents.credit_notes, name="credit-notes"),
+    path("credit-notes/<str:ref>/", documents.credit_note, name="credit-note"),
+    path("credit-notes/<str:ref>/pdf/", documents.credit_note_pdf, name="credit-note-pdf"),
+    path("data/", data.data, name="data"),
+    path("data/change/", data.edit_data, name="data-edit"),
+    path("data/export/", data.export, name="export"),
+    path("colleagues/", data.colleagues, name="colleagues"),
+    path("colleagues/invite/", data.add_colleague, name="colleague-add"),
+    path("colleagues/<str:ref>/", data.edit_colleague, name="colleague"),
+    path("colleagues/<str:ref>/invite/", data.invite_colleague, name="colleague-invite"),
+    path("colleagues/<str:ref>/remove/", data.remove_colleague, name="colleague-remove"),
+    path("<slug:slug>/cancel/", declaration.declare, name="public-cancel"),
+    path("<slug:slug>/cancel/receipt/", declaration.receipt, name="public-receipt"),
+    path("<slug:slug>/theme.css", brand.theme, name="theme"),
+    path("<slug:slug>/logo", brand.logo, name="logo"),
+]

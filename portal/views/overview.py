@@ -1,0 +1,69 @@
+"""The first page: what I have, what I pay next and why, what is open, what needs me."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from billing.services import previews
+from portal import standing
+from portal.access import Visitor, needs
+from portal.pages import page
+from subscriptions.services.terms import ONE_DAY
+
+
+@require_safe
+@needs("see")
+def home(request: HttpRequest) -> HttpResponse:
+    visitor: Visitor = request.visitor  # type: ignore[attr-defined]
+    on = visitor.today
+    rows = list(standing.with_positions(visitor).order_by("-id"))
+    open_invoices = standing.open_invoices(visitor)
+    late = standing.late(open_invoices, on)
+    context: dict[str, Any] = {
+        "today": on,
+        "cards": [card(visitor, row) for row in standing.running(rows)],
+        "ended_count": len(standing.ended(rows)),
+        "open_invoices": [(row, standing.invoice_state(row.balance, on)) for row in open_invoices[:5]],
+        "open_count": len(open_invoices),
+        "open_totals": standing.totals(open_invoices),
+        "late_count": len(late),
+        "late_totals": standing.totals(late),
+        "oldest_late": late[0] if late else None,
+        "credits": standing.credits(visitor),
+        "next": next_payment(visitor),
+    }
+    return page(request, "home", context)
+
+
+def card(visitor: Visitor, subscription: Any) -> dict[str, Any]:
+    """A running subscription in a few lines."""
+    return {
+        "row": subscription,
+        "state": standing.state_of(subscription),
+        "positions": standing.positions(subscription, visitor.today),
+        "last_free_on": subscription.paid_from_on - ONE_DAY,
+        "may_cancel": standing.may_cancel(visitor, subscription),
+        "may_undo": standing.may_undo(visitor, subscription, visitor.today),
+    }
+
+
+def next_payment(visitor: Visitor) -> dict[str, Any] | None:
+    """What falls due next over all subscriptions, line by line with its reason; None when nothing will."""
+    coming = previews.next_of(visitor.customer)
+    if coming is None:
+        return None
+    day, documents = coming
+    invoices = [one for one in documents if one.kind == "invoice"]
+    return {
+        "on": day,
+        "sums": [(one.to_pay, one.currency) for one in invoices],
+        "credited": any(one.to_pay != one.gross for one in invoices),
+        "lines": [
+            {**standing.line_in_words(line, one.currency), "currency": one.currency}
+            for one in invoices
+            for line in one.lines
+        ],
+    }
