@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,7 +14,7 @@ from billing.models import BilledDays, Invoice, InvoiceLine
 from billing.services.settling import Settlement, settle
 from core.models import Company
 from subscriptions.models import Subscription
-from tests.factories import BY, a_company, a_customer, a_plan, a_product, a_subscription, set_clock
+from tests.factories import BY, a_company, a_customer, a_plan, a_product, a_subscription, at_noon, set_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -167,3 +169,169 @@ def test_quantities_multiply_and_flat_prices_do_not() -> None:
     subscription = a_subscription(company, items=items, currency="EUR")
     bill(company, date(2026, 1, 1))
     assert [line[2] for line in lines_of(subscription)] == [2997, 500]
+
+
+def test_two_invoices_are_written_in_as_many_statements_as_two_hundred() -> None:
+    counts = [statements_for(subscriptions) for subscriptions in (1, 40)]
+    assert counts[0] == counts[1] <= 15
+
+
+def statements_for(subscriptions: int) -> int:
+    """Statements that settle this many customers with two months due, COPY included."""
+    from contextlib import ExitStack
+    from unittest.mock import patch
+
+    import psycopg
+
+    company = a_company()
+    plan = a_plan(company)
+    for _ in range(subscriptions):
+        a_subscription(company, plan=plan)
+    at = set_clock(company, date(2026, 2, 1))
+    customers = company_customers(company)
+    seen: list[object] = []
+    with ExitStack() as stack:
+        for name in ("execute", "copy"):
+            real = getattr(psycopg.Cursor, name)
+
+            def counting(self: Any, query: Any, *args: Any, _real: Any = real, **kwargs: Any) -> Any:
+                if "SAVEPOINT" not in str(query):
+                    seen.append(query)
+                return _real(self, query, *args, **kwargs)
+
+            stack.enter_context(patch.object(psycopg.Cursor, name, counting))
+        outcome = settle(company=company, customer_ids=customers, on=date(2026, 2, 1), at=at, by=BY)
+    assert len(outcome.invoice_ids) == 2 * subscriptions
+    return len(seen)
+
+
+def test_texts_are_kept_exactly() -> None:
+    company = a_company()
+    name = 'Tab\there "quoted" back\\slash\nnewline \\N é€'
+    product = a_product(company, name={"en": name})
+    customer = a_customer(company, name="Ünï\\x \\. Ltd")
+    subscription = a_subscription(company, customer, a_plan(company, product=product), po_reference="PO\\1")
+    bill(company, date(2026, 1, 1))
+    line = InvoiceLine.objects.get(subscription=subscription)
+    assert line.description == product.name["en"]
+    invoice = line.invoice
+    body = json.loads(snapshot_of(invoice))
+    assert body["lines"][0]["description"] == product.name["en"]
+    assert (body["buyer"]["name"], body["po_reference"], invoice.po_reference) == (customer.name, "PO\\1", "PO\\1")
+
+
+def snapshot_of(invoice: Invoice) -> str:
+    from billing.models import Snapshot
+
+    return Snapshot.objects.get(document_kind="invoice", document_id=invoice.pk).body
+
+
+def test_the_frozen_content_is_canonical_and_its_hash_is_the_invoices() -> None:
+    company = a_company()
+    a_subscription(company)
+    bill(company, date(2026, 1, 1))
+    invoice = Invoice.objects.get()
+    body = snapshot_of(invoice)
+    parsed = json.loads(body)
+    assert body == json.dumps(parsed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(body.encode()).hexdigest() == invoice.snapshot_hash
+    assert (parsed["net"], parsed["tax"], parsed["gross"], parsed["to_pay"]) == (1000, 190, 1190, 1190)
+    assert parsed["tax_rows"] == [{"base": 1000, "category": "S", "rate": "19", "reason": "domestic", "tax": 190}]
+
+
+def test_older_charges_are_issued_without_mail() -> None:
+    from core.models import Event, Outbox
+
+    company = a_company()
+    a_subscription(company)
+    outcome = bill(company, date(2026, 3, 1), notify_since=date(2026, 2, 20))
+    assert (len(outcome.invoice_ids), outcome.quiet) == (3, 2)
+    assert [row.payload["id"] for row in Outbox.objects.filter(kind="document_mail")] == [outcome.invoice_ids[-1]]
+    assert Event.objects.filter(type="invoice.issued").count() == 3
+
+
+def test_before_a_company_mails_everything_is_quiet() -> None:
+    company = a_company(mails_start_on=date(2026, 2, 1))
+    a_subscription(company)
+    assert bill(company, date(2026, 2, 1)).quiet == 1
+
+
+def test_a_subscription_without_a_tax_rate_is_parked_and_the_others_are_billed() -> None:
+    from catalog.models import TaxRate
+
+    company = a_company()
+    bad = a_subscription(company, a_customer(company, country="FR", kind="person"))
+    good = a_subscription(company)
+    TaxRate.objects.filter(company=company, country="FR").delete()
+    outcome = bill(company, date(2026, 1, 1))
+    assert [row[:2] for row in outcome.parked] == [(bad.pk, "tax_rate_missing")]
+    assert [len(lines_of(subscription)) for subscription in (bad, good)] == [0, 1]
+    bad.refresh_from_db()
+    assert (bad.parked_code, bad.parked_at is not None) == ("tax_rate_missing", True)
+    assert bill(company, date(2026, 1, 1)) == Settlement()
+
+
+def test_a_runaway_is_parked() -> None:
+    from subscriptions.models import SlotTerms
+
+    company = a_company(today=date(2026, 1, 31))
+    rules = {
+        "interval_unit": "day", "minimum_count": 1, "renewal_rule": "renew", "renewal_count": 1, "grace_days": 20,
+    }  # fmt: skip
+    subscription = a_subscription(company, on=date(2026, 1, 1))
+    Subscription.objects.filter(pk=subscription.pk).update(**rules)
+    SlotTerms.objects.filter(slot__subscription=subscription).update(interval_unit="day")
+    # The days of a renewed term of a month wait for its grace of 20: twenty lines on one day.
+    outcome = bill(company, date(2026, 3, 1))
+    assert [row[:2] for row in outcome.parked] == [(subscription.pk, "billing.runaway_day")]
+    assert Invoice.objects.count() == 0
+
+
+def test_the_first_invoice_of_a_renewed_term_waits_for_the_grace() -> None:
+    company = a_company()
+    rules = {"minimum_count": 2, "renewal_rule": "renew", "renewal_count": 1, "grace_days": 10}
+    subscription = a_subscription(company, plan=a_plan(company, rules=rules))
+    bill(company, date(2026, 3, 10))
+    assert len(lines_of(subscription)) == 2
+    subscription.refresh_from_db()
+    assert subscription.next_bill_on == date(2026, 3, 11)
+    bill(company, date(2026, 3, 11))
+    assert lines_of(subscription)[2] == ("2026-03-01", "2026-04-01", 1000)
+
+
+def test_dates_of_documents_never_go_back() -> None:
+    company = a_company()
+    a_subscription(company)
+    bill(company, date(2026, 3, 1))
+    subscription = a_subscription(company)
+    [invoice_id] = settle(
+        company=company, customer_ids=[subscription.customer_id], on=date(2026, 1, 1), at=at_noon(date(2026, 2, 27)),
+        by=BY,
+    ).invoice_ids  # fmt: skip
+    assert Invoice.objects.get(pk=invoice_id).issued_on == date(2026, 3, 1)
+
+
+def test_reverse_charge_and_outside_scope_have_no_tax() -> None:
+    company = a_company()
+    french = a_customer(company, country="FR", vat_id="FR40303265045")
+    type(french).objects.filter(pk=french.pk).update(vat_state="valid")
+    swiss = a_customer(company, country="CH")
+    for customer in (french, swiss):
+        a_subscription(company, customer)
+    bill(company, date(2026, 1, 1))
+    rows = {invoice.customer_id: invoice.tax_rows[0] for invoice in Invoice.objects.all()}
+    assert (rows[french.pk]["category"], rows[french.pk]["reason"]) == ("AE", "reverse_charge")
+    assert (rows[swiss.pk]["category"], rows[swiss.pk]["reason"]) == ("O", "outside_scope")
+
+
+def test_the_rate_on_the_last_day_of_the_period_decides() -> None:
+    from catalog.services.taxes import set_rate
+
+    company = a_company()
+    set_rate(
+        company=company, country="DE", region="", level="standard", percent=Decimal(20), valid_from=date(2026, 1, 31),
+        source="test", by=BY, at=at_noon(date(2026, 1, 1)),
+    )  # fmt: skip
+    a_subscription(company)
+    bill(company, date(2026, 1, 1))
+    assert Invoice.objects.get().tax_minor == 200
