@@ -21,7 +21,7 @@ from rest_framework import serializers
 from api.fields import REF_LETTERS, Ref
 from api.problems import Problem
 from api.query import DEFAULT_LIMIT, MOST, Filter
-from api.shapes import Computed, Id, Link, Part
+from api.shapes import Computed, Id, Link
 from core.services.keys import scopes_with
 
 JSON, PROBLEM = "application/json", "application/problem+json"
@@ -73,10 +73,11 @@ class ComputedSchema(OpenApiSerializerFieldExtension):
                 linked = auto_schema.resolve_serializer(field.shape(), direction).ref
                 choices = [{"type": "string", "pattern": f"^{field.prefix}_{REF_LETTERS}$"}, linked]
                 return {"anyOf": [*choices, {"type": "null"}] if field.allow_null else choices}
-            case Part():
-                part = auto_schema.resolve_serializer(field.shape, direction).ref
-                found = {"type": "array", "items": part} if field.many else part
-                return {"anyOf": [found, {"type": "null"}]} if field.allow_null else found
+        if not isinstance(field.schema, dict):
+            shape, many = (field.schema[0], True) if isinstance(field.schema, list) else (field.schema, False)
+            part = auto_schema.resolve_serializer(shape, direction).ref
+            found = {"type": "array", "items": part} if many else part
+            return {"anyOf": [found, {"type": "null"}]} if field.allow_null else found
         schema = dict(field.schema)
         if field.allow_null and isinstance(schema.get("type"), str):
             schema["type"] = [schema["type"], "null"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter
@@ -29,6 +29,7 @@ class Reading:
     """For whom rows are read: the company and its day, the language, and which links are followed."""
 
     company: Company
+    at: datetime
     today: date
     language: str
     expand: frozenset[str] = frozenset()
@@ -83,9 +84,9 @@ class PlainShape(serializers.Serializer):
 
 
 class Computed(serializers.Field):
-    """A member found by a function of the row; `schema` says in JSON Schema what it is."""
+    """A member found by a function of the row; `schema` says what it is: JSON Schema, a shape, or [a shape]."""
 
-    def __init__(self, schema: dict[str, Any] | type[serializers.BaseSerializer], read: Reader, **kwargs: Any) -> None:
+    def __init__(self, schema: Any, read: Reader, **kwargs: Any) -> None:
         self.schema, self.read = schema, read
         kwargs["read_only"] = True
         super().__init__(**kwargs)
@@ -153,10 +154,9 @@ class Part(Computed):
                 return [shaped(entry, reading) for entry in found]
             return shaped(found, reading) if found is not None else None
 
-        self.shape, self.many = shape, many
         if only_expanded:
             kwargs["allow_null"] = True
-        super().__init__(shape, read, **kwargs)
+        super().__init__([shape] if many else shape, read, **kwargs)
 
 
 class Sum(Computed):

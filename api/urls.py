@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from api import docs
 
-RESOURCES = ("customers", "products", "plans", "taxes")
+RESOURCES = ("customers", "products", "plans", "taxes", "subscriptions")
 
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [

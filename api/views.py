@@ -81,11 +81,15 @@ class ApiView(APIView):
 
     def reading(self, *, expand: frozenset[str] | None = None) -> Reading:
         wanted = self.asked.expand if expand is None else expand
-        return Reading(self.company, self.today, translation.get_language() or "en", wanted)
+        return Reading(self.company, self.at, self.today, translation.get_language() or "en", wanted)
 
     def of(self, model: Any, ref: str) -> Any:
         """A row of another model of the same company, or 404."""
         return model.by_ref(model.objects.filter(company=self.company), ref)
+
+    def shaped(self, shape: type[serializers.BaseSerializer], found: Any, status: int = 200) -> HttpResponse:
+        """Something that is no row, in its shape."""
+        return self.answer(compiled(shape)(found, self.reading()), status)
 
     def answer(self, body: Any, status: int = 200) -> HttpResponse:
         return HttpResponse(dumps(body), status=status, content_type=MEDIA_TYPE)
@@ -97,6 +101,8 @@ class ResourceView(ApiView):
     model: ClassVar[type[Model]]
     shape: ClassVar[type[serializers.BaseSerializer]]
     order: ClassVar[Order] = Order()
+    #: Parts that lists leave out unless asked, and that a row shown alone always has.
+    shown_alone: ClassVar[frozenset[str]] = frozenset()
 
     def rows(self) -> QuerySet[Any]:
         """The rows a key may see, with what the shape reads from others. A resource extends it."""
@@ -116,7 +122,7 @@ class ResourceView(ApiView):
         return row
 
     def etag_of(self, row: Any) -> str:
-        """Names the state of a row as it is shown without expanded links."""
+        """Names the state of a row as it is shown without expanded links and without what a day's passing changes."""
         body = dumps(compiled(self.shape)(row, self.reading(expand=frozenset())))
         return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
@@ -126,16 +132,16 @@ class ResourceView(ApiView):
         if self.request.method == "GET" and etag in _tags(self.request.META.get("HTTP_IF_NONE_MATCH", "")):
             response = HttpResponse(status=304)
         else:
-            response = self.answer(compiled(self.shape)(row, self.reading()), status)
+            reading = self.reading(expand=self.asked.expand | self.shown_alone)
+            response = self.answer(compiled(self.shape)(row, reading), status)
         response["ETag"] = etag
+        if status == 201 and hasattr(row, "ref"):
+            response["Location"] = f"{self.request.path.rstrip('/')}/{row.ref}"
         return response
 
     def fresh(self, row: Any, status: int = 200) -> HttpResponse:
         """The answer to a write: the row read again, with all that its shape needs."""
-        response = self.one(self.rows().get(pk=row.pk), status)
-        if status == 201:
-            response["Location"] = f"{self.request.path.rstrip('/')}/{row.ref}"
-        return response
+        return self.one(self.rows().get(pk=row.pk), status)
 
     def page(self, rows: QuerySet[Any] | None = None) -> HttpResponse:
         """A page of rows, newest first."""

@@ -188,14 +188,19 @@ def _current(customer: Customer, kind: str) -> Address | None:
     return next((row for row in customer.current_addresses if row.kind == kind), None)  # type: ignore[attr-defined]
 
 
+def with_addresses(prefix: str = "") -> Prefetch:
+    """What a customer's shape needs: the current addresses. `prefix` leads to the customer."""
+    current = Address.objects.filter(replaced_at__isnull=True)
+    return Prefetch(f"{prefix}addresses", current, to_attr="current_addresses")
+
+
 class CustomerView(ResourceView):
     tag = "Customers"
     places: ClassVar[dict[str, Any]] = {"customer": "cus", "kind": ("billing", "delivery")}
     model, shape, order = Customer, CustomerShape, Order("created_at")
 
     def rows(self) -> QuerySet[Any]:
-        current = Address.objects.filter(replaced_at__isnull=True)
-        rows = super().rows().prefetch_related(Prefetch("addresses", current, to_attr="current_addresses"))
+        rows = super().rows().prefetch_related(with_addresses())
         if "contacts" in self.asked.expand:
             people = Contact.objects.filter(archived_at__isnull=True).select_related("customer").order_by("id")
             rows = rows.prefetch_related(Prefetch("contacts", people))

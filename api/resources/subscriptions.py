@@ -1,0 +1,395 @@
+"""Subscriptions: start, cancel, take back, each with its preview; what comes next; the contract clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import HttpResponse
+from django.urls import path
+from rest_framework.request import Request
+
+from api.fields import Amount, Body, Currency, Day, Metadata, ModelBody, Quantity, Ref, Text, Whole, Yes
+from api.problems import Problem
+from api.query import Filter, Order
+from api.resources.customers import CustomerShape, with_addresses
+from api.resources.plans import RULES, PlanShape, PriceShape
+from api.resources.previews import PreviewShape, UpcomingListShape
+from api.resources.products import ProductShape
+from api.shapes import Computed, Id, Link, Number, Part, PlainShape, Reading, Shape, UnitAmount, amount_text, compiled
+from api.views import ResourceView, operation
+from billing.models import CreditNote, Invoice
+from billing.services import acts, previews
+from billing.services.acts import ActResult
+from catalog.models import Plan, Price, Product
+from core import clock
+from core.services.keys import rights_of_scopes
+from customers.models import Customer
+from customers.services.customers import zone_of
+from subscriptions.models import Slot, SlotTerms, Subscription
+from subscriptions.services import terms
+from subscriptions.services.moves import ENDED
+from subscriptions.services.starting import ItemSpec
+
+READ, START, CANCEL, OVERRIDE = (
+    "subscription.read", "subscription.start", "subscription.cancel", "subscription.override",
+)  # fmt: skip
+DAY = {"type": "string", "format": "date"}
+
+
+def _terms_now(slot: Slot, reading: Reading) -> SlotTerms:
+    """The terms that hold today, else those that will, else the last that did."""
+    rows = list(slot.terms.all())
+    day = clock.day_in(reading.at, slot.subscription.time_zone)
+    holding = (row for row in rows if row.from_on <= day and (row.until_on is None or day < row.until_on))
+    return next(holding, rows[0] if rows[0].from_on > day else rows[-1])
+
+
+class SlotTermsShape(Shape):
+    """Price and quantity of an item from a day on."""
+
+    price = Link("prc", lambda: PriceShape, name="price", allow_null=True)
+    unit_amount = UnitAmount(currency="slot.subscription.currency", help_text="Price of one unit, or the flat price.")
+    quantity = Number("quantity", help_text="Number of units.")
+
+    class Meta:
+        model = SlotTerms
+        fields = (
+            "from_on",
+            "until_on",
+            "price",
+            "model",
+            "unit_amount",
+            "quantity",
+            "billed",
+            "is_prorated",
+            "interval_unit",
+            "interval_count",
+        )
+
+
+class SubscriptionItemShape(Shape):
+    """A recurring position with the terms that hold now."""
+
+    id = Id("sit")
+    product = Link("prd", lambda: ProductShape, name="product")
+    terms = Computed(SlotTermsShape, lambda row, reading: compiled(SlotTermsShape)(_terms_now(row, reading), reading))
+    mrr = Computed(
+        {"type": "string"},
+        lambda row, reading: amount_text(row.mrr_minor, row.subscription.currency),
+        help_text="Monthly recurring revenue now.",
+    )
+
+    class Meta:
+        model = Slot
+        fields = ("id", "product", "position", "terms", "billed_through_on", "elsewhere_through_on", "mrr")
+
+
+class ContractClockShape(PlainShape):
+    """What notice given today can reach, and what happens without one. Days are last days of service."""
+
+    cancel_by = Computed(DAY, lambda row, reading: row[0].cancel_by, allow_null=True)
+    earliest_end = Computed(DAY, lambda row, reading: row[0].earliest_end)
+    renews_on = Computed(DAY, lambda row, reading: row[0].renews_on, allow_null=True)
+    term_start = Computed(DAY, lambda row, reading: row[0].term_start)
+    term_end = Computed(DAY, lambda row, reading: row[0].term_end, allow_null=True)
+    reasons = Computed({"type": "array", "items": {"type": "string"}}, lambda row, reading: list(row[0].reasons))
+    in_words = Computed({"type": "array", "items": {"type": "string"}}, lambda row, reading: row[1])
+
+
+def _clock(subscription: Subscription, reading: Reading) -> dict[str, Any] | None:
+    if "contract_clock" not in reading.expand or subscription.state in ENDED:
+        return None
+    found = terms.contract_clock_of(subscription, on=clock.day_in(reading.at, subscription.time_zone))
+    return compiled(ContractClockShape)((found, terms.in_words(found, reading.language)), reading)
+
+
+class ParkedShape(PlainShape):
+    """Why billing gave up on it."""
+
+    at = Computed({"type": "string", "format": "date-time"}, lambda row, reading: row.parked_at)
+    code = Computed({"type": "string"}, lambda row, reading: row.parked_code)
+    detail = Computed({"type": "string"}, lambda row, reading: row.parked_detail)
+
+
+class IssuedShape(PlainShape):
+    """A document that an act issued."""
+
+    kind = Computed({"type": "string", "enum": ["invoice", "credit_note"]}, lambda row, reading: _kind(row))
+    id = Computed({"type": "string"}, lambda row, reading: row.ref)
+    number = Computed({"type": "string"}, lambda row, reading: row.number)
+    currency = Computed({"type": "string"}, lambda row, reading: row.currency)
+    gross = Computed({"type": "string"}, lambda row, reading: amount_text(row.gross_minor, row.currency))
+
+
+def _kind(row: Invoice | CreditNote) -> str:
+    return "invoice" if isinstance(row, Invoice) else "credit_note"
+
+
+class SubscriptionShape(Shape):
+    """What is agreed with a customer."""
+
+    id = Id("sub")
+    number = Computed({"type": "string", "examples": ["SUB-000123"]}, lambda row, reading: row.number)
+    customer = Link("cus", lambda: CustomerShape, name="customer")
+    plan = Link("pln", lambda: PlanShape, name="plan", allow_null=True)
+    items = Part(SubscriptionItemShape, lambda row: row.slots.all(), many=True)
+    metadata = Computed({"type": "object"}, lambda row, reading: row.metadata)
+    mrr = Computed(
+        {"type": "string", "examples": ["12.50"]},
+        lambda row, reading: amount_text(sum(slot.mrr_minor for slot in row.slots.all()), row.currency),
+        help_text="Monthly recurring revenue now.",
+    )
+    parked = Part(ParkedShape, lambda row: row if row.parked_at else None, allow_null=True, help_text="Billing stands.")
+    contract_clock = Computed(
+        ContractClockShape, _clock, allow_null=True, help_text="Null in lists unless expanded, and once it has ended."
+    )
+    issued = Computed(
+        [IssuedShape], lambda row, reading: _issued(row, reading), allow_null=True, help_text="Only in answers to acts."
+    )
+
+    class Meta:
+        model = Subscription
+        fields = (
+            "id", "number", "customer", "plan", "name", "description", "state", "currency", "tax_behavior", "time_zone",
+            "start_on", "paid_from_on", "term_start_on", "term_ends_on", "ends_on", "end_kind", "end_unused",
+            "end_reason", "end_comment", "cancel_asked_at", "next_bill_on", "next_move_on", "items", "mrr", "parked",
+            "contract_clock", "issued", *RULES, "payment_terms_days", "po_reference", "external_id", "metadata",
+            "created_at",
+        )  # fmt: skip
+
+
+def _issued(row: Subscription, reading: Reading) -> list[dict[str, Any]] | None:
+    documents = getattr(row, "issued_documents", None)
+    return None if documents is None else [compiled(IssuedShape)(document, reading) for document in documents]
+
+
+class ItemInput(Body):
+    """A position to be agreed. What is left out comes from `price`, else from the plan's price of the product."""
+
+    product = Ref(Product, help_text="What is sold.")
+    quantity = Quantity(required=False, help_text="Number of units.")
+    unit_amount = Amount(required=False, help_text="Price of one unit, or the flat price, per interval.")
+    price = Ref(Price, required=False, help_text="A price version.")
+    model = Text(required=False, max_length=20, help_text="per_unit or flat.")
+    billed = Text(required=False, max_length=7, help_text="advance or arrears.")
+    is_prorated = Yes(required=False, help_text="Otherwise a started period costs the full price.")
+    interval_unit = Text(required=False, max_length=5, help_text="Its own cycle: day, week, month or year.")
+    interval_count = Whole(required=False, min_value=1, max_value=366, help_text="How many units.")
+
+
+class OverridesInput(ModelBody):
+    """What differs from the plan."""
+
+    class Meta:
+        model = Subscription
+        fields = (*RULES, "description", "payment_terms_days", "tax_behavior", "time_zone")
+        extra_kwargs: ClassVar[dict[str, Any]] = {"time_zone": {"required": False}}
+
+
+class StartInput(ModelBody):
+    """A subscription to be agreed: from a plan, from items, or from a plan with items in place of its own."""
+
+    customer = Ref(Customer, help_text="Who pays.")
+    plan = Ref(Plan, required=False, help_text="Template.")
+    items = ItemInput(many=True, required=False, help_text="Positions, in place of the plan's.")
+    start_on = Day(help_text="First day of service, in the past or to come.")
+    currency = Currency(required=False, help_text="When left out, the customer's.")
+    overrides = OverridesInput(required=False, help_text="What differs from the plan.")
+    metadata = Metadata(required=False, help_text="Keys and values of your own.")
+    billed_through_on = Day(required=False, help_text="Earlier days were billed elsewhere.")
+    preview_token = Text(required=False, max_length=100, help_text="Of the preview; refused when figures differ now.")
+
+    class Meta:
+        model = Subscription
+        fields = (
+            "customer", "plan", "items", "start_on", "currency", "name", "overrides", "po_reference", "external_id",
+            "metadata", "billed_through_on", "preview_token",
+        )  # fmt: skip
+        extra_kwargs: ClassVar[dict[str, Any]] = {"name": {"required": False}}
+
+
+class CancelInput(Body):
+    """When it ends and what becomes of paid days after it."""
+
+    timing = Text(max_length=10, help_text="now, period_end or date.")
+    ends_on = Day(required=False, help_text="Last day of service; with timing date.")
+    unused = Text(required=False, max_length=6, help_text="credit, refund or none; as agreed when left out.")
+    reason = Text(required=False, allow_blank=True, max_length=40, help_text="Reason code.")
+    comment = Text(required=False, allow_blank=True, max_length=5000, help_text="The customer's own words.")
+    override = Yes(required=False, help_text="The contract's terms don't bind; needs subscriptions:override.")
+    override_reason = Text(required=False, allow_blank=True, max_length=500, help_text="Why they don't.")
+    preview_token = Text(required=False, max_length=100, help_text="Of the preview; refused when figures differ now.")
+
+
+class UndoInput(Body):
+    """Nothing is needed."""
+
+    preview_token = Text(required=False, max_length=100, help_text="Of the preview; refused when figures differ now.")
+
+
+class SubscriptionView(ResourceView):
+    tag = "Subscriptions"
+    places: ClassVar[dict[str, Any]] = {"subscription": "sub"}
+    model, shape, order = Subscription, SubscriptionShape, Order("created_at")
+    shown_alone = frozenset({"contract_clock"})
+
+    def rows(self) -> QuerySet[Any]:
+        slots = Slot.objects.order_by("position", "id").select_related("product__tax_category", "subscription")
+        held = SlotTerms.objects.order_by("from_on").select_related("price")
+        rows = super().rows().select_related("customer", "plan", "company")
+        rows = rows.prefetch_related(Prefetch("slots", slots), Prefetch("slots__terms", held))
+        if "customer" in self.asked.expand:
+            rows = rows.prefetch_related(with_addresses("customer__"))
+        if "plan" in self.asked.expand:
+            rows = rows.prefetch_related("plan__items__product__tax_category", "plan__items__prices")
+        return rows
+
+    def start(self, given: dict[str, Any]) -> ActResult:
+        values = dict(given)
+        items = values.pop("items", None)
+        zone = values.get("overrides", {}).get("time_zone") or zone_of(values["customer"])
+        if items is not None:
+            values["items"] = [ItemSpec(**item) for item in items]
+        day = clock.day_in(self.at, zone)
+        return acts.start(company=self.company, on=day, by=self.by, at=self.at, **values)
+
+    def cancel(self, row: Subscription, given: dict[str, Any]) -> ActResult:
+        if given.get("override") and OVERRIDE not in rights_of_scopes(self.request.auth.scopes):
+            raise Problem(403, "scope_missing", scope="subscriptions:override")
+        return acts.cancel(subscription=row, by=self.by, at=self.at, **given)
+
+    def undo(self, row: Subscription, given: dict[str, Any]) -> ActResult:
+        return acts.undo_cancel(subscription=row, by=self.by, at=self.at, **given)
+
+    def done(self, result: ActResult, status: int = 200) -> HttpResponse:
+        row = self.rows().get(pk=result.subscription.pk)
+        notes = CreditNote.objects.filter(pk__in=result.settlement.credit_note_ids).order_by("pk")
+        invoices = Invoice.objects.filter(pk__in=result.settlement.invoice_ids).order_by("pk")
+        row.issued_documents = [*notes, *invoices]
+        return self.one(row, status)
+
+    def seen(self, act: Callable[[], ActResult]) -> HttpResponse:
+        return self.shaped(PreviewShape, previews.preview(act))
+
+
+class Subscriptions(SubscriptionView):
+    @operation(
+        "List subscriptions",
+        right=READ,
+        answer=SubscriptionShape,
+        paged=True,
+        expand=("customer", "plan", "product", "price", "contract_clock"),
+        filters=[
+            Filter("state", "choice", choices=tuple(Subscription.State.values), help="Where it stands."),
+            Filter("customer", "ref", model=Customer, help="Who pays."),
+            Filter("plan", "ref", model=Plan, help="Template it was agreed from."),
+            Filter("external_id", "text", help="Your own id."),
+            Filter("ends_on", "day", help="Last day of service."),
+            Filter("next_bill_on", "day", help="Next due day."),
+            Filter("created", "instant", path="created_at", help="When it was agreed."),
+            Filter(
+                "parked", "yes", build=lambda _, value: Q(parked_at__isnull=not value), help="Billing gave up on it."
+            ),
+        ],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return self.page()
+
+    @operation(
+        "Start a subscription",
+        right=START,
+        body=StartInput,
+        answer=SubscriptionShape,
+        status=201,
+        description="Agrees it and bills what is due today; `issued` names the documents.",
+        refusals=["preview.differs"],
+    )
+    def post(self, request: Request, given: dict[str, Any]) -> HttpResponse:
+        return self.done(self.start(given), 201)
+
+
+class PreviewStart(SubscriptionView):
+    @operation(
+        "Preview the start of a subscription",
+        right=START,
+        body=StartInput,
+        answer=PreviewShape,
+        description="Does everything starting would do, shows it and takes it back.",
+    )
+    def post(self, request: Request, given: dict[str, Any]) -> HttpResponse:
+        return self.seen(lambda: self.start(given))
+
+
+class OneSubscription(SubscriptionView):
+    @operation(
+        "Get a subscription", right=READ, answer=SubscriptionShape, expand=("customer", "plan", "product", "price")
+    )
+    def get(self, request: Request, subscription: str) -> HttpResponse:
+        return self.one(self.find(subscription))
+
+
+class UpcomingInvoices(SubscriptionView):
+    @operation(
+        "List upcoming invoices of a subscription",
+        right=READ,
+        answer=UpcomingListShape,
+        filters=[Filter("count", "whole", is_value=True, most=24, help="How many; 3 when left out.")],
+        description="The next invoices if nothing changes. They can't know later changes of rates or prices.",
+    )
+    def get(self, request: Request, subscription: str) -> HttpResponse:
+        found = previews.upcoming(self.find(subscription), self.asked.values.get("count", 3))
+        return self.shaped(UpcomingListShape, found)
+
+
+class CancelSubscription(SubscriptionView):
+    @operation(
+        "Cancel a subscription",
+        right=CANCEL,
+        body=CancelInput,
+        answer=SubscriptionShape,
+        description="Plans its end. Paid days after an end of today are given back at once; `issued` names the notes.",
+        refusals=["subscription.end_too_early", "preview.differs"],
+    )
+    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
+        return self.done(self.cancel(self.find(subscription), given))
+
+
+class PreviewCancel(SubscriptionView):
+    @operation("Preview a cancellation", right=CANCEL, body=CancelInput, answer=PreviewShape)
+    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
+        row = self.find(subscription)
+        return self.seen(lambda: self.cancel(row, given))
+
+
+class UndoCancel(SubscriptionView):
+    @operation(
+        "Undo a cancellation",
+        right=CANCEL,
+        body=UndoInput,
+        answer=SubscriptionShape,
+        description="Takes a planned end back, until its last day is over.",
+        refusals=["subscription.undo_too_late", "preview.differs"],
+    )
+    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
+        return self.done(self.undo(self.find(subscription), given))
+
+
+class PreviewUndo(SubscriptionView):
+    @operation("Preview undoing a cancellation", right=CANCEL, body=UndoInput, answer=PreviewShape)
+    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
+        row = self.find(subscription)
+        return self.seen(lambda: self.undo(row, given))
+
+
+urlpatterns = [
+    path("subscriptions", Subscriptions.as_view()),
+    path("subscriptions/preview", PreviewStart.as_view()),
+    path("subscriptions/<str:subscription>", OneSubscription.as_view()),
+    path("subscriptions/<str:subscription>/upcoming", UpcomingInvoices.as_view()),
+    path("subscriptions/<str:subscription>/cancel", CancelSubscription.as_view()),
+    path("subscriptions/<str:subscription>/cancel/preview", PreviewCancel.as_view()),
+    path("subscriptions/<str:subscription>/undo-cancel", UndoCancel.as_view()),
+    path("subscriptions/<str:subscription>/undo-cancel/preview", PreviewUndo.as_view()),
+]
