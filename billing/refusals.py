@@ -19,7 +19,6 @@ register({
     "payment.more_than_open": _("Only %(open)s is open on %(number)s."),
     "payment.more_than_left": _("Only %(left)s of the payment is left."),
     "payment.received_range": _("%(day)s can't be the day the money came."),
-    "payment.books_closed": _("The books are closed through %(day)s."),
     "payment.not_settled": _("This payment is %(state)s; it can't be used."),
     "payment.refunded_already": _("Part of this payment was paid out again; it can't be taken back whole."),
     "payment.customer_missing": _("Name the customer the payment belongs to."),

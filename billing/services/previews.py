@@ -185,9 +185,7 @@ def documents_of(settlement: Settlement) -> list[PreviewDocument]:
         found.append(_document("credit_note", note, [_line(row) for row in rows], note.to_account_minor, None))
     invoices = Invoice.objects.filter(pk__in=settlement.invoice_ids).select_related("balance").order_by("pk")
     for invoice in invoices:
-        found.append(
-            _document("invoice", invoice, _lines(invoice), invoice.balance.open_minor, invoice.payment_due_on)
-        )
+        found.append(_document("invoice", invoice, _lines(invoice), invoice.balance.open_minor, invoice.payment_due_on))
     return found
 
 

@@ -186,7 +186,7 @@ def test_a_pending_subscription_can_be_called_off():
     company = a_company()
     subscription = a_subscription(company, plan=a_plan(company, rules=FREE), start_on=date(2026, 2, 1))
     ended = end(subscription, "now", on=date(2026, 1, 10))
-    assert (ended.ends_on, ended.next_bill_on, ended.next_move_on) == (date(2026, 1, 10), None, date(2026, 1, 11))
+    assert (ended.ends_on, ended.next_bill_on, ended.next_move_on) == (date(2026, 1, 31), None, date(2026, 2, 1))
 
 
 def test_canceled_in_grace_it_ends_with_the_old_term():
