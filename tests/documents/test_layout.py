@@ -218,7 +218,8 @@ def test_a_logo_is_printed_instead_of_the_name() -> None:
     "logo",
     [
         b"not a picture",
-        b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="file:///etc/passwd" width="9" height="9"/></svg>',
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">'
+        b'<image href="file:///etc/passwd" width="9" height="9"/></svg>',
     ],
     ids=["garbage", "svg that reaches out"],
 )
