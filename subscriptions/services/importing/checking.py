@@ -172,7 +172,7 @@ class _Reading:
         return Line(self.number, customer_id or "", customer, subscription_id or "", agreement)
 
     def customer(self, external_id: str) -> CustomerSpec | None:
-        mapping = self.mapping
+        mapping, before = self.mapping, len(self.problems)
         fields: dict[str, Any] = {}
         for name, source in named(mapping.customer):
             value: Any = self.read(source, _plain)
@@ -186,12 +186,14 @@ class _Reading:
             fields["metadata"] = self.texts(mapping.customer_metadata)
         name, kind = fields.pop("name", ""), fields.pop("kind", "company")
         spec = CustomerSpec(name=name, kind=kind, address=self.address(), contacts=self.contacts(), fields=fields)
-        before = len(self.problems)
+        if len(self.problems) > before:
+            return None
         try:
             customers.check_spec(spec)
         except Refused as refused:
             self.note(refused, self.path_of(refused.field))
-        return spec if len(self.problems) == before else None
+            return None
+        return spec
 
     def path_of(self, name: str) -> str:
         """The mapping's key of a customer's field: its own, its address's or its contact's."""

@@ -19,7 +19,7 @@ from core.refusal import Refused
 
 MOST_BYTES = 100 * 1024 * 1024
 MOST_UNPACKED = 1024 * 1024 * 1024
-MOST_ROWS = 500_000
+MOST_ROWS = 200_000
 LONGEST_CELL = 131_072
 _DELIMITERS = (",", ";", "\t", "|")
 
@@ -113,6 +113,8 @@ def _csv(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                 raise Refused("import.cell_too_long", line=line, limit=LONGEST_CELL) from None
             raise Refused("import.csv", line=line, reason=str(error)) from None
         if not width:
+            while cells and cells[-1] == "":
+                cells.pop()
             width = len(cells)
         # A spreadsheet writes a separator after the last column too; the heading decides how many there are.
         while len(cells) > width and cells[-1] == "":
