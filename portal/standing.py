@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Prefetch, Sum
+from django.db.models import Prefetch
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing.documents.explaining import every, explain
 from billing.documents.figures import Figures
-from billing.models import Credit, Invoice, InvoiceBalance
+from billing.models import Invoice, InvoiceBalance
+from billing.services import receivables
 from billing.services.previews import PreviewLine
 from catalog.services.texts import in_language
 from portal.access import Visitor
@@ -135,9 +136,8 @@ def late(invoices: Iterable[Invoice], on: date) -> list[Invoice]:
 
 def credits(visitor: Visitor) -> list[tuple[int, str]]:
     """Account credit left, by currency."""
-    rows = Credit.objects.filter(company_id=visitor.customer.company_id, customer=visitor.customer)
-    sums = rows.values("currency").annotate(left=Sum("balance__left_minor")).filter(left__gt=0).order_by("currency")
-    return [(row["left"], row["currency"]) for row in sums]
+    balances = receivables.balance_of(visitor.customer)
+    return [(one.credit_minor, currency) for currency, one in sorted(balances.items()) if one.credit_minor]
 
 
 def line_in_words(line: PreviewLine, currency: str) -> dict[str, Any]:

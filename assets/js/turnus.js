@@ -5,6 +5,7 @@ import { copyOnClick } from "./copy.js";
 import { keys } from "./keys.js";
 import { closeMenus } from "./menus.js";
 import { keepFocus } from "./swaps.js";
+import { printOnClick } from "./print.js";
 import { selection } from "./selection.js";
 import { switchTheme } from "./theme.js";
 
@@ -13,6 +14,7 @@ openFromLinks();
 copyOnClick();
 closeMenus();
 keepFocus();
+printOnClick();
 selection();
 switchTheme();
 keys();
