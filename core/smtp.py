@@ -33,7 +33,8 @@ class Backend(EmailBackend):
         sender = sanitize_address(email_message.from_email, encoding)
         recipients = [sanitize_address(address, encoding) for address in email_message.recipients()]
         assert isinstance(self.connection, smtplib.SMTP)
-        refused = self.connection.sendmail(sender, recipients, email_message.message().as_bytes(linesep="\r\n"))
+        content = email_message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
+        refused = self.connection.sendmail(sender, recipients, content)
         email_message.refused = refused  # type: ignore[attr-defined]
         return True
 

@@ -104,7 +104,7 @@ def _facts(body: Mapping[str, Any], figures: Figures) -> list[Fact]:
     periods = _periods(body)
     if len(periods) == 1:
         (start, end) = next(iter(periods))
-        if start:
+        if start and end:
             facts.append(Fact(_("Service period"), figures.period(start, end)))
     if is_invoice and body.get("payment_due_on"):
         facts.append(Fact(_("Due on"), figures.day(body["payment_due_on"])))

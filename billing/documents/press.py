@@ -23,7 +23,7 @@ TEMPLATES = settings.BASE_DIR / "templates" / "documents"
 _one_at_a_time = threading.Lock()
 
 
-class OnlyTheLogo(URLFetcher):
+class OnlyTheLogo(URLFetcher):  # type: ignore[misc]
     """Answers the address `logo:` from memory and refuses every other."""
 
     logo: bytes | None = None

@@ -159,6 +159,7 @@ def _pdf(kind: Kind, document_id: int) -> StoredFile:
 @messages.when_sent("invoice")
 def note_sent(message: Message) -> None:
     """An invoice's balance says when it was last mailed, by the company's clock."""
+    assert message.subject_id is not None
     InvoiceBalance.objects.filter(invoice_id=message.subject_id, company_id=message.company_id).update(
         sent_at=clock.now(message.company)
     )

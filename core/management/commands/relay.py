@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from argparse import ArgumentParser
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, close_old_connections, connection
@@ -18,7 +18,7 @@ from core.services import outbox
 class Command(BaseCommand):
     help = "Carries out waiting outbox rows until told to stop."
     # Pages and addresses are no concern of the relay; it starts at once.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="One batch, then end.")
