@@ -9,5 +9,5 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        from billing import refusals  # noqa: F401  registering is its effect
+        from billing import refusals, tasks  # noqa: F401  registering is their effect
         from billing.services import acts, mailing  # noqa: F401

@@ -41,6 +41,13 @@ register({
     "billing.runaway_day": _("There would be %(lines)s lines for one position on one day."),
     "billing.runaway_boundaries": _("There would be %(lines)s lines where the calendar has room for %(boundaries)s."),
     "billing.nothing_agreed": _("There is nothing to bill: no position, or no terms."),
+    "billing.stuck": _("It stays due although nothing was left to bill."),
+    "billing.refused_by_database": _("The database refused what was to be billed; the details say what."),
+    "run.held": _(
+        "The billing run for %(on)s waits for a person: it wrote more lines than it had counted before. "
+        "Look at it, then let it go on."
+    ),
+    "run.not_held": _("This billing run doesn't wait for anybody."),
     "billing.unexpected": _("Something unexpected happened; the details say what."),
     "preview.differs": _("The figures have changed since the preview. Look at the new ones, then confirm again."),
 })

@@ -22,6 +22,9 @@ class BillingRun(CompanyOwned, Addressed):
 
     on = models.DateField(help_text=_("Everything due up to this day is billed."))
     notify_since = models.DateField(help_text=_("Charges due earlier are issued without mail."))
+    zones = models.JSONField(
+        default=list, blank=True, help_text=_("Only subscriptions of these time zones; empty: of all.")
+    )
     state = models.CharField(
         max_length=7, choices=State.choices, default=State.RUNNING, help_text=_("Where it stands.")
     )
@@ -33,6 +36,9 @@ class BillingRun(CompanyOwned, Addressed):
     line_count = models.PositiveBigIntegerField(default=0, help_text=_("Lines written."))
     parked_count = models.PositiveIntegerField(default=0, help_text=_("Subscriptions parked."))
     totals = models.JSONField(default=dict, help_text=_("Net, tax and gross in minor units, by currency."))
+    released_at = models.DateTimeField(
+        null=True, help_text=_("When a person let it go on although it wrote more lines than expected.")
+    )
     actor_label = models.CharField(max_length=120, help_text=_("Who or what started it."))
     started_at = models.DateTimeField(help_text=_("When, by the machine's clock."))
     ended_at = models.DateTimeField(null=True, help_text=_("When it ended, by the machine's clock."))
@@ -60,8 +66,10 @@ class BillingChunk(CompanyOwned):
     last_customer_id = models.BigIntegerField(help_text=_("Last customer of the range."))
     state = models.CharField(max_length=4, choices=State.choices, default=State.OPEN, help_text=_("Where it stands."))
     due_count = models.PositiveIntegerField(help_text=_("Subscriptions due when it was cut."))
+    forecast_lines = models.PositiveIntegerField(default=0, help_text=_("Lines counted when it was cut."))
     invoice_count = models.PositiveIntegerField(default=0, help_text=_("Invoices issued."))
     quiet_count = models.PositiveIntegerField(default=0, help_text=_("Of these, without mail."))
+    credit_note_count = models.PositiveIntegerField(default=0, help_text=_("Credit notes issued."))
     line_count = models.PositiveIntegerField(default=0, help_text=_("Lines written."))
     parked_count = models.PositiveIntegerField(default=0, help_text=_("Subscriptions parked."))
     totals = models.JSONField(default=dict, help_text=_("Net, tax and gross in minor units, by currency."))

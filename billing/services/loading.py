@@ -5,6 +5,7 @@ Four queries whatever the number of customers. The rule that matters: what is du
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -65,11 +66,13 @@ class CreditLeft(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """The company's dated rates, its ledger accounts by role and by code, and the customers' credit, oldest first."""
+    """The company's dated rates, its ledger accounts by role and by code, the customers' credit, oldest first, and the
+    date of the last invoice of the year."""
 
     rates: list[RateFact]
     accounts: dict[tuple[str, str], int]
     credits: list[CreditLeft]
+    last_invoice_on: date | None
 
 
 _CUSTOMERS = """
@@ -123,18 +126,20 @@ LEFT JOIN catalog_price price ON price.id = t.price_id
 WHERE s.company_id = %s AND s.customer_id = ANY(%s::bigint[]) AND s.parked_at IS NULL
   AND s.state NOT IN ('paused', 'suspended')
   AND (s.next_bill_on <= %s OR (s.next_bill_on = %s AND s.ends_on = %s))
+  AND (%s::text[] = '{}' OR s.time_zone = ANY(%s::text[]))
 ORDER BY s.customer_id, s.id, slot.position, slot.id, t.from_on
 FOR NO KEY UPDATE OF s
 """
 
 
-def lock_due(company: Company, customer_ids: Sequence[int], on: date) -> list[Agreement]:
+def lock_due(company: Company, customer_ids: Sequence[int], on: date, zones: Sequence[str] = ()) -> list[Agreement]:
     """The due subscriptions of locked customers, locked: by customer, then id, with slots and terms in order.
 
-    Also those that end on that very day, whose unused days may be given back today.
+    Also those that end on that very day, whose unused days may be given back today. `zones`: only of these time
+    zones; empty: of all.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_AGREEMENTS, [company.pk, list(customer_ids), on, on + ONE_DAY, on])
+        cursor.execute(_AGREEMENTS, [company.pk, list(customer_ids), on, on + ONE_DAY, on, list(zones), list(zones)])
         rows = cursor.fetchall()
     agreements: list[Agreement] = []
     subscription_id = slot_id = None
@@ -148,9 +153,14 @@ def lock_due(company: Company, customer_ids: Sequence[int], on: date) -> list[Ag
             slot_id = row[24]
             agreements[-1].slots.append(_slot(row))
         if row[35] is not None:
-            price_ref = None if row[37] is None else encode("prc", row[37])
+            price_ref = None if row[37] is None else _price_ref(row[37])
             agreements[-1].slots[-1].terms.append(TermsRow(row[35], row[36], price_ref, *row[38:46]))
     return agreements
+
+
+@lru_cache(maxsize=4096)
+def _price_ref(public_id: uuid.UUID) -> str:
+    return encode("prc", public_id)
 
 
 def _agreement(row: tuple[Any, ...]) -> Agreement:
@@ -175,16 +185,20 @@ SELECT 'credit', c.currency, '', '', b.left_minor, NULL, c.id, c.customer_id
 FROM billing_credit c JOIN billing_creditbalance b ON b.credit_id = c.id
 WHERE c.company_id = %(company)s AND c.customer_id = ANY(%(customers)s::bigint[]) AND c.source = 'money'
   AND b.left_minor > 0
+UNION ALL
+SELECT 'series', '', '', '', NULL, last_on, NULL, NULL
+FROM core_numberseries WHERE company_id = %(company)s AND series = 'invoice' AND year = %(year)s
 """
 
 
-def facts(company: Company, customer_ids: Sequence[int]) -> Facts:
-    """Rates, accounts and credit in one query; call it with the customers locked."""
+def facts(company: Company, customer_ids: Sequence[int], year: int) -> Facts:
+    """Rates, accounts, credit and the series of the year in one query; call it with the customers locked."""
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS, {"company": company.pk, "customers": list(customer_ids)})
+        cursor.execute(_FACTS, {"company": company.pk, "customers": list(customer_ids), "year": year})
         rows = cursor.fetchall()
     rates, credits = [], []
     accounts: dict[tuple[str, str], int] = {}
+    last_on: date | None = None
     for kind, first, second, third, figure, day, id_, owner in rows:
         if kind == "rate":
             rates.append(RateFact(first, second, third, figure, day))
@@ -192,10 +206,12 @@ def facts(company: Company, customer_ids: Sequence[int]) -> Facts:
             accounts[first, second] = id_
             # The oldest account of a role is its usual one.
             accounts[first, ""] = min(id_, accounts.get((first, ""), id_))
+        elif kind == "series":
+            last_on = day
         else:
             credits.append(CreditLeft(id_, owner, first, int(figure)))
     credits.sort()
-    return Facts(rates, accounts, credits)
+    return Facts(rates, accounts, credits, last_on)
 
 
 @lru_cache(maxsize=4096)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from billing.models import BillingRun
 from billing.services import books, charging, crediting, issuing, snapshots
 from billing.services.charging import ONE_DAY, Agreement, Charge, SlotDue
-from billing.services.copying import array
+from billing.services.copying import array, canonical
 from billing.services.grouping import InvoiceDoc, Line, Priced, group
 from billing.services.loading import CustomerRow, Facts, facts, lock_customers, lock_due, words
 from billing.services.snapshots import plain
@@ -24,7 +24,6 @@ from billing.services.taxing import Taxing
 from core import clock
 from core.actors import Actor
 from core.models import Company
-from core.services import trail
 from pricing.errors import PricingError
 
 
@@ -63,29 +62,33 @@ def settle(
     run: BillingRun | None = None,
     notify_since: date | None = None,
     skip_locked: bool = False,
+    zones: Sequence[str] = (),
 ) -> Settlement:
     """Bills everything of these customers that is due on or before `on`, and gives back days after an end.
 
     Due is the first day of a period in advance, the day after the last of one in arrears. One transaction; the number
     of statements doesn't depend on the number of customers. Charges due before `notify_since` (or before the company
     sends mail at all) are issued without mail. With `skip_locked`, customers that others hold are left alone and
-    named.
+    named. `zones`: only subscriptions of these time zones; empty: of all.
     """
-    outcome = Settlement()
     if not customer_ids:
-        return outcome
-    with transaction.atomic():
+        return Settlement()
+
+    def work() -> Settlement:
+        outcome = Settlement()
         customers = lock_customers(company, customer_ids, skip_locked=skip_locked)
         if skip_locked:
             outcome.skipped_customer_ids = sorted(set(customer_ids) - set(customers))
-        agreements = lock_due(company, list(customers), on) if customers else []
+        agreements = lock_due(company, list(customers), on, zones) if customers else []
         if agreements:
-            known = facts(company, list(customers))
+            known = facts(company, list(customers), clock.day_in(at, company.time_zone).year)
             _settle_locked(
                 company, customers, agreements, known, on=on, at=at, by=by, run=run, notify_since=notify_since,
                 outcome=outcome,
             )  # fmt: skip
-    return outcome
+        return outcome
+
+    return issuing.with_dates(work)
 
 
 def _settle_locked(
@@ -131,20 +134,23 @@ def _settle_locked(
 
     link_id, entries, allocations = issuing.assign_ids(invoices)
     frozen = issuing.freeze(invoices)
-    seller = snapshots.keep_part(company, snapshots.seller_body(company)) if invoices or given_back.notes else ""
-    _write_state(dues, outcome.parked, given_back, on=on, at=at)
-    _audit(company, customers, invoices, given_back, outcome, at=at, by=by, run=run)
+    seller = snapshots.seller_body(company) if invoices or given_back.notes else None
+    audit = _audit(company, customers, invoices, given_back, outcome, by=by, run=run)
+    _write_state(company, dues, outcome.parked, given_back, seller=seller, audit=audit, at=at)
+    issuing.set_dates(invoices, max(today, known.last_invoice_on or today))
+    issuing.write_ahead(
+        company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,
+        more_days=free_days,
+    )  # fmt: skip
 
     # From here on others wait for the numbers.
-    crediting.number_notes(company, given_back.notes, seller=seller, today=today)
-    issuing.number_invoices(company, invoices, frozen, seller=seller, today=today)
+    seller_hash = snapshots.sha256(seller) if seller else ""
+    crediting.number_notes(company, given_back.notes, seller=seller_hash, today=today)
+    issuing.number_invoices(company, invoices, frozen, seller=seller_hash)
     hashes = [note.sha256 for note in given_back.notes] + [document.sha256 for document in invoices]
     issuing.link(company, link_id=link_id, hashes=hashes, at=at)
     crediting.write_notes(company, given_back.notes, known.accounts, link_id=link_id, at=at)
-    issuing.write(
-        company, invoices, frozen, link_id=link_id, accounts=known.accounts, entries=entries, allocations=allocations,
-        at=at, more_days=free_days,
-    )  # fmt: skip
+    issuing.write_numbered(company, invoices, link_id=link_id, allocations=allocations, at=at)
     _sum_up(outcome, invoices, given_back)
 
 
@@ -239,42 +245,67 @@ def _days_only(company: Company, document: InvoiceDoc) -> list[str]:
     ]
 
 
+_STATE = """
+WITH moved AS (
+    UPDATE subscriptions_slot slot SET billed_through_on = v.day
+    FROM unnest(%(slots)s::bigint[], %(through)s::date[]) v(id, day) WHERE slot.id = v.id
+), halted AS (
+    UPDATE subscriptions_subscription s
+    SET parked_at = %(at)s, parked_code = v.code, parked_detail = v.detail
+    FROM unnest(%(parked)s::bigint[], %(codes)s::text[], %(details)s::text[]) v(id, code, detail) WHERE s.id = v.id
+), part AS (
+    INSERT INTO billing_snapshotpart (company_id, sha256, body)
+    SELECT %(company)s, %(seller_hash)s, %(seller)s WHERE %(seller)s::text IS NOT NULL
+    ON CONFLICT DO NOTHING
+), noted AS (
+    INSERT INTO core_auditentry (company_id, at, written_at, actor_kind, actor_id, actor_label, verb, subject_kind,
+                                 subject_id, customer_id, reason, facts)
+    SELECT %(company)s, %(at)s, %(now)s, %(actor_kind)s, %(actor_id)s, %(actor_label)s, 'billing.settle',
+           %(subject_kind)s, %(subject_id)s, %(customer)s, '', %(facts)s::jsonb
+    WHERE %(facts)s::jsonb IS NOT NULL
+)
+UPDATE subscriptions_subscription s SET next_bill_on = v.day
+FROM unnest(%(agreements)s::bigint[], %(next)s::date[]) v(id, day)
+WHERE s.id = v.id
+"""
+
+
 def _write_state(
+    company: Company,
     dues: list[_Due],
     parked: list[tuple[int, str, str]],
     given_back: crediting.GivenBack,
     *,
-    on: date,
+    seller: bytes | None,
+    audit: dict[str, Any],
     at: datetime,
 ) -> None:
-    """Moves slots and subscriptions on, and parks what could not be billed, in one statement (two after a void)."""
-    slots = [
-        (slot.id, due.billed_through_on)
+    """Moves slots and subscriptions on, parks what could not be billed, keeps the seller's part and the audit row: in
+    one statement (one more for each slot whose days wait to be billed again)."""
+    through = dict(given_back.ended)
+    through |= {
+        slot.id: due.billed_through_on
         for entry in dues
         for slot, due in zip(entry.agreement.slots, entry.slots, strict=True)
         if due.billed_through_on != slot.billed_through_on
-    ]
-    agreements = [(entry.agreement.id, _next_bill_on(entry, on, given_back)) for entry in dues]
-    sql = """
-        WITH moved AS (
-            UPDATE subscriptions_slot slot SET billed_through_on = v.day
-            FROM unnest(%s::bigint[], %s::date[]) v(id, day) WHERE slot.id = v.id
-        ), halted AS (
-            UPDATE subscriptions_subscription s
-            SET parked_at = %s, parked_code = v.code, parked_detail = v.detail
-            FROM unnest(%s::bigint[], %s::text[], %s::text[]) v(id, code, detail) WHERE s.id = v.id
-        )
-        UPDATE subscriptions_subscription s SET next_bill_on = v.day
-        FROM unnest(%s::bigint[], %s::date[]) v(id, day)
-        WHERE s.id = v.id
-    """
-    params: list[Any] = [
-        array(id_ for id_, _ in slots), array(day for _, day in slots),
-        at, [row[0] for row in parked], [row[1] for row in parked], [row[2].replace("\0", "") for row in parked],
-        array(id_ for id_, _ in agreements), array(day for _, day in agreements),
-    ]  # fmt: skip
+    }
+    agreements = [(entry.agreement.id, _next_bill_on(entry, given_back)) for entry in dues]
+    params: dict[str, Any] = {
+        "company": company.pk,
+        "at": at,
+        "now": clock.machine_now(),
+        "slots": array(through),
+        "through": array(through.values()),
+        "parked": [row[0] for row in parked],
+        "codes": [row[1] for row in parked],
+        "details": [row[2].replace("\0", "") for row in parked],
+        "seller": seller.decode() if seller else None,
+        "seller_hash": snapshots.sha256(seller) if seller else None,
+        "agreements": array(id_ for id_, _ in agreements),
+        "next": array(day for _, day in agreements),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(_STATE, params | audit)
         for entry in dues:
             for slot, due in zip(entry.agreement.slots, entry.slots, strict=True):
                 if slot.reopened != due.reopened:
@@ -285,7 +316,7 @@ def _write_state(
                     )
 
 
-def _next_bill_on(entry: _Due, on: date, given_back: crediting.GivenBack) -> date | None:
+def _next_bill_on(entry: _Due, given_back: crediting.GivenBack) -> date | None:
     """When something falls due next: a period, or the day after a planned end that leaves billed days unused."""
     days = [due.next_due_on for due in entry.slots if due.next_due_on is not None]
     ends_on = entry.agreement.ends_on
@@ -302,29 +333,32 @@ def _audit(
     given_back: crediting.GivenBack,
     outcome: Settlement,
     *,
-    at: datetime,
     by: Actor,
     run: BillingRun | None,
-) -> None:
-    """One row for all: who billed whom, how many documents, who was parked."""
-    if not (invoices or given_back.notes or outcome.parked):
-        return
+) -> dict[str, Any]:
+    """The one audit row for all: who billed whom, how many documents, who was parked. No facts, no row.
+
+    Written with the state instead of through `trail.audit`: it stands in the hot path.
+    """
     only = next(iter(customers)) if len(customers) == 1 else None
-    trail.audit(
-        company_id=company.pk,
-        at=at,
-        by=by,
-        verb="billing.settle",
-        subject_kind="run" if run else "customer" if only else "company",
-        subject_id=run.pk if run else only or company.pk,
-        customer_id=only,
-        facts={
+    row: dict[str, Any] = {
+        "actor_kind": by.kind,
+        "actor_id": by.id,
+        "actor_label": by.label,
+        "subject_kind": "run" if run else "customer" if only else "company",
+        "subject_id": run.pk if run else only or company.pk,
+        "customer": only,
+        "facts": None,
+    }
+    if invoices or given_back.notes or outcome.parked:
+        facts_said = {
             "invoices": len(invoices),
             "invoice_ids": [invoices[0].id, invoices[-1].id] if invoices else [],
             "credit_notes": len(given_back.notes),
-            "parked": [row[0] for row in outcome.parked],
-        },
-    )
+            "parked": [id_ for id_, _, _ in outcome.parked],
+        }
+        row["facts"] = canonical(facts_said).decode()
+    return row
 
 
 def _sum_up(outcome: Settlement, invoices: list[InvoiceDoc], given_back: crediting.GivenBack) -> None:
