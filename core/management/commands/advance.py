@@ -1,4 +1,4 @@
-"""`manage.py advance --company X (--to DATE | --months N)`: moves a test company's clock, asking every tick each day."""
+"""`manage.py advance --company X (--to DATE | --months N)`: a test company's clock moves on, every tick asked each day."""
 
 from __future__ import annotations
 
