@@ -69,6 +69,8 @@ def sheet(content: Content) -> dict[str, Any]:
             "reason": body.get("reason", ""),
             "is_gross": body["tax_behavior"] == "inclusive",
             "shows_tax": words.shows_tax(body, seller),
+            # A credit note gives back amounts, not units at a price.
+            "shows_price": any(line.get("unit_amount") is not None for line in body["lines"]),
             "tax_name": words.tax_name(seller),
             "currency": body["currency"],
             "rows": _rows(body, figures),

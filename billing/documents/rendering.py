@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from django.utils.translation import override
+
 from billing.documents import layout
 from billing.documents.content import KINDS, Content, read
 from billing.models import CreditNote, Invoice
@@ -47,7 +49,8 @@ def render(content: Content) -> bytes:
     template = str(content.body["template"])
     if template not in press.templates():
         raise Refused("document.layout_unknown", number=content.number, template=template)
-    html = press.html_of(template, layout.sheet(content))
+    with override(content.body["language"]):
+        html = press.html_of(template, layout.sheet(content))
     return press.pdf_of(html, template=template, identifier=bytes.fromhex(content.sha256)[:16], logo=content.logo)
 
 

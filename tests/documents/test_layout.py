@@ -6,8 +6,11 @@ import io
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import polib
 import pytest
+from django.utils.translation import trans_real
 from PIL import Image
 from pypdf import PdfReader
 
@@ -257,6 +260,52 @@ def test_the_file_says_what_it_is() -> None:
 def test_every_layout_has_its_style() -> None:
     assert press.templates() == ["2026-1"]
     assert (press.TEMPLATES / "2026-1" / "document.css").exists()
+
+
+@pytest.fixture
+def some_german(tmp_path, settings) -> Iterator[None]:
+    """A catalog with a few of the words, from a sentence, from the template and with a context."""
+    catalog = polib.POFile()
+    catalog.metadata = {"Content-Type": "text/plain; charset=UTF-8", "Plural-Forms": "nplurals=2; plural=(n != 1);"}
+    for msgid, msgstr, context in (
+        ("Invoice", "Rechnung", "document title"),
+        ("VAT", "USt.", "tax name"),
+        ("Description", "Beschreibung", None),
+        ("Page", "Seite", None),
+        ("Carried forward", "Übertrag", None),
+        ("Please pay %(amount)s by %(day)s, quoting %(number)s.", "Zahlen Sie %(amount)s bis %(day)s.", None),
+    ):
+        catalog.append(polib.POEntry(msgid=msgid, msgstr=msgstr, msgctxt=context))
+    folder = tmp_path / "de" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    catalog.save_as_mofile(str(folder / "django.mo"))
+    kept = dict(trans_real._translations)
+    trans_real._translations.clear()
+    settings.LOCALE_PATHS = [tmp_path]
+    yield
+    trans_real._translations.clear()
+    trans_real._translations.update(kept)
+
+
+def test_every_word_is_in_the_documents_language(some_german: None) -> None:
+    text = one_line(text_of(a_paper(many_lines(40), language="de")))
+    for wanted in ("Rechnung INV-2026-000123", "USt.", "Beschreibung", "Seite 1/", "Übertrag", "bis 16.11.2026."):
+        assert wanted in text
+    for foreign in ("Description", "Page ", "VAT 19", "Carried"):
+        assert foreign not in text
+
+
+@pytest.mark.parametrize(
+    ("language", "total", "day"),
+    [
+        ("en", "€1,190.00", "2 Nov 2026"), ("de", "1.190,00 €", "02.11.2026"), ("fr", "1 190,00 €", "2 nov. 2026"),
+        ("it", "1.190,00 €", "2 nov 2026"), ("es", "1.190,00 €", "2 nov 2026"),
+    ],
+)  # fmt: skip
+def test_figures_and_days_are_written_as_the_language_does(language: str, total: str, day: str) -> None:
+    text = one_line(text_of(a_paper([a_line(1, amount=100000, net=100000)], language=language)))
+    assert total in text
+    assert day in text
 
 
 def rightmost_ink(pdf: bytes) -> float:
