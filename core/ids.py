@@ -5,11 +5,13 @@ Inside, rows are joined by `bigint`; only a `public_id` may appear in an address
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 import uuid
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET.encode())
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _VERSION_AND_VARIANT = (0x7 << 76) | (0x2 << 62)
 _RANDOM_MASK = (0xFFF << 64) | ((1 << 62) - 1)
@@ -36,11 +38,9 @@ def encode(prefix: str, value: uuid.UUID) -> str:
     >>> encode("sub", uuid.UUID("01890a5d-ac96-774b-bcce-b302099a8057"))
     'sub_01h455vb4pex5vsknk084sn02q'
     """
-    number, letters = value.int, []
-    for _ in range(26):
-        letters.append(ALPHABET[number & 31])
-        number >>= 5
-    return f"{prefix}_{''.join(reversed(letters))}"
+    # 128 bits stand at the end of 160; the first six of 32 letters are nothing but padding.
+    letters = base64.b32encode(b"\0\0\0\0" + value.bytes)[6:]
+    return f"{prefix}_{letters.translate(_CROCKFORD).decode()}"
 
 
 def decode(prefix: str, text: str) -> uuid.UUID:

@@ -23,49 +23,40 @@ def link_hash(previous: str, height: int, hashes: Sequence[str]) -> str:
     return hashlib.sha256("\n".join([previous, str(height), *hashes]).encode()).hexdigest()
 
 
-def lock_head(company: Company) -> tuple[int, str]:
-    """Height and hash of the last link; locked until the transaction ends, so call it as late as possible."""
+_ADD = """
+WITH moved AS (
+    UPDATE billing_chainhead head
+    SET height = old.height + 1,
+        sha256 = encode(
+            sha256(convert_to(concat_ws(E'\\n', old.sha256, old.height + 1, %(joined)s::text), 'UTF8')), 'hex'
+        )
+    FROM (SELECT height, sha256 FROM billing_chainhead WHERE company_id = %(company)s FOR NO KEY UPDATE) old
+    WHERE head.company_id = %(company)s
+    RETURNING head.height, old.sha256 AS previous, head.sha256
+)
+INSERT INTO billing_chainlink (id, company_id, height, previous_sha256, sha256, document_hashes, linked_at)
+OVERRIDING SYSTEM VALUE
+SELECT %(id)s, %(company)s, height, previous, sha256, %(hashes)s::varchar[], %(at)s FROM moved
+RETURNING height
+"""
+
+
+def add_link(company: Company, *, link_id: int, hashes: Sequence[str], at: datetime) -> None:
+    """Adds a link over the documents' hashes, in order of issue; the hash is `link_hash`, computed where the head is.
+
+    One statement. The head stays locked until the transaction ends, so call it as late as possible.
+    """
+    params: dict[str, Any] = {
+        "id": link_id, "company": company.pk, "at": at, "hashes": list(hashes), "joined": "\n".join(hashes),
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        for _ in range(2):
-            cursor.execute(
-                "SELECT height, sha256 FROM billing_chainhead WHERE company_id = %s FOR NO KEY UPDATE", [company.pk]
-            )
-            row: tuple[int, str] | None = cursor.fetchone()
-            if row is not None:
-                return row
+        cursor.execute(_ADD, params)
+        if cursor.fetchone() is None:
             cursor.execute(
                 "INSERT INTO billing_chainhead (company_id, height, sha256) VALUES (%s, 0, '') ON CONFLICT DO NOTHING",
                 [company.pk],
             )
-    raise LookupError(f"company {company.pk} has no chain")
-
-
-def add_link(company: Company, *, link_id: int, hashes: Sequence[str], at: datetime) -> None:
-    """Adds a link over the documents' hashes, in order of issue. Two statements."""
-    height, previous = lock_head(company)
-    height += 1
-    digest = link_hash(previous, height, hashes)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH head AS (
-                UPDATE billing_chainhead SET height = %(height)s, sha256 = %(sha)s WHERE company_id = %(company)s
-            )
-            INSERT INTO billing_chainlink
-                (id, company_id, height, previous_sha256, sha256, document_hashes, linked_at)
-            OVERRIDING SYSTEM VALUE
-            VALUES (%(id)s, %(company)s, %(height)s, %(previous)s, %(sha)s, %(hashes)s, %(at)s)
-            """,
-            {
-                "id": link_id,
-                "company": company.pk,
-                "height": height,
-                "previous": previous,
-                "sha": digest,
-                "hashes": list(hashes),
-                "at": at,
-            },  # fmt: skip
-        )
+            cursor.execute(_ADD, params)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def create_draft(
         payment_due_on=today + timedelta(days=payment_terms_days),
         po_reference=po_reference or row.po_reference,
     )
-    document = _document(invoice, row, lines, company, facts(company, [customer.pk]), today)
+    document = _document(invoice, row, lines, company, facts(company, [customer.pk], today.year), today)
     _set_sums(invoice, document)
     invoice.save(force_insert=True)
     InvoiceBalance.objects.create(
@@ -125,7 +125,7 @@ def update_draft(
     invoice.charge_due_on, invoice.payment_due_on = today, today + timedelta(days=payment_terms_days)
     if po_reference is not None:
         invoice.po_reference = po_reference
-    document = _document(invoice, row, lines, company, facts(company, [invoice.customer_id]), today)
+    document = _document(invoice, row, lines, company, facts(company, [invoice.customer_id], today.year), today)
     _set_sums(invoice, document)
     invoice.save()
     InvoiceBalance.objects.filter(invoice=invoice).update(
@@ -148,19 +148,22 @@ def delete_draft(*, invoice: Invoice, by: Actor, at: datetime) -> None:
     invoice.delete()
 
 
-@transaction.atomic
 def issue(*, invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     """Issues a draft: computed anew with today's taxes, numbered, frozen, posted, mailed. Again is a quiet no-op.
 
     Uses the customer's account credit. Refuses `draft.empty`, and `draft.zero` unless the company issues those.
     """
+    return issuing.with_dates(lambda: _issue(invoice, at, by))
+
+
+def _issue(invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     company = invoice.company
     row = lock_customers(company, [invoice.customer_id])[invoice.customer_id]
     stored = Invoice.objects.select_for_update().get(pk=invoice.pk)
     if stored.sequence is not None:
         return stored
     today = clock.day_in(at, company.time_zone)
-    known = facts(company, [row.id])
+    known = facts(company, [row.id], today.year)
     kept = list(InvoiceLine.objects.filter(invoice=stored).select_related("product__tax_category").order_by("position"))
     document = _document(stored, row, [_as_drafted(line) for line in kept], company, known, today)
     if not document.gross_minor and not company.issues_zero_invoices:
@@ -174,13 +177,15 @@ def issue(*, invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     _update_lines(document)
     _audit(stored, "invoice.issue", at=at, by=by)
     seller = snapshots.keep_part(company, snapshots.seller_body(company))
-    issuing.number_invoices(company, [document], frozen, seller=seller, today=today)
+    issuing.set_dates([document], max(today, known.last_invoice_on or today))
+    issuing.number_invoices(company, [document], frozen, seller=seller)
     issuing.link(company, link_id=link_id, hashes=[document.sha256], at=at)
     _update_invoice(document, link_id)
-    issuing.write_postings(
-        company, [document], accounts=known.accounts, entries=entries, allocations=allocations, at=at
-    )
-    issuing.write_snapshots_and_events(company, [document], at=at)
+    issuing.write_postings(company, [document], accounts=known.accounts, entries=entries, allocations=allocations)
+    issuing.write_allocations(company, [document], allocations=allocations, at=at)
+    issuing.write_contents(company, [document])
+    issuing.write_events(company, [document], at=at)
+    issuing.write_mails(company, [document])
     return Invoice.objects.get(pk=stored.pk)
 
 

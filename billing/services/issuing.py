@@ -1,16 +1,16 @@
 """Issuing: numbers, frozen content, chain link, postings and rows, for one invoice or for thousands.
 
-The rule that matters: numbers and chain head are taken last, so nobody waits for the computing; each table is written
-by one COPY, whatever the number of documents.
+The rule that matters: numbers and chain head are taken last, and everything that names no number is written before
+them, because everybody who issues waits for the counter. One COPY per table, whatever the number of documents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
 
 from billing.services import books, snapshots
 from billing.services.chain import add_link
@@ -22,6 +22,8 @@ from core import clock
 from core.ids import encode, new_id
 from core.models import Company
 from core.services import numbering
+
+T = TypeVar("T")
 
 INVOICES: Final = "billing_invoice_id_seq"
 LINES: Final = "billing_invoiceline_id_seq"
@@ -79,18 +81,42 @@ def freeze(invoices: Sequence[InvoiceDoc]) -> list[Frozen]:
     return frozen
 
 
-def number_invoices(
-    company: Company, invoices: Sequence[InvoiceDoc], frozen: Sequence[Frozen], *, seller: str, today: date
-) -> None:
-    """Takes the numbers, in the order given, and closes each invoice's frozen content with its hash."""
+class DatesMoved(Exception):
+    """Somebody issued a later document meanwhile; what was computed for the earlier date is to be computed again."""
+
+
+def with_dates(work: Callable[[], T]) -> T:
+    """Does the work in one transaction; again, from the start, while others move the date of the series on."""
+    while True:
+        try:
+            with transaction.atomic():
+                return work()
+        except DatesMoved:
+            continue
+
+
+def set_dates(invoices: Sequence[InvoiceDoc], issued_on: date) -> None:
+    """Dates the documents as they will be issued, unless the series moves on before they get their numbers."""
+    for document in invoices:
+        document.issued_on = issued_on
+        document.payment_due_on = issued_on + timedelta(days=document.terms_days)
+
+
+def number_invoices(company: Company, invoices: Sequence[InvoiceDoc], frozen: Sequence[Frozen], *, seller: str) -> None:
+    """Takes the numbers, in the order given, and closes each invoice's frozen content with its hash.
+
+    Raises `DatesMoved` when the dates set before no longer hold.
+    """
     if not invoices:
         return
-    first, issued_on = numbering.take(company=company, series="invoice", count=len(invoices), on=today)
+    expected = invoices[0].issued_on
+    first, issued_on = numbering.take(company=company, series="invoice", count=len(invoices), on=expected)
+    if issued_on != expected:
+        raise DatesMoved
     is_test = not company.is_live
     for sequence, (document, parts) in enumerate(zip(invoices, frozen, strict=True), first):
-        document.year, document.sequence, document.issued_on = issued_on.year, sequence, issued_on
+        document.year, document.sequence = issued_on.year, sequence
         document.number = numbering.printed(company=company, series="invoice", year=issued_on.year, sequence=sequence)
-        document.payment_due_on = issued_on + timedelta(days=document.terms_days)
         body = snapshots.invoice_body(
             document, seller=seller, buyer_part=parts.buyer, lines=parts.lines, rows=parts.rows, is_test=is_test
         )
@@ -131,26 +157,32 @@ def tax_rows_of(document: InvoiceDoc) -> list[dict[str, Any]]:
     ]
 
 
+def write_balances(company: Company, invoices: Sequence[InvoiceDoc]) -> None:
+    rows = []
+    for document in invoices:
+        status = document.status
+        rows.append(
+            f"{document.id}\t{company.pk}\t{document.customer.id}\t{document.currency}\t{status}\t"
+            f"{document.payment_due_on}\t{document.gross_minor}\t0\t{document.credit_used_minor}\t0\t0\t0\t"
+            f"{document.issued_on if status == 'paid' else NULL}"
+        )
+    copy("billing_invoicebalance", BALANCE_COLUMNS, rows)
+
+
 def write_invoices(company: Company, invoices: Sequence[InvoiceDoc], *, link_id: int, at: datetime) -> None:
-    """The invoices and their balances."""
-    rows, balances = [], []
+    """The numbered, linked invoices themselves."""
+    rows = []
     for document in invoices:
         customer, totals = document.customer, document.totals.totals
-        status, used = document.status, document.credit_used_minor
         rows.append(
             f"{document.id}\t{company.pk}\t{document.public_id}\t{customer.id}\t{document.year}\t{document.sequence}\t"
             f"{text(document.number)}\t{document.issued_on}\t{customer.language}\t{document.currency}\t"
             f"{document.tax_behavior}\t{totals.net}\t{totals.tax}\t{totals.gross}\t"
-            f"{json_text(canonical(tax_rows_of(document)).decode())}\t{document.sha256}\t{link_id}\t{at}\t{document.charge_due_on}\t"
-            f"{document.payment_due_on}\t{text(document.po_reference)}\t{optional(customer.address_id)}\t"
-            f"{optional(document.run_id)}\t{'t' if document.notifies else 'f'}"
-        )
-        balances.append(
-            f"{document.id}\t{company.pk}\t{customer.id}\t{document.currency}\t{status}\t{document.payment_due_on}\t"
-            f"{totals.gross}\t0\t{used}\t0\t0\t0\t{document.issued_on if status == 'paid' else NULL}"
+            f"{json_text(canonical(tax_rows_of(document)).decode())}\t{document.sha256}\t{link_id}\t{at}\t"
+            f"{document.charge_due_on}\t{document.payment_due_on}\t{text(document.po_reference)}\t"
+            f"{optional(customer.address_id)}\t{optional(document.run_id)}\t{'t' if document.notifies else 'f'}"
         )
     copy("billing_invoice", INVOICE_COLUMNS, rows)
-    copy("billing_invoicebalance", BALANCE_COLUMNS, balances)
 
 
 def write_lines(company: Company, invoices: Sequence[InvoiceDoc], frozen: Sequence[Frozen]) -> None:
@@ -205,20 +237,28 @@ def invoice_facts(document: InvoiceDoc) -> dict[str, Any]:
     }
 
 
-def write_snapshots_and_events(company: Company, invoices: Sequence[InvoiceDoc], *, at: datetime) -> None:
-    contents, events, mails = [], [], []
+def write_contents(company: Company, invoices: Sequence[InvoiceDoc]) -> None:
+    """The frozen contents."""
+    rows = [
+        f"{company.pk}\tinvoice\t{document.id}\t{document.sha256}\t{json_text(document.body)}" for document in invoices
+    ]
+    copy("billing_snapshot", SNAPSHOT_COLUMNS, rows)
+
+
+def write_events(company: Company, invoices: Sequence[InvoiceDoc], *, at: datetime) -> None:
+    rows = [
+        f"{company.pk}\t{new_id()}\tinvoice.issued\t{at}\tinvoice\t{document.id}\t{document.customer.id}\t"
+        f"{json_text(canonical(invoice_facts(document)).decode())}"
+        for document in invoices
+    ]
+    copy("core_event", EVENT_COLUMNS, rows)
+
+
+def write_mails(company: Company, invoices: Sequence[InvoiceDoc]) -> None:
+    """The outbox rows of those that are mailed."""
     machine = clock.machine_now()
-    for document in invoices:
-        contents.append(f"{company.pk}\tinvoice\t{document.id}\t{document.sha256}\t{json_text(document.body)}")
-        events.append(
-            f"{company.pk}\t{new_id()}\tinvoice.issued\t{at}\tinvoice\t{document.id}\t{document.customer.id}\t"
-            f"{json_text(canonical(invoice_facts(document)).decode())}"
-        )
-        if document.notifies:
-            mails.append(mail_row(company.pk, "invoice", document.id, machine))
-    copy("billing_snapshot", SNAPSHOT_COLUMNS, contents)
-    copy("core_event", EVENT_COLUMNS, events)
-    copy("core_outbox", OUTBOX_COLUMNS, mails)
+    rows = [mail_row(company.pk, "invoice", document.id, machine) for document in invoices if document.notifies]
+    copy("core_outbox", OUTBOX_COLUMNS, rows)
 
 
 def mail_row(company_id: int, kind: str, document_id: int, at: datetime) -> str:
@@ -234,38 +274,48 @@ def write_postings(
     accounts: dict[tuple[str, str], int],
     entries: Sequence[int],
     allocations: Sequence[int],
-    at: datetime,
 ) -> None:
     """Books each invoice (receivable to revenue and tax) and each use of credit (customer's credit to receivable)."""
     receivable, tax = accounts["receivable", ""], accounts["tax", ""]
     credit = accounts["customer_credit", ""]
     lines: list[str] = []
-    paid: list[str] = []
     uses = iter(zip(allocations, entries[len(invoices) :], strict=False))
-    used: dict[int, int] = {}
     for document, entry in zip(invoices, entries, strict=False):
-        totals, booked_on = document.totals.totals, document.issued_on
+        totals = document.totals.totals
         by_account: dict[int, int] = {}
         for line in document.lines:
             by_account[line.account_id] = by_account.get(line.account_id, 0) - line.net_minor
         common: dict[str, Any] = {
             "company_id": company.pk,
             "currency": document.currency,
-            "booked_on": booked_on,
+            "booked_on": document.issued_on,
             "customer_id": document.customer.id,
         }
         amounts = [(receivable, totals.gross), *by_account.items(), (tax, -totals.tax)]
         lines += books.posting_lines(entry=entry, amounts=amounts, cause_kind="invoice", cause_id=document.id, **common)
-        for credit_id, minor in document.credit_used:
+        for _, minor in document.credit_used:
             allocation, entry_of_use = next(uses)
-            used[credit_id] = used.get(credit_id, 0) + minor
             amounts = [(credit, minor), (receivable, -minor)]
             lines += books.posting_lines(
                 entry=entry_of_use, amounts=amounts, cause_kind="allocation", cause_id=allocation, **common
             )
-            paid.append(f"{allocation}\t{company.pk}\t{NULL}\t{credit_id}\t{document.id}\t{minor}\t{booked_on}\t{at}")
     copy("billing_posting", books.POSTING_COLUMNS, lines)
-    copy("billing_allocation", ALLOCATION_COLUMNS, paid)
+
+
+def write_allocations(
+    company: Company, invoices: Sequence[InvoiceDoc], *, allocations: Sequence[int], at: datetime
+) -> None:
+    """Which credit pays which invoice, and what that leaves of it. No statement where none is used."""
+    ids = iter(allocations)
+    rows: list[str] = []
+    used: dict[int, int] = {}
+    for document in invoices:
+        for credit_id, minor in document.credit_used:
+            used[credit_id] = used.get(credit_id, 0) + minor
+            rows.append(
+                f"{next(ids)}\t{company.pk}\t{NULL}\t{credit_id}\t{document.id}\t{minor}\t{document.issued_on}\t{at}"
+            )
+    copy("billing_allocation", ALLOCATION_COLUMNS, rows)
     if used:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -296,21 +346,29 @@ def link(company: Company, *, link_id: int, hashes: Sequence[str], at: datetime)
         add_link(company, link_id=link_id, hashes=hashes, at=at)
 
 
-def write(
+def write_ahead(
     company: Company,
     invoices: Sequence[InvoiceDoc],
     frozen: Sequence[Frozen],
     *,
-    link_id: int,
     accounts: dict[tuple[str, str], int],
     entries: Sequence[int],
     allocations: Sequence[int],
-    at: datetime,
     more_days: Sequence[str] = (),
 ) -> None:
-    """Writes numbered, linked invoices with everything that belongs to them."""
-    write_invoices(company, invoices, link_id=link_id, at=at)
+    """Everything of dated invoices that names no number, while nobody waits for them."""
+    write_balances(company, invoices)
     write_lines(company, invoices, frozen)
     write_days(company, invoices, more_days)
-    write_postings(company, invoices, accounts=accounts, entries=entries, allocations=allocations, at=at)
-    write_snapshots_and_events(company, invoices, at=at)
+    write_postings(company, invoices, accounts=accounts, entries=entries, allocations=allocations)
+    write_mails(company, invoices)
+
+
+def write_numbered(
+    company: Company, invoices: Sequence[InvoiceDoc], *, link_id: int, allocations: Sequence[int], at: datetime
+) -> None:
+    """The rest, once invoices are numbered and linked."""
+    write_invoices(company, invoices, link_id=link_id, at=at)
+    write_allocations(company, invoices, allocations=allocations, at=at)
+    write_contents(company, invoices)
+    write_events(company, invoices, at=at)

@@ -41,6 +41,8 @@ def company() -> Company:
     a_subscription(company)
     bill(company, date(2026, 2, 1))
     bill(company, date(2026, 3, 1))
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     return company
 
 
