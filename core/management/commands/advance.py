@@ -1,4 +1,4 @@
-"""`manage.py advance --company X (--to DATE | --months N)`: a test company's clock moves on, every tick asked each day."""
+"""`manage.py advance --company X (--to DATE | --months N)`: a test company's clock moves on, ticks asked each day."""
 
 from __future__ import annotations
 
