@@ -78,8 +78,8 @@ def invite_to_portal(*, contact: Contact, by: Actor, at: datetime) -> User:
     the mail again.
     """
     # The messages of this room stand on its customers; imported when used.
-    from customers.services import messages
     from customers.services.customers import language_of
+    from customers.services.messages import write as write_message
 
     with transaction.atomic():
         contact = Contact.objects.select_for_update(of=("self",)).select_related("customer__company").get(pk=contact.pk)
@@ -111,7 +111,7 @@ def invite_to_portal(*, contact: Contact, by: Actor, at: datetime) -> User:
                 "link": settings.SITE_URL + reverse("account_login"),
                 "company": customer.company.name,
             }
-        messages.write(
+        write_message(
             company=customer.company,
             customer=customer,
             template="portal_invitation",

@@ -320,6 +320,19 @@ def test_taking_back_twice_is_quiet_and_the_list_can_come_again(company):
     assert (again.done, again.known, again.failed) == (4, 0, 0)
 
 
+def test_an_import_that_is_taken_back_while_it_runs_stops(company, monkeypatch):
+    monkeypatch.setattr("subscriptions.services.importing.writing.CHUNK", 2)
+
+    def told(done, total):
+        if done == 2:
+            importing.undo(source=Import.objects.get(), by=BY, at=AT)
+
+    with pytest.raises(Refused, match=r"import\.undone"):
+        take(company, *(f"{n},N{n},2026-01-01,5" for n in range(1, 6)), told=told)
+    assert (Import.objects.get().state, Subscription.objects.count()) == ("undone", 2)
+    assert Customer.objects.filter(archived_at__isnull=True).count() == 0
+
+
 def test_a_billed_import_stays(company):
     source = telco(company, with_history=True).source
     slot = Slot.objects.get(subscription__external_id="7590-VHVEG")

@@ -67,7 +67,8 @@ register(
         "import.amount_negative": _("%(value)s is negative; a deduction is a discount or a credit note."),
         "import.amount_form": _("%(value)s is no amount."),
         # taking it back
-        "import.not_done": _("Only an import that is through can be taken back."),
+        "import.not_done": _("This import took nothing over; there is nothing to take back."),
+        "import.undone": _("This import was taken back while it ran; it has stopped."),
         "import.billed": _("%(count)s of its subscriptions have been billed; it can't be taken back."),
     }
 )

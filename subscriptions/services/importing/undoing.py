@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from core.actors import Actor
 from core.models import AuditEntry, Event
@@ -18,6 +18,7 @@ from core.services import trail
 from customers.models import Customer
 from subscriptions.models import Import, ImportLine, Movement, Slot, Subscription
 from subscriptions.services import movements
+from subscriptions.services.importing import writing
 from subscriptions.services.moves import ENDED
 
 ONE_DAY = timedelta(days=1)
@@ -30,24 +31,27 @@ def undo(*, source: Import, by: Actor, at: datetime) -> Import:
     Products and plans the import made stay. A customer who has other subscriptions by now stays too.
     """
     with transaction.atomic():
+        # The import's own lock: one that still runs has no chunk in the air, and finds itself taken back at its next.
+        writing.take_turns(source.company_id)
         source = Import.objects.select_for_update(of=("self",)).select_related("company").get(pk=source.pk)
         if source.state == Import.State.UNDONE:
             return source
-        if source.state != Import.State.DONE:
+        if source.state not in (Import.State.DONE, Import.State.RUNNING):
             raise Refused("import.not_done")
         lines = list(ImportLine.objects.filter(source=source, state=ImportLine.State.DONE))
         ids = [line.subscription_id for line in lines if line.subscription_id is not None]
         # The order of locks is the billing run's: customers first, then their subscriptions.
         owners = {line.customer_id for line in lines if line.customer_id is not None}
-        locked = list(Customer.objects.filter(pk__in=owners).order_by("pk").select_for_update())
-        subscriptions = list(Subscription.objects.filter(pk__in=ids).order_by("pk").select_for_update())
+        list(Customer.objects.filter(pk__in=owners).order_by("pk").select_for_update().values_list("pk"))
+        list(Subscription.objects.filter(pk__in=ids).order_by("pk").select_for_update().values_list("pk"))
         billed = _billed(ids)
         if billed:
             raise Refused("import.billed", count=billed)
         _reverse_movements(source, ids)
-        _end(subscriptions, at)
-        made = {line.customer_id for line in lines if line.made_customer}
-        archived = _archive([customer for customer in locked if customer.pk in made], ids, at)
+        _end(ids, at)
+        made = {line.customer_id for line in lines if line.made_customer and line.customer_id is not None}
+        archived = _archive(made, ids, at)
+        subscriptions = list(Subscription.objects.filter(pk__in=ids).order_by("pk"))
         _tell(source, subscriptions, archived, by=by, at=at)
         source.state, source.undone_at = Import.State.UNDONE, at
         source.save(update_fields=["state", "undone_at"])
@@ -82,49 +86,54 @@ def _reverse_movements(source: Import, ids: list[int]) -> None:
     Slot.objects.filter(subscription_id__in=ids).update(mrr_minor=0)
 
 
-def _end(subscriptions: list[Subscription], at: datetime) -> None:
-    for row in subscriptions:
-        if row.state not in ENDED:
-            row.state = Subscription.State.CANCELED
-        row.ends_on = row.start_on - ONE_DAY
-        row.end_kind, row.end_unused, row.end_reason = Subscription.EndKind.CANCEL, "none", REASON
-        row.metadata = {**row.metadata, "undone_external_id": row.external_id}
-        row.external_id = ""
-        row.cancel_asked_at = at
-        row.next_bill_on = row.next_move_on = row.parked_at = None
-    fields = ["state", "ends_on", "end_kind", "end_unused", "end_reason", "metadata", "external_id"]
-    more = ["cancel_asked_at", "next_bill_on", "next_move_on", "parked_at"]
-    Subscription.objects.bulk_update(subscriptions, [*fields, *more], batch_size=500)
+def _end(ids: list[int], at: datetime) -> None:
+    """Each ends before its first day; what had ended keeps its state. The free id stays readable beside it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE subscriptions_subscription
+            SET state = CASE WHEN state = ANY(%(ended)s) THEN state ELSE 'canceled' END,
+                ends_on = start_on - 1, end_kind = 'cancel', end_unused = 'none', end_reason = %(reason)s,
+                cancel_asked_at = %(at)s, next_bill_on = NULL, next_move_on = NULL, parked_at = NULL,
+                metadata = metadata || jsonb_build_object('undone_external_id', external_id), external_id = ''
+            WHERE id = ANY(%(ids)s)
+            """,
+            {"ended": [str(state) for state in ENDED], "reason": REASON, "at": at, "ids": ids},
+        )
 
 
-def _archive(made: list[Customer], ids: list[int], at: datetime) -> list[Customer]:
-    others = Subscription.objects.filter(customer__in=made).exclude(pk__in=ids).values_list("customer_id", flat=True)
-    keep = set(others)
-    gone = [customer for customer in made if customer.pk not in keep]
-    for customer in gone:
-        customer.metadata = {**customer.metadata, "undone_external_id": customer.external_id}
-        customer.external_id, customer.archived_at = "", at
-    Customer.objects.bulk_update(gone, ["metadata", "external_id", "archived_at"], batch_size=500)
+def _archive(made: set[int], ids: list[int], at: datetime) -> list[int]:
+    """Archives the customers the import made, but for those who have another subscription by now; their ids."""
+    others = Subscription.objects.filter(customer_id__in=made).exclude(pk__in=ids).values_list("customer_id", flat=True)
+    gone = sorted(made - set(others))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE customers_customer
+            SET metadata = metadata || jsonb_build_object('undone_external_id', external_id), external_id = '',
+                archived_at = %(at)s
+            WHERE id = ANY(%(ids)s)
+            """,
+            {"at": at, "ids": gone},
+        )
     return gone
 
 
-def _tell(
-    source: Import, subscriptions: list[Subscription], archived: list[Customer], *, by: Actor, at: datetime
-) -> None:
+def _tell(source: Import, subscriptions: list[Subscription], archived: list[int], *, by: Actor, at: datetime) -> None:
     common: dict[str, Any] = {"company_id": source.company_id, "at": at}
+    told = [("subscription", row.pk, row.customer_id) for row in subscriptions]
+    told += [("customer", pk, pk) for pk in archived]
     entries = [
         trail.entry(
             by=by,
             verb="import.undo",
             subject_kind=kind,
-            subject_id=row.pk,
+            subject_id=pk,
             customer_id=customer_id,
             facts={"import": source.ref},
             **common,
         )
-        for kind, rows in (("subscription", subscriptions), ("customer", archived))
-        for row in rows
-        for customer_id in [row.customer_id if isinstance(row, Subscription) else row.pk]
+        for kind, pk, customer_id in told
     ]
     entries.append(
         trail.entry(

@@ -69,6 +69,12 @@ class Outcome:
         return plain
 
 
+def take_turns(company_id: int) -> None:
+    """Waits until no other import of the company is writing; holds to the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, company_id % 2**31])
+
+
 class _TakenBack(Exception):
     """Ends a dry run."""
 
@@ -203,6 +209,9 @@ def _finish(source: Import, lines: int, unused: list[str], *, by: Actor, at: dat
         counts["failed"],
     )
     with transaction.atomic():
+        take_turns(source.company_id)
+        if Import.objects.filter(pk=source.pk, state=Import.State.UNDONE).exists():
+            raise Refused("import.undone")
         source.state = Import.State.DONE
         source.save()
         facts = {name: counts[name] for name in ("done", "known", "failed", "customers")} | {"lines": lines}
@@ -253,8 +262,9 @@ class _Chunk:
     at: datetime
 
     def take(self, checks: Sequence[tuple[int, Line | list[Problem]]]) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, self.company.pk % 2**31])
+        take_turns(self.company.pk)
+        if Import.objects.filter(pk=self.source.pk, state=Import.State.UNDONE).exists():
+            raise Refused("import.undone")
         lines = [entry for _, entry in checks if isinstance(entry, Line)]
         there = self._known(lines)
         notes = [
