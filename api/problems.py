@@ -113,7 +113,8 @@ def of_refusal(refused: Refused) -> HttpResponse:
         return problem(404, refused.code, refused.message)
     if not refused.field:
         return problem(409, refused.code, refused.message)
-    where = pointer(*refused.field.split("."))
+    # Verbs count in minor units where bodies hold amounts.
+    where = pointer(*refused.field.removesuffix("_minor").split("."))
     return problem(422, refused.code, refused.message, faults=[Fault(where, refused.code, refused.message)])
 
 

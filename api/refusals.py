@@ -27,6 +27,7 @@ WORDS = {
     "amount_places": _("This currency has at most %(places)s decimal places."),
     "amount_negative": _("This amount can't be below zero."),
     "date_form": _("Send dates as YYYY-MM-DD, from 1900 to 2999."),
+    "period_form": _("A period needs both days, and its end lies after its start."),
     "metadata_form": _("Send up to 50 keys of at most 60 characters, with texts of at most 500, numbers or booleans."),
     "base64_form": _("Send the file's bytes in base64."),
     "texts_form": _('Send an object of texts by language, such as {"en": "Seat"}.'),

@@ -226,7 +226,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
     if operation.method == "post":
         header("Idempotency-Key", "Any text of your own. Sent again with the same body, the answer is the same.")
-    if operation.method in ("patch", "delete"):
+    if operation.method in ("patch", "put", "delete"):
         header("If-Match", "ETag of what you read; 412 when it was changed since.")
     return found
 
@@ -248,7 +248,7 @@ def errors_of(operation: Operation, path: str) -> dict[int, list[str]]:
         found[413] = ["body_too_large"]
         found[415] = ["unsupported_media_type"]
         found[503] = ["busy"]
-    if operation.method in ("patch", "delete"):
+    if operation.method in ("patch", "put", "delete"):
         found[412] = ["precondition_failed"]
     return found
 

@@ -8,7 +8,17 @@ from django.urls import URLPattern, URLResolver, path
 
 from api import docs
 
-RESOURCES = ("customers", "products", "plans", "taxes", "subscriptions")
+RESOURCES = (
+    "customers",
+    "messages",
+    "products",
+    "plans",
+    "taxes",
+    "subscriptions",
+    "invoices",
+    "credit_notes",
+    "payments",
+)
 
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -109,9 +109,9 @@ class ResourceView(ApiView):
         return self.model._default_manager.filter(company=self.company)
 
     def find(self, ref: str) -> Any:
-        """The row with this id, or 404. For PATCH and DELETE it is locked and `If-Match` is checked."""
+        """The row with this id, or 404. For PATCH, PUT and DELETE it is locked and `If-Match` is checked."""
         model: Any = self.model
-        if self.request.method not in ("PATCH", "DELETE"):
+        if self.request.method not in ("PATCH", "PUT", "DELETE"):
             return model.by_ref(self.rows(), ref)
         locked = model.by_ref(model.objects.filter(company=self.company), ref)
         model.objects.select_for_update().get(pk=locked.pk)
