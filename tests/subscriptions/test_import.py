@@ -397,3 +397,19 @@ def test_a_job_reports_a_dry_run(company):
     job = jobs.work(Job.objects.create(company=company, kind="import_subscriptions", params=params).pk)
     assert (job.state, job.result["failed"], job.result["problems"][0]["code"]) == ("done", 1, "import.date_form")
     assert Import.objects.count() == 0
+
+
+def test_a_job_is_started_with_its_file_and_refused_before_there_is_one(company):
+    start = {
+        "company": company,
+        "file_name": "list.csv",
+        "mapping": importing.from_toml(MAPPING),
+        "on": ON,
+        "dry_run": False,
+        "user": None,
+    }
+    job = importing.start(content=b"id,name,start,price\n1,Ann,2026-01-01,5\n", **start)
+    assert jobs.work(job.pk).result["done"] == 1
+    with pytest.raises(Refused, match=r"import\.column_missing"):
+        importing.start(content=b"id,name\n1,Ann\n", **start)
+    assert Job.objects.count() == 1

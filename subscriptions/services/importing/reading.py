@@ -72,6 +72,12 @@ def read(content: bytes, *, delimiter: str = "", sheet: str = "") -> Table:
     return Table(columns, rows)
 
 
+def media_type(content: bytes) -> str:
+    """What kind of file it is, by its first bytes."""
+    packed = content.startswith(b"PK\x03\x04")
+    return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" if packed else "text/csv"
+
+
 def _columns(heading: Sequence[str]) -> list[str]:
     columns = list(heading)
     while columns and columns[-1] == "":

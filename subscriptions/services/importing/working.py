@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from django.db import transaction
+
 from core import clock
 from core.actors import Actor
-from core.models import Company, Job, StoredFile
-from core.services import jobs
+from core.models import Company, Job, StoredFile, User
+from core.services import files, jobs
 from core.services.jobs import Progress
 from subscriptions.models import Import
-from subscriptions.services.importing import writing
+from subscriptions.services.importing import mapping as mappings
+from subscriptions.services.importing import reading, writing
 
 KIND = "import_subscriptions"
+
+
+def start(
+    *,
+    company: Company,
+    content: bytes,
+    file_name: str,
+    mapping: Mapping[str, Any],
+    on: date,
+    dry_run: bool,
+    with_history: bool = False,
+    user: User | None,
+) -> Job:
+    """Keeps the file and starts the job. A file or mapping that can't be read is refused here, before there is a job.
+
+    A finished dry run's job holds what `start` needs for the real one: `job.params`.
+    """
+    parsed = mappings.parse(mapping)
+    parsed.check_columns(reading.read(content, delimiter=parsed.delimiter, sheet=parsed.sheet).columns)
+    with transaction.atomic():
+        stored = files.store(
+            company_id=company.pk, name=file_name, media_type=reading.media_type(content), content=content
+        )
+        params = {
+            "file": stored.pk,
+            "mapping": dict(mapping),
+            "on": on.isoformat(),
+            "dry_run": dry_run,
+            "with_history": with_history,
+        }
+        return jobs.start(company_id=company.pk, name=KIND, params=params, user=user)
 
 
 @jobs.kind(KIND)

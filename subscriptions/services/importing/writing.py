@@ -173,10 +173,9 @@ def _begin(
 ) -> Import:
     stored = None
     if keeps_file:
-        media_type = "text/csv"
-        if content.startswith(b"PK"):
-            media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-        stored = files.store(company_id=company.pk, name=file_name, media_type=media_type, content=content)
+        stored = files.store(
+            company_id=company.pk, name=file_name, media_type=reading.media_type(content), content=content
+        )
     return Import.objects.create(
         company=company,
         file_name=file_name[:200],
