@@ -122,7 +122,7 @@ def moves_tick(company: Company, at: datetime) -> dict[str, Any]:
 
 def _settled(subscription: Subscription, on: date, at: datetime, by: Actor, *, before: int) -> ActResult:
     settlement = settle(company=subscription.company, customer_ids=[subscription.customer_id], on=on, at=at, by=by)
-    subscription.refresh_from_db(fields=holding.CHANGED)
+    subscription.refresh_from_db(fields=list(holding.CHANGED))
     return ActResult(subscription, settlement, before, mrr_to_come(subscription))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
 from core.models import Company
@@ -16,11 +17,27 @@ from subscriptions.models import Slot, SlotTerms, Subscription
 from subscriptions.services import due, movements, standing
 from subscriptions.services.net import contained_tax
 
-#: What verbs after the start may change on a subscription's row.
-CHANGED = [
-    "state", "term_start_on", "term_ends_on", "ends_on", "end_kind", "end_unused", "end_reason", "end_comment",
-    "cancel_asked_at", "next_bill_on", "next_move_on", "parked_at", "parked_code", "parked_detail",
-]  # fmt: skip
+#: What verbs after the start may change on a subscription's row, with the type of the column.
+CHANGED = {
+    "state": "text",
+    "term_start_on": "date",
+    "term_ends_on": "date",
+    "ends_on": "date",
+    "end_kind": "text",
+    "end_unused": "text",
+    "end_reason": "text",
+    "end_comment": "text",
+    "cancel_asked_at": "timestamptz",
+    "next_bill_on": "date",
+    "next_move_on": "date",
+    "parked_at": "timestamptz",
+    "parked_code": "text",
+    "parked_detail": "text",
+}
+_SAVE = """
+UPDATE subscriptions_subscription s SET {sets}
+FROM unnest(%s::bigint[], {arrays}) v(id, {names}) WHERE s.id = v.id
+"""
 
 
 def lock_customers(company: Company, customer_ids: Iterable[int]) -> None:
@@ -85,5 +102,16 @@ def worth(subscriptions: Sequence[Subscription]) -> dict[int, int]:
 
 
 def save(subscriptions: Sequence[Subscription]) -> None:
-    """Writes what the verbs may change, in one statement."""
-    Subscription.objects.bulk_update(subscriptions, CHANGED)
+    """Writes what the verbs may change, in one statement however many there are."""
+    sql = _SAVE.format(
+        sets=", ".join(f"{name} = v.{name}" for name in CHANGED),
+        arrays=", ".join(f"%s::{kind}[]" for kind in CHANGED.values()),
+        names=", ".join(CHANGED),
+    )
+    columns = [[str(v) if kind == "text" else v for v in values] for kind, values in _columns(subscriptions)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [[row.pk for row in subscriptions], *columns])
+
+
+def _columns(subscriptions: Sequence[Subscription]) -> list[tuple[str, list[object]]]:
+    return [(kind, [getattr(row, name) for row in subscriptions]) for name, kind in CHANGED.items()]

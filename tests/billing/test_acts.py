@@ -266,3 +266,66 @@ def test_the_agreement_and_billing_know_the_same_next_due_day(unit, billed, ends
         assert held.next_bill_on == due.next_due(held, holding.positions(held))
         assert held.next_bill_on is None or held.next_bill_on > day
         subscription = held
+
+
+def together(*calls):
+    """Runs the calls at once, each on a connection of its own; what they raised."""
+    import threading
+
+    from django.db import connection
+
+    begin, raised = threading.Barrier(len(calls)), []
+
+    def one(call):
+        try:
+            begin.wait(30)
+            call()
+        except Exception as error:  # noqa: BLE001  the test names it
+            raised.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return raised
+
+
+@pytest.mark.django_db(transaction=True)
+def test_six_cancellations_at_once_credit_once():
+    company = a_company()
+    subscription = start(company, plan=a_plan(company, amount="31.00", rules=FREE)).subscription
+    assert together(*[lambda: cancel(subscription, on=date(2026, 1, 10))] * 6) == []
+    assert notes(subscription.customer) == [(2100, 2499, 2499, 0)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_six_ticks_at_once_move_once():
+    from billing.services import acts
+
+    company = a_company()
+    plan = a_plan(company, rules=FREE)
+    rows = [start(company, plan=plan).subscription for _ in range(5)]
+    for row in rows:
+        cancel(row, "date", ends_on=date(2026, 1, 20))
+    at = set_clock(company, date(2026, 1, 21))
+    assert together(*[lambda: acts.move_due(company=company, at=at, by=BY)] * 6) == []
+    for row in rows:
+        row.refresh_from_db()
+        assert row.state == "canceled"
+        assert [kind for (kind,) in row.movements.order_by("id").values_list("kind")] == ["new", "churn"]
+        assert len(notes(row.customer)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancellation_and_billing_at_once_agree_on_the_last_day():
+    from billing.models import BilledDays
+
+    company = a_company()
+    subscription = start(company, plan=a_plan(company, amount="28.00", rules=FREE)).subscription
+    on = date(2026, 2, 1)
+    assert together(lambda: cancel(subscription, on=on), lambda: settle(company, subscription, on)) == []
+    days = BilledDays.objects.filter(slot__subscription=subscription, released_at__isnull=True, kind="billed")
+    assert max(row.days.upper for row in days) == date(2026, 2, 2)

@@ -70,3 +70,20 @@ def test_a_movement_can_not_be_changed():
     movement.amount_minor = 5
     with pytest.raises(IntegrityError, match="only ever appended"):
         movement.save()
+
+
+@pytest.mark.django_db
+def test_a_slot_worth_more_expands_and_worth_the_same_says_nothing():
+    from subscriptions.services.movements import reprice
+
+    company = a_company()
+    subscription = a_subscription(company)
+    slot = subscription.slots.get()
+    for _ in range(2):
+        reprice(company=company, worth=[(subscription, slot, 1500)], effective_on=date(2026, 2, 1), cause="test")
+    slot.refresh_from_db()
+    assert slot.mrr_minor == 1500
+    assert list(subscription.movements.order_by("id").values_list("kind", "amount_minor", "effective_on")) == [
+        ("new", 1000, date(2026, 1, 1)),
+        ("expansion", 500, date(2026, 2, 1)),
+    ]
