@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import CreditNote, Invoice
 from billing.services import books, noting_rows, snapshots
+from billing.services.account_credit import apply_credit
 from billing.services.chain import add_link
 from billing.services.charging import ONE_DAY, Agreement
 from billing.services.copying import take_ids
@@ -29,6 +30,7 @@ from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from core.services import trail
+from customers.models import Customer
 from pricing.money import spread
 
 number_notes = noting_rows.number_notes
@@ -55,7 +57,7 @@ class GiveBack:
 
 
 _INVOICES = """
-SELECT i.id, i.number, i.issued_on, i.customer_id, i.currency, i.language, i.tax_behavior, i.po_reference,
+SELECT i.id, i.public_id, i.number, i.issued_on, i.customer_id, i.currency, i.language, i.tax_behavior, i.po_reference,
        i.gross_minor, i.tax_rows::text, b.status, b.open_minor, b.written_off_minor, b.credited_minor
 FROM billing_invoice i JOIN billing_invoicebalance b ON b.invoice_id = i.id
 WHERE i.company_id = %s AND i.id = ANY(%s) ORDER BY i.id
@@ -87,7 +89,7 @@ def load_invoices(company: Company, invoice_ids: Sequence[int]) -> dict[int, Inv
     with connection.cursor() as cursor:
         cursor.execute(_INVOICES, [company.pk, ids])
         for row in cursor.fetchall():
-            found[row[0]] = Invoiced(*(*row[:9], orjson.loads(row[9]), *row[10:]))
+            found[row[0]] = Invoiced(*(*row[:10], orjson.loads(row[10]), *row[11:]))
         cursor.execute(_LINES, [company.pk, ids])
         for row in cursor.fetchall():
             line = InvoicedLine(*(*row[1:13], orjson.loads(row[13]), row[14], int(row[15]), int(row[16])))
@@ -254,8 +256,16 @@ def prepare(company: Company, notes: Sequence[NoteDoc]) -> None:
         note.entries = (entries[2 * index], entries[2 * index + 1])
 
 
-def issue_notes(company: Company, notes: Sequence[NoteDoc], *, at: datetime) -> None:
-    """Numbers, links and writes notes that stand alone in their transaction."""
+def use_on_open(company: Company, notes: Sequence[NoteDoc], *, at: datetime, by: Actor) -> None:
+    """Lets credit that notes made, and no new invoice used, pay the customers' open invoices, oldest due first."""
+    for customer_id, currency in sorted(
+        {(note.customer.id, note.currency) for note in notes if note.to_account_minor and not note.is_refund}
+    ):
+        apply_credit(customer=Customer.objects.get(pk=customer_id), currency=currency, by=by, at=at)
+
+
+def issue_notes(company: Company, notes: Sequence[NoteDoc], *, at: datetime, by: Actor) -> None:
+    """Numbers, links and writes notes that stand alone in their transaction; their credit pays what is open."""
     if not notes:
         return
     prepare(company, notes)
@@ -265,6 +275,7 @@ def issue_notes(company: Company, notes: Sequence[NoteDoc], *, at: datetime) -> 
     number_notes(company, notes, seller=seller, today=clock.day_in(at, company.time_zone))
     add_link(company, link_id=link_id, hashes=[note.sha256 for note in notes], at=at)
     write_notes(company, notes, accounts, link_id=link_id, at=at)
+    use_on_open(company, notes, at=at, by=by)
 
 
 @transaction.atomic
@@ -309,7 +320,7 @@ def give_back(
             notes.append(note)
     if not notes:
         raise Refused("credit.nothing_left", number=", ".join(invoice.number for invoice in invoices.values()))
-    issue_notes(company, notes, at=at)
+    issue_notes(company, notes, at=at, by=by)
     for note in notes:
         for item in invoice_lines:
             if item.release is not None and item.line_id in note.invoice.lines:

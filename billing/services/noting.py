@@ -70,6 +70,7 @@ class Invoiced:
     """An issued invoice as crediting reads it. `credited` holds base and tax given back so far, per rate."""
 
     id: int
+    public_id: uuid.UUID
     number: str
     issued_on: date
     customer_id: int
@@ -126,6 +127,7 @@ class NoteDoc:
     settled_minor: int
     written_back_minor: int
     is_refund: bool = False
+    closes: bool = False
     notifies: bool = True
     credit_id: int = 0
     id: int = 0
@@ -221,10 +223,12 @@ def note_of(
     invoice.open_minor -= settled_open
     invoice.written_off_minor -= written_back
     invoice.credited_minor += gross
+    closes = False
     if cause == "void":
         invoice.status = "void"
     elif not invoice.open_minor and not invoice.written_off_minor and invoice.status in ("open", "uncollectible"):
-        invoice.status = "paid"
+        invoice.status, closes = "paid", True
     return NoteDoc(
-        invoice, customer, given, sums, cause, reason, settled_open + written_back, written_back, is_refund=is_refund
-    )
+        invoice, customer, given, sums, cause, reason, settled_open + written_back, written_back, is_refund=is_refund,
+        closes=closes,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from django.db import connection
 from billing.models import Credit, CreditBalance, Refund
 from billing.services import books, snapshots
 from billing.services.copying import canonical, copy, json_text, optional, text
-from billing.services.issuing import EVENT_COLUMNS, LINKS, OUTBOX_COLUMNS, SNAPSHOT_COLUMNS, mail_row
+from billing.services.issuing import EVENT_COLUMNS, LINKS, OUTBOX_COLUMNS, SNAPSHOT_COLUMNS, mail_row, paid_row
 from billing.services.noting import NoteDoc
 from billing.services.snapshots import plain
 from core import clock
@@ -188,11 +188,20 @@ def _events(company: Company, note: NoteDoc, at: datetime) -> list[str]:
     if note.cause == "void":
         said = {"number": note.invoice.number, "customer": note.customer.ref, "credit_note": note.number}
         happened.append(("invoice.voided", "invoice", note.invoice.id, said))
-    return [
+    rows = [
         f"{company.pk}\t{new_id()}\t{type_}\t{at}\t{kind}\t{id_}\t{note.customer.id}\t"
         f"{json_text(canonical(said).decode())}"
         for type_, kind, id_, said in happened
     ]
+    if note.closes:
+        invoice = note.invoice
+        rows.append(
+            paid_row(
+                company.pk, invoice.id, note.customer.id, invoice.public_id, invoice.number, invoice.currency,
+                invoice.gross_minor, at,
+            )
+        )  # fmt: skip
+    return rows
 
 
 def _postings(company: Company, notes: Sequence[NoteDoc], accounts: dict[tuple[str, str], int]) -> None:

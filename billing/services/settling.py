@@ -151,6 +151,7 @@ def _settle_locked(
     issuing.link(company, link_id=link_id, hashes=hashes, at=at)
     crediting.write_notes(company, given_back.notes, known.accounts, link_id=link_id, at=at)
     issuing.write_numbered(company, invoices, link_id=link_id, allocations=allocations, at=at)
+    crediting.use_on_open(company, given_back.notes, at=at, by=by)
     _sum_up(outcome, invoices, given_back)
 
 

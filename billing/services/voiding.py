@@ -48,7 +48,7 @@ def void(
     note = note_of(known, customers[invoice.customer_id], lines, cause="void", reason=reason[:500]) if lines else None
     if note is None:
         raise Refused("credit.nothing_left", number=known.number)
-    issue_notes(company, [note], at=at)
+    issue_notes(company, [note], at=at, by=by)
     released = _release_all(list(known.lines), note.id, at)
     if days == "free":
         _leave_free(company.pk, released)

@@ -276,3 +276,26 @@ def test_impossible_figures_are_refused(value: str) -> None:
     with pytest.raises(Refused) as refused:
         a_draft(company, line)
     assert refused.value.code == "draft.quantity"
+
+
+def test_credit_pays_the_oldest_open_invoice() -> None:
+    company = a_company()
+    first = an_invoice(company)
+    pay(first)
+    a_subscription(company, first.customer, a_plan(company, amount="200.00"))
+    [invoice_id] = bill(company, date(2026, 1, 1)).invoice_ids
+    credit(first)
+    balance = Invoice.objects.get(pk=invoice_id).balance
+    # 238.00 gross, of which the 119.00 given back pay their part.
+    assert (balance.credit_used_minor, balance.open_minor) == (11900, 11900)
+
+
+def test_an_invoice_settled_by_a_note_is_told_as_paid() -> None:
+    from core.models import Event
+
+    invoice = an_invoice(a_company())
+    credit(invoice)
+    types = Event.objects.filter(customer_id=invoice.customer_id).order_by("id").values_list("type", flat=True)
+    assert [kind for kind in types if not kind.startswith(("customer.", "subscription."))] == [
+        "invoice.issued", "credit_note.issued", "invoice.paid",
+    ]  # fmt: skip
