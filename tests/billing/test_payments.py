@@ -408,3 +408,18 @@ def test_ten_payments_at_once_never_overpay_an_invoice():
     assert Allocation.objects.filter(invoice=invoice).aggregate(sum=Sum("amount_minor"))["sum"] == 11900
     credit = CreditBalance.objects.filter(credit__customer=invoice.customer).aggregate(sum=Sum("left_minor"))["sum"]
     assert credit == 30000 - 11900
+
+
+def test_a_payment_returned_after_its_invoice_was_voided_leaves_nothing_owed_either_way():
+    from billing.services import payments, voiding
+
+    company = a_company()
+    invoice = an_invoice(company)
+    payment = pay(company, 11900, invoice=invoice)
+    voiding.void(invoice=invoice, days="free", reason="wrong customer", at=at_noon(TODAY), by=BY)
+    assert payments.balance_of(invoice.customer, on=TODAY)["EUR"].credit_minor == 11900
+    payments.take_back(payment=payment, reason="returned", by=BY, at=at_noon(TODAY))
+    held = balance(invoice)
+    assert (held.status, held.paid_minor, held.credit_used_minor, held.open_minor) == ("void", 0, 11900, 0)
+    assert payments.balance_of(invoice.customer, on=TODAY) == {}
+    assert books_of(company) == {}
