@@ -71,7 +71,8 @@ def pdf_of(html: str, *, template: str, identifier: bytes, logo: bytes | None = 
         fetcher.logo = logo
         page = HTML(string=html, base_url="about:blank", url_fetcher=fetcher)
         rendered = page.render(font_config=_fonts(), stylesheets=[_style(template)])
-        return bytes(rendered.write_pdf(pdf_identifier=identifier))
+        # Tagged: screen readers find headings, tables and their reading order.
+        return bytes(rendered.write_pdf(pdf_identifier=identifier, pdf_tags=True))
 
 
 @contextmanager

@@ -257,6 +257,25 @@ def test_the_file_says_what_it_is() -> None:
     assert reader.metadata.creation_date_raw.startswith("D:20261102")
 
 
+def test_screen_readers_find_language_heading_and_tables() -> None:
+    catalog = PdfReader(io.BytesIO(rendering.render(a_paper(language="de")))).trailer["/Root"]
+    assert catalog["/Lang"] == "de"
+    assert catalog["/MarkInfo"]["/Marked"]
+    kinds = set()
+
+    def walk(element) -> None:
+        element = element.get_object()
+        if "/S" in element:
+            kinds.add(element["/S"])
+        children = element.get("/K", [])
+        for child in children if isinstance(children, list) else [children]:
+            if hasattr(child.get_object(), "keys"):
+                walk(child)
+
+    walk(catalog["/StructTreeRoot"])
+    assert {"/H1", "/Table", "/TH", "/TD"} <= kinds
+
+
 def test_every_layout_has_its_style() -> None:
     assert press.templates() == ["2026-1"]
     assert (press.TEMPLATES / "2026-1" / "document.css").exists()
