@@ -48,6 +48,7 @@ register({
         "Look at it, then let it go on."
     ),
     "run.not_held": _("This billing run doesn't wait for anybody."),
+    "tax_rate_missing": _("No tax rate is known for %(country)s (%(category)s) on %(on)s."),
     "billing.unexpected": _("Something unexpected happened; the details say what."),
     "preview.differs": _("The figures have changed since the preview. Look at the new ones, then confirm again."),
 })

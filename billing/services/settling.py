@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
+from django.utils import translation
 
 from billing.models import BillingRun
 from billing.services import books, charging, crediting, issuing, snapshots
@@ -24,6 +25,7 @@ from billing.services.taxing import Taxing
 from core import clock
 from core.actors import Actor
 from core.models import Company
+from core.refusal import Refused
 from pricing.errors import PricingError
 
 
@@ -116,8 +118,7 @@ def _settle_locked(
             customer = customers[agreement.customer_id]
             dues.append(_price(company, customer, agreement, taxing, known, on, given_back.ended))
         except PricingError as error:
-            detail = ", ".join(f"{name}: {value}" for name, value in error.params.items())
-            outcome.parked.append((agreement.id, error.code[:60], detail[:500]))
+            outcome.parked.append((agreement.id, error.code[:60], _why(error, company.language)[:500]))
         except Exception as error:  # noqa: BLE001  one bad subscription stops nobody; its reason is kept
             outcome.parked.append((agreement.id, "billing.unexpected", f"{type(error).__name__}: {error}"[:500]))
 
@@ -153,6 +154,15 @@ def _settle_locked(
     issuing.write_numbered(company, invoices, link_id=link_id, allocations=allocations, at=at)
     crediting.use_on_open(company, given_back.notes, at=at, by=by)
     _sum_up(outcome, invoices, given_back)
+
+
+def _why(error: PricingError, language: str) -> str:
+    """The reason in words, in the company's language; the bare figures where a code has no words."""
+    with translation.override(language):
+        try:
+            return Refused(error.code, **error.params).message
+        except (LookupError, TypeError):
+            return ", ".join(f"{name}: {value}" for name, value in error.params.items())
 
 
 def _price(

@@ -268,6 +268,7 @@ def test_a_subscription_without_a_tax_rate_is_parked_and_the_others_are_billed()
     assert [len(lines_of(subscription)) for subscription in (bad, good)] == [0, 1]
     bad.refresh_from_db()
     assert (bad.parked_code, bad.parked_at is not None) == ("tax_rate_missing", True)
+    assert bad.parked_detail == "No tax rate is known for FR (standard) on 2026-01-31."
     assert bill(company, date(2026, 1, 1)) == Settlement()
 
 
@@ -335,3 +336,17 @@ def test_the_rate_on_the_last_day_of_the_period_decides() -> None:
     a_subscription(company)
     bill(company, date(2026, 1, 1))
     assert Invoice.objects.get().tax_minor == 200
+
+
+@pytest.mark.parametrize("billed", ["advance", "arrears"])
+@pytest.mark.parametrize("rules", [{}, {"grace_days": 5, "renewal_rule": "renew", "minimum_count": 3}])
+def test_the_next_day_is_the_one_the_agreement_itself_names(billed: str, rules: dict[str, Any]) -> None:
+    from subscriptions.services.due import next_due
+
+    company = a_company()
+    subscription = a_subscription(company, plan=a_plan(company, rules=rules, price={"billed": billed}))
+    for on in (date(2026, 1, 1), date(2026, 2, 1), date(2026, 4, 3), date(2026, 4, 20), date(2026, 7, 31)):
+        bill(company, on)
+        subscription.refresh_from_db()
+        slots = [(slot, list(slot.terms.all())) for slot in subscription.slots.all()]
+        assert subscription.next_bill_on == next_due(subscription, slots)
