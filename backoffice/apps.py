@@ -7,3 +7,6 @@ from django.apps import AppConfig
 
 class BackofficeConfig(AppConfig):
     name = "backoffice"
+
+    def ready(self) -> None:
+        from backoffice import refusals  # noqa: F401  registering is its effect

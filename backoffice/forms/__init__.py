@@ -1,0 +1,1 @@
+"""What staff type in. Forms read texts into values; whether those may be, the verbs decide."""

@@ -1,0 +1,174 @@
+"""The company's settings, its people and roles, the keys of its API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.forms.fields import (
+    CurrencyField,
+    DayField,
+    TextField,
+    ZoneField,
+    address_lines,
+    fields_of,
+    language_fields,
+    spread_texts,
+    texts_of,
+)
+from backoffice.forms.sections import Section, SectionedForm
+from core.models import LANGUAGE_CHOICES, Company, Role
+from core.rights import RIGHTS
+from core.services.keys import EVERYTHING, SCOPES
+
+_COLUMNS = (
+    "name", "legal_name", "postal_code", "city", "email", "phone", "website", "vat_id", "tax_number", "register_entry",
+    "iban", "bic", "bank_name", "accent", "payment_terms_days", "invoice_per_subscription", "issues_zero_invoices",
+    "is_small_business", "charges_origin_vat",
+)  # fmt: skip
+_NUMBERING = ("invoice_pattern", "credit_note_pattern")
+
+
+class CompanyForm(SectionedForm):
+    """Everything a company may change after it was opened, but its numbers."""
+
+    def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.company = company
+        self.fields.update(fields_of(Company, _COLUMNS))
+        self.fields["accent"].widget = forms.TextInput(attrs={"type": "color"})
+        self.fields["lines"] = TextField(
+            label=_("Street"), rows=2, limit=500, required=False, help_text=_("Up to four lines above the town.")
+        )
+        self.fields["currency"] = CurrencyField(help_text=_("Usual currency of new customers."))
+        self.fields["tax_currency"] = CurrencyField(label=_("Tax currency"))
+        self.fields["language"] = forms.ChoiceField(
+            label=_("Language"), choices=LANGUAGE_CHOICES, help_text=_("Of customers without one of their own.")
+        )
+        self.fields["time_zone"] = ZoneField(help_text=_("Dates of documents follow it."))
+        self.fields["mails_start_on"] = DayField(
+            label=_("Mails start on"), required=False,
+            help_text=_("Documents about charges due earlier are issued without mail; empty: all are sent."),
+        )  # fmt: skip
+        self.fields["books_closed_on"] = DayField(
+            label=_("Books closed through"), required=False,
+            help_text=_("Last day of closed books; no act reaches it, and closed books stay closed."),
+        )  # fmt: skip
+        self.fields.update(language_fields(company, "invoice_footer", label=_("Closing words"), rows=2, limit=2000))
+
+    def layout(self) -> tuple[Section, ...]:
+        footer = [name for name in self.fields if name.startswith("invoice_footer__")]
+        return (
+            Section(_("Name and address"), (("name", "legal_name"), "lines", ("postal_code", "city"))),
+            Section(_("How to reach it"), (("email", "phone"), "website")),
+            Section(_("Taxes and register"), (("vat_id", "tax_number"), "register_entry", "is_small_business",
+                                              "charges_origin_vat")),
+            Section(_("Bank account"), (("iban", "bic"), "bank_name"), _("Where customers transfer money to.")),
+            Section(_("Language, currency, time"), (("language", "time_zone"), ("currency", "tax_currency"))),
+            Section(_("Invoices"), ("payment_terms_days", "invoice_per_subscription", "issues_zero_invoices",
+                                    ("mails_start_on", "books_closed_on"))),
+            Section(_("Closing words on documents"), ((footer[0],), tuple(footer[1:3]), tuple(footer[3:]))),
+            Section(_("Looks"), ("accent",)),
+        )  # fmt: skip
+
+    @staticmethod
+    def initial_of(company: Company) -> dict[str, Any]:
+        names = (*_COLUMNS, "currency", "tax_currency", "language", "time_zone", "mails_start_on", "books_closed_on")
+        initial = {name: getattr(company, name) for name in names}
+        initial["lines"] = "\n".join(company.address_lines)
+        return initial | spread_texts("invoice_footer", company.invoice_footer)
+
+    def values(self) -> dict[str, Any]:
+        names = (*_COLUMNS, "currency", "tax_currency", "language", "time_zone", "mails_start_on", "books_closed_on")
+        own = self.changes(*names)
+        own["address_lines"] = address_lines(self.cleaned_data["lines"])
+        own["invoice_footer"] = texts_of(self.cleaned_data, "invoice_footer")
+        return own
+
+
+class NumberingForm(SectionedForm):
+    sections = (Section("", _NUMBERING),)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields.update(fields_of(Company, _NUMBERING))
+
+
+class LogoForm(forms.Form):
+    logo = forms.FileField(label=_("Logo"), help_text=_("PNG, JPEG or SVG, at most 1 MB."))
+
+
+def _roles(company: Company) -> forms.ModelChoiceField:
+    return forms.ModelChoiceField(
+        label=_("Role"), queryset=Role.objects.filter(company=company).order_by("name"), empty_label=None
+    )
+
+
+class MemberForm(SectionedForm):
+    """A person who shall work for the company."""
+
+    sections = (Section("", ("email", "name", "role")),)
+
+    def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"] = forms.EmailField(label=_("E-mail"), help_text=_("They sign in by a code mailed there."))
+        self.fields["name"] = forms.CharField(label=_("Name"), max_length=200, required=False)
+        self.fields["role"] = _roles(company)
+
+
+class MemberRoleForm(SectionedForm):
+    sections = (Section("", ("role",)),)
+
+    def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"] = _roles(company)
+
+
+class RoleForm(SectionedForm):
+    """A named set of rights."""
+
+    sections = (Section("", ("name", "rights")),)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields.update(fields_of(Role, ("name",)))
+        self.fields["rights"] = forms.MultipleChoiceField(
+            label=_("Rights"), choices=list(RIGHTS.items()), widget=forms.CheckboxSelectMultiple, required=False
+        )
+
+
+class KeyForm(SectionedForm):
+    """A key of the API. Its text is shown once."""
+
+    sections = (Section("", ("name", "scopes", "expires_on")),)
+
+    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("What the key is for."))
+    scopes = forms.MultipleChoiceField(
+        label=_("Scopes"),
+        widget=forms.CheckboxSelectMultiple,
+        choices=[*((scope, scope) for scope in SCOPES), (EVERYTHING, _("everything"))],
+        help_text=_("What the key may do; writing includes reading."),
+    )
+    expires_on = DayField(label=_("Last day"), required=False, help_text=_("Empty: it holds until it is revoked."))
+
+    def expires_at(self) -> datetime | None:
+        """The end of the last day, in UTC."""
+        day = self.cleaned_data["expires_on"]
+        return datetime.combine(day, time.max, UTC) if day else None
+
+
+class AuditFilter(forms.Form):
+    verb = forms.CharField(label=_("Act"), required=False, max_length=60)
+    actor = forms.CharField(label=_("Who"), required=False, max_length=120)
+    since = DayField(label=_("Since"), required=False)
+
+
+class OutboxFilter(forms.Form):
+    state = forms.ChoiceField(
+        label=_("State"), required=False,
+        choices=[("", _("dead")), ("waiting", _("waiting")), ("done", _("done")), ("all", _("all"))],
+    )  # fmt: skip
+    kind = forms.CharField(label=_("Kind"), required=False, max_length=40)

@@ -1,0 +1,80 @@
+"""How a page of the back office is drawn: the frame's navigation, where it stands, its status.
+
+Every view answers through `page`; what a page says about rights follows `request.rights`, never the template's guess.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+
+class Crumb(TypedDict, total=False):
+    label: str
+    url: str
+
+
+def crumbs(*pairs: tuple[str, str]) -> list[Crumb]:
+    """Where a page stands: (label, address) pairs from the top; the address may be empty."""
+    return [{"label": label, "url": url} if url else {"label": label} for label, url in pairs]
+
+
+def page(
+    request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
+) -> HttpResponse:
+    """The page `office/{template}.html` with the navigation around it."""
+    values = {"nav": navigation(request), **(context or {})}
+    return render(request, f"office/{template}.html", values, status=status)
+
+
+def _group(request: HttpRequest, label: str, items: list[tuple[str, str, str, str, str]]) -> dict[str, Any] | None:
+    rights = request.rights  # type: ignore[attr-defined]
+    shown = []
+    for right, name, words, icon, go in items:
+        if right and right not in rights:
+            continue
+        url = reverse(f"backoffice:{name}")
+        here = request.path == url if name == "home" else request.path.startswith(url)
+        shown.append({"label": words, "url": url, "icon": icon, "go": go, "current": here})
+    return {"label": label, "items": shown} if shown else None
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups of the side navigation; what may not be opened is not shown."""
+    groups = [
+        _group(request, "", [("", "home", _("Home"), "house", "h")]),
+        _group(
+            request,
+            _("Sell"),
+            [
+                ("customer.read", "customers", _("Customers"), "users", "c"),
+                ("subscription.read", "subscriptions", _("Subscriptions"), "repeat", "s"),
+                ("catalog.read", "plans", _("Plans"), "layers", "l"),
+                ("catalog.read", "products", _("Products"), "package", "t"),
+            ],
+        ),
+        _group(
+            request,
+            _("Bill"),
+            [
+                ("invoice.read", "invoices", _("Invoices"), "file-text", "i"),
+                ("invoice.read", "credit-notes", _("Credit notes"), "undo-2", "k"),
+                ("payment.read", "payments", _("Payments"), "wallet", "p"),
+                ("run.read", "runs", _("Billing runs"), "play", "b"),
+                ("import.run", "imports", _("Imports"), "upload", "m"),
+            ],
+        ),
+        _group(
+            request,
+            _("Company"),
+            [
+                ("customer.read", "jobs", _("Jobs"), "list-checks", "j"),
+                ("settings.read", "settings", _("Settings"), "settings", "o"),
+            ],
+        ),
+    ]
+    return [group for group in groups if group]

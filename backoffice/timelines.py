@@ -1,0 +1,72 @@
+"""The one timeline of a customer as `parts/timeline` draws it: icon, tone and link of each entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.dateparse import parse_datetime
+
+from customers.models import Customer
+from customers.services import timeline
+
+SHOWN = 30
+LOOKS = {
+    "note": ("sticky-note", ""),
+    "message": ("mail", "info"),
+    "invoice": ("file-text", "info"),
+    "credit_note": ("undo-2", ""),
+    "payment": ("wallet", "good"),
+    "subscription": ("repeat", "good"),
+    "customer": ("building-2", ""),
+    "contact": ("user-round", ""),
+    "refund": ("hand-coins", ""),
+    "audit": ("history", ""),
+}
+PAGES = {
+    "invoice": "invoice",
+    "credit_note": "credit-note",
+    "subscription": "subscription",
+    "payment": "payment",
+    "customer": "customer",
+}
+
+
+def _drawn(entry: Any) -> dict[str, Any]:
+    kind = entry.link_kind or entry.kind
+    icon, tone = LOOKS.get("note" if entry.kind == "note" else kind, LOOKS.get(entry.kind, ("circle-dot", "")))
+    url = ""
+    if entry.link_kind in PAGES and entry.link_id:
+        try:
+            url = reverse(f"backoffice:{PAGES[entry.link_kind]}", args=[entry.link_id])
+        except NoReverseMatch:
+            url = ""
+    return {
+        "at": entry.at,
+        "title": entry.title,
+        "who": entry.actor,
+        "icon": icon,
+        "tone": tone,
+        "body": entry.text,
+        "quote": entry.kind in ("note", "message"),
+        "url": url,
+    }
+
+
+def of_customer(customer: Customer, *, limit: int = SHOWN) -> list[dict[str, Any]]:
+    """The newest entries."""
+    return [_drawn(entry) for entry in timeline.timeline(customer=customer, before=None, limit=limit)]
+
+
+def page_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
+    """A page of the timeline and the address of the older entries, if there are some."""
+    before = None
+    if text := request.GET.get("before", ""):
+        try:
+            before = parse_datetime(text)
+        except ValueError:
+            before = None
+    entries = list(timeline.timeline(customer=customer, before=before, limit=SHOWN))
+    older = f"?tab=timeline&before={entries[-1].at.isoformat().replace('+', '%2B')}" if len(entries) >= SHOWN else ""
+    return {"timeline": [_drawn(entry) for entry in entries], "older_url": older}

@@ -1,0 +1,157 @@
+"""Invoices by hand: written as drafts, changed, issued with a preview, or thrown away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from backoffice import previewing
+from backoffice.acting import actor, done, found, now, own, show_refusal
+from backoffice.forms.billing import DraftForm, LineSet
+from backoffice.forms.sections import SectionedForm
+from backoffice.pages import crumbs, page
+from backoffice.views.invoices import above, an_invoice
+from backoffice.views.subscriptions import pick_customer
+from billing.models import Invoice
+from billing.services import drafting, trying
+from catalog.models import TaxCategory
+from core.refusal import Refused
+from core.rights import needs
+from customers.models import Customer
+from customers.services.customers import currency_of
+
+MORE_LINES = 5
+
+
+def _draft(request: HttpRequest, ref: str) -> Invoice:
+    invoice = an_invoice(request, ref)
+    if invoice.sequence is not None:
+        raise Http404
+    return invoice
+
+
+def _lines(request: HttpRequest, initial: list[dict[str, Any]] | None = None) -> Any:
+    """The lines as sent; "more lines" sends them back with empty ones added."""
+    given: Any = None
+    if request.method == "POST":
+        given = request.POST.copy()
+        if "more" in given:
+            count = given.get("form-TOTAL_FORMS", "0")
+            given["form-TOTAL_FORMS"] = str(int(count) + MORE_LINES) if count.isdigit() and len(count) < 4 else "3"
+    return LineSet(given, initial=initial, form_kwargs={"company": request.company})
+
+
+def _write(
+    request: HttpRequest, form: DraftForm, lines: Any, title: str, trail: Any, back: str, save: Any
+) -> HttpResponse:
+    more = "more" in request.POST
+    if request.method == "POST" and not more:
+        ready = form.is_valid()
+        if lines.is_valid() and ready:
+            try:
+                invoice = save(form.cleaned_data, lines.lines())
+            except Refused as refused:
+                show_refusal(form, refused)
+            else:
+                return done(
+                    request, _("The draft is kept; nothing is owed until it is issued."), "invoice", invoice.ref
+                )
+    failed = request.method == "POST" and not more
+    context = {"title": title, "crumbs": trail, "form": form, "lines": lines, "back": back, "checked": failed}
+    return page(request, "invoices/draft", context, status=422 if failed else 200)
+
+
+@needs("invoice.issue")
+def create(request: HttpRequest) -> HttpResponse:
+    title, first = _("New invoice"), (_("Invoices"), reverse("backoffice:invoices"))
+    if "customer" not in request.GET:
+        return pick_customer(request, title, first)
+    customer = found(own(request, Customer).select_related("company"), request.GET["customer"])
+    back = reverse("backoffice:customer", args=[customer.ref])
+    form = DraftForm(
+        request.POST if request.method == "POST" and "more" not in request.POST else None,
+        initial={"currency": currency_of(customer), "tax_behavior": "exclusive", **_kept(request)},
+    )
+
+    def save(values: dict[str, Any], lines: list[drafting.DraftLine]) -> Invoice:
+        return drafting.create_draft(
+            company=request.company, customer=customer, lines=lines, **values, by=actor(request), at=now(request)
+        )
+
+    trail = crumbs(first, (customer.name, back), (title, ""))
+    return _write(request, form, _lines(request), title, trail, back, save)
+
+
+def _kept(request: HttpRequest) -> dict[str, Any]:
+    names = ("currency", "tax_behavior", "payment_terms_days", "po_reference")
+    return {name: request.POST[name] for name in names if name in request.POST}
+
+
+@needs("invoice.issue")
+def edit(request: HttpRequest, ref: str) -> HttpResponse:
+    invoice = _draft(request, ref)
+    back = reverse("backoffice:invoice", args=[ref])
+    categories = {row.pk: row for row in TaxCategory.objects.filter(company=request.company)}
+    initial = [
+        {
+            "product": line.product_id,
+            "description": line.description,
+            "quantity": line.quantity,
+            "unit_amount": line.unit_amount,
+            "tax_category": None if line.product_id else categories.get(line.calculation.get("tax_category_id")),
+        }
+        for line in invoice.lines.all()
+    ]
+    form = DraftForm(
+        request.POST if request.method == "POST" and "more" not in request.POST else None,
+        changing=True,
+        initial={
+            "payment_terms_days": (invoice.payment_due_on - invoice.charge_due_on).days,
+            "po_reference": invoice.po_reference,
+            **_kept(request),
+        },
+    )
+
+    def save(values: dict[str, Any], lines: list[drafting.DraftLine]) -> Invoice:
+        return drafting.update_draft(invoice=invoice, lines=lines, **values, by=actor(request), at=now(request))
+
+    title = _("Edit the draft")
+    return _write(request, form, _lines(request, initial), title, above(invoice, title), back, save)
+
+
+@needs("invoice.issue")
+def issue(request: HttpRequest, ref: str) -> HttpResponse:
+    invoice = _draft(request, ref)
+    form = SectionedForm(request.POST if request.method == "POST" else {})
+
+    def act() -> Invoice:
+        return drafting.issue(invoice=invoice, at=now(request), by=actor(request))
+
+    def preview(values: dict[str, Any]) -> previewing.Shown:
+        return previewing.of_trial(trying.tried(act, customer=invoice.customer, currency=invoice.currency))
+
+    def do(values: dict[str, Any], token: str) -> HttpResponse:
+        issued = trying.done(act, customer=invoice.customer, currency=invoice.currency, token=token)
+        return done(request, _("%(number)s is issued.") % {"number": issued.number}, "invoice", issued.ref)
+
+    title = _("Issue the draft")
+    context = {
+        "title": title,
+        "crumbs": above(invoice, title),
+        "lead": invoice.customer.name,
+        "act": _("Issue"),
+        "back": reverse("backoffice:invoice", args=[ref]),
+    }
+    return previewing.act_page(request, form=form, preview=preview, do=do, context=context, at_once=True)
+
+
+@needs("invoice.issue")
+@require_POST
+def delete(request: HttpRequest, ref: str) -> HttpResponse:
+    invoice = _draft(request, ref)
+    drafting.delete_draft(invoice=invoice, by=actor(request), at=now(request))
+    return done(request, _("The draft is gone."), reverse("backoffice:invoices") + "?state=draft")

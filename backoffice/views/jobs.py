@@ -1,0 +1,140 @@
+"""Long work: the list and the page of one job, which draws itself anew while the job goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from backoffice.acting import found, own
+from backoffice.lists import listing
+from backoffice.pages import crumbs, page
+from billing import tasks as billing_tasks
+from core import clock
+from core.design import formats
+from core.models import Job
+from core.rights import needs
+from subscriptions.services.importing.working import KIND as IMPORT
+
+SHOWN_PROBLEMS = 500
+
+KINDS = {
+    billing_tasks.KIND: gettext_lazy("Billing run"),
+    IMPORT: gettext_lazy("Import"),
+    "advance_clock": gettext_lazy("Advance of the clock"),
+}
+OPEN = (Job.State.WAITING, Job.State.RUNNING)
+
+
+def kind_in_words(job: Job) -> str:
+    return str(KINDS.get(job.kind, job.kind.replace("_", " ").capitalize()))
+
+
+def pace(job: Job) -> str:
+    """How fast a job goes and how long it will take, in words; empty before it can be said."""
+    if job.started_at is None or not job.done:
+        return ""
+    end = job.ended_at or clock.machine_now()
+    seconds = max((end - job.started_at).total_seconds(), 0.001)
+    rate = job.done / seconds
+    words = _("%(rate)s a second") % {"rate": formats.number(round(rate, 1 if rate < 10 else 0) or 0)}
+    if job.state in OPEN and job.total and job.total > job.done and rate > 0:
+        left = round((job.total - job.done) / rate)
+        words += ", " + _("%(time)s left") % {"time": _length(left)}
+    return words
+
+
+def _length(seconds: int) -> str:
+    if seconds < 90:
+        return _("%(count)s s") % {"count": seconds}
+    return _("%(count)s min") % {"count": round(seconds / 60)}
+
+
+@needs("customer.read")
+def index(request: HttpRequest) -> HttpResponse:
+    rows = own(request, Job).select_related("requested_by")
+    listed = listing(request, rows, sorts={"id": "pk"}, default="-id")
+    for row in listed.rows:
+        row.words, row.pace = kind_in_words(row), pace(row)
+    return page(request, "jobs/list", {"title": _("Jobs"), "list": listed, "search_name": ""})
+
+
+@needs("customer.read")
+def detail(request: HttpRequest, ref: str) -> HttpResponse:
+    job = found(own(request, Job).select_related("requested_by"), ref)
+    title = kind_in_words(job)
+    context = {
+        "title": title,
+        "crumbs": crumbs((_("Jobs"), reverse("backoffice:jobs")), (title, "")),
+        "job": job,
+        "pace": pace(job),
+        "going": job.state in OPEN,
+        "error": job.result.get("error") or job.result.get("words", ""),
+        **_outcome(request, job),
+    }
+    template = "jobs/progress" if request.headers.get("HX-Request") else "jobs/detail"
+    return page(request, template, context)
+
+
+def _outcome(request: HttpRequest, job: Job) -> dict[str, Any]:
+    """What came out, by kind: figures, sums, what went wrong, and what to do next."""
+    result = job.result if job.state == Job.State.DONE else {}
+    if job.kind == billing_tasks.KIND:
+        return _of_run(request, job, result)
+    if job.kind == IMPORT:
+        return _of_import(request, job, result)
+    return {"figures": [(key, value) for key, value in result.items() if key != "error"]}
+
+
+def _of_run(request: HttpRequest, job: Job, result: dict[str, Any]) -> dict[str, Any]:
+    if not result or "refused" in result:
+        return {}
+    dry = bool(job.params.get("dry_run"))
+    figures = [
+        (_("Subscriptions due"), result.get("due", 0)),
+        (_("Invoices"), result.get("invoices", 0)),
+        (_("Of them without mail"), result.get("quiet", 0)),
+        (_("Credit notes"), result.get("credit_notes", 0)),
+        (_("Parked"), len(result["parked"]) if dry and "parked" in result else result.get("parked_count", 0)),
+    ]
+    found_: dict[str, Any] = {
+        "figures": [(label, formats.number(count)) for label, count in figures],
+        "totals": [{"currency": code, **sums} for code, sums in sorted(result.get("totals", {}).items())],
+        "parked": [
+            {"number": f"SUB-{pk:06d}", "code": code, "detail": detail}
+            for pk, code, detail in (result.get("parked") or [])[:SHOWN_PROBLEMS]
+        ],
+    }
+    if dry and "run.start" in request.rights and (result.get("invoices") or result.get("credit_notes")):
+        found_["next"] = {"url": reverse("backoffice:run-do", args=[job.ref]), "label": _("Bill now")}
+    elif result.get("run"):
+        found_["link"] = {"url": reverse("backoffice:run", args=[result["run"]]), "label": _("Open the run")}
+    return found_
+
+
+def _of_import(request: HttpRequest, job: Job, result: dict[str, Any]) -> dict[str, Any]:
+    if "lines" not in result:
+        return {}
+    figures = [
+        (_("Lines"), result["lines"]),
+        (_("Taken over"), result["done"]),
+        (_("There already"), result["known"]),
+        (_("Refused"), result["failed"]),
+        (_("New customers"), result["customers"]),
+        (_("Subscriptions"), result["subscriptions"]),
+    ]
+    shown = [(label, formats.number(count)) for label, count in figures]
+    shown += [
+        (_("Monthly recurring revenue"), formats.money(minor, code)) for code, minor in result["mrr_minor"].items()
+    ]
+    if result.get("unused_columns"):
+        shown.append((_("Columns not used"), ", ".join(result["unused_columns"])))
+    found_: dict[str, Any] = {"figures": shown, "problems": result["problems"][:SHOWN_PROBLEMS]}
+    if job.params.get("dry_run") and "import.run" in request.rights and result["done"]:
+        found_["next"] = {"url": reverse("backoffice:import-do", args=[job.ref]), "label": _("Take it over")}
+    elif result.get("import"):
+        found_["link"] = {"url": reverse("backoffice:import", args=[result["import"]]), "label": _("Open the import")}
+    return found_

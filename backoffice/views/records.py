@@ -1,0 +1,102 @@
+"""What happened and what waits: the audit log, the outbox with its dead letters, messages as they were sent."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from backoffice import exports
+from backoffice.acting import done, found, own
+from backoffice.forms.settings import AuditFilter, OutboxFilter
+from backoffice.lists import listing
+from backoffice.pages import crumbs, page
+from core import clock
+from core.models import AuditEntry, Outbox
+from core.rights import needs
+from core.services import outbox as outbox_verbs
+from customers.models import Message
+
+
+def _above(title: str) -> list:  # type: ignore[type-arg]
+    return crumbs((_("Settings"), reverse("backoffice:settings")), (title, ""))
+
+
+@needs("settings.read")
+def audit(request: HttpRequest) -> HttpResponse:
+    form = AuditFilter(request.GET)
+    rows = own(request, AuditEntry)
+    chosen = form.cleaned_data if form.is_valid() else {}
+    if chosen.get("verb"):
+        rows = rows.filter(verb__startswith=chosen["verb"])
+    if chosen.get("actor"):
+        rows = rows.filter(actor_label__icontains=chosen["actor"])
+    if chosen.get("since"):
+        zone = clock.zone(request.company.time_zone)
+        rows = rows.filter(at__gte=datetime.combine(chosen["since"], time.min, zone))
+    if request.GET.get("format") == "csv":
+        head = ["at", "actor", "verb", "subject", "subject_id", "customer_id", "reason"]
+        cells = (
+            [
+                row.at.isoformat(),
+                row.actor_label,
+                row.verb,
+                row.subject_kind,
+                row.subject_id,
+                row.customer_id,
+                row.reason,
+            ]
+            for row in rows.order_by("-pk").iterator(chunk_size=1000)
+        )
+        return exports.csv_response("audit", head, cells)  # type: ignore[return-value]
+    listed = listing(request, rows.select_related("detail"), sorts={"id": "pk"}, default="-id", form=form)
+    context = {
+        "title": _("Audit log"),
+        "crumbs": _above(_("Audit log")),
+        "list": listed,
+        "exports": True,
+        "search_name": "",
+    }
+    return page(request, "settings/audit", context)
+
+
+@needs("settings.read")
+def outbox(request: HttpRequest) -> HttpResponse:
+    form = OutboxFilter(request.GET)
+    chosen = form.cleaned_data if form.is_valid() else {}
+    state = chosen.get("state") or "dead"
+    rows = own(request, Outbox)
+    if state != "all":
+        rows = rows.filter(state=state)
+    if chosen.get("kind"):
+        rows = rows.filter(kind=chosen["kind"])
+    listed = listing(request, rows, sorts={"id": "pk"}, default="-id", form=form)
+    context = {
+        "title": _("Outbox"),
+        "crumbs": _above(_("Outbox")),
+        "list": listed,
+        "search_name": "",
+        "replayable": state in ("dead", "all"),
+    }
+    return page(request, "settings/outbox", context)
+
+
+@needs("settings.write")
+@require_POST
+def replay(request: HttpRequest) -> HttpResponse:
+    ids = [int(one) for one in request.POST.getlist("row") if one.isascii() and one.isdigit() and len(one) < 19]
+    count = outbox_verbs.replay(company_id=request.company.pk, ids=ids)
+    return done(request, _("%(count)s will be tried again.") % {"count": count}, "outbox")
+
+
+@needs("customer.read")
+def message(request: HttpRequest, ref: str) -> HttpResponse:
+    mail = found(own(request, Message).select_related("customer"), ref)
+    above = [(_("Customers"), reverse("backoffice:customers"))]
+    if mail.customer:
+        above.append((mail.customer.name, reverse("backoffice:customer", args=[mail.customer.ref]) + "?tab=contacts"))
+    context = {"title": mail.subject, "crumbs": crumbs(*above, (mail.subject, "")), "mail": mail}
+    return page(request, "customers/message", context)

@@ -1,0 +1,345 @@
+"""Subscriptions: list, start from a plan, the page of one, its end and taking the end back."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from backoffice import exports, figures, previewing
+from backoffice.acting import actor, done, found, may, now, own, today
+from backoffice.forms.sections import SectionedForm
+from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFilter
+from backoffice.lists import listing
+from backoffice.pages import crumbs, page
+from backoffice.views.customers import matching
+from backoffice.views.products import named
+from billing.models import Invoice, InvoiceLine
+from billing.services import acts, previews
+from catalog.models import Plan
+from core import clock
+from core.models import AuditEntry
+from core.refusal import Refused
+from core.rights import needs
+from customers.models import Customer
+from subscriptions.models import Slot, Subscription
+from subscriptions.services import moves, terms
+
+
+def searched(rows: QuerySet[Subscription], q: str) -> QuerySet[Subscription]:
+    """Subscriptions with this number, external id or order reference, or of customers whose name holds the text."""
+    q = q.strip()[:200].replace("\0", "")
+    if not q:
+        return rows
+    wanted = Q(external_id=q) | Q(po_reference=q)
+    digits = q.upper().removeprefix("SUB-")
+    if digits.isascii() and digits.isdigit() and len(digits) < 19:
+        wanted |= Q(pk=int(digits))
+    if q.startswith("sub_"):
+        try:
+            wanted |= Q(public_id=Subscription.public_id_of(q))
+        except ValueError:
+            return rows.none()
+    if not q.upper().startswith("SUB-"):
+        wanted |= Q(customer_id__in=matching(Customer.objects.all(), q).values("pk")[:500]) | Q(name__icontains=q)
+    return rows.filter(wanted)
+
+
+@needs("subscription.read")
+def index(request: HttpRequest) -> HttpResponse:
+    form, q = SubscriptionFilter(request.GET), request.GET.get("q", "")
+    rows = searched(own(request, Subscription), q)
+    chosen = form.cleaned_data if form.is_valid() else {}
+    state = chosen.get("state")
+    if state == "ending":
+        rows = rows.filter(state__in=["active", "trial"], ends_on__isnull=False, end_kind="cancel")
+    elif state:
+        rows = rows.filter(state=state)
+    if chosen.get("plan"):
+        rows = rows.filter(plan__in=own(request, Plan).filter(code=chosen["plan"]))
+    if chosen.get("parked"):
+        rows = rows.filter(parked_at__isnull=False)
+    if chosen.get("ends_from"):
+        rows = rows.filter(ends_on__gte=chosen["ends_from"])
+    if chosen.get("ends_to"):
+        rows = rows.filter(ends_on__lte=chosen["ends_to"])
+    if chosen.get("asked_from"):
+        begins = datetime.combine(chosen["asked_from"], time.min, clock.zone(request.company.time_zone))
+        rows = rows.filter(end_kind="cancel", cancel_asked_at__gte=begins)
+    if request.GET.get("format") == "csv":
+        return _csv(rows)
+    sorts = {"number": "pk", "start": "start_on", "created": "created_at"}
+    listed = listing(request, rows.select_related("customer"), sorts=sorts, default="-number", form=form, q=q)
+    mrr = figures.mrr_by_subscription([row.pk for row in listed.rows])
+    for row in listed.rows:
+        row.mrr_minor = mrr.get(row.pk, 0)
+    return page(request, "subscriptions/list", {"title": _("Subscriptions"), "list": listed, "exports": True})
+
+
+def _csv(rows: QuerySet[Subscription]) -> HttpResponse:
+    head = ["id", "number", "customer_id", "customer", "name", "state", "currency", "start_on", "ends_on",
+            "next_bill_on", "external_id"]  # fmt: skip
+    cells = (
+        [row.ref, row.number, row.customer.ref, row.customer.name, row.name, row.state, row.currency, row.start_on,
+         row.ends_on, row.next_bill_on, row.external_id]
+        for row in rows.select_related("customer").order_by("pk").iterator(chunk_size=1000)
+    )  # fmt: skip
+    return exports.csv_response("subscriptions", head, cells)  # type: ignore[return-value]
+
+
+def pick_customer(request: HttpRequest, title: str, above: tuple[str, str]) -> HttpResponse:
+    """The page on which a customer is chosen before an act goes on."""
+    q = request.GET.get("q", "")
+    rows = matching(own(request, Customer).filter(archived_at__isnull=True), q).order_by("sort_key", "pk")[:8]
+    context = {
+        "title": title,
+        "crumbs": crumbs(above, (title, "")),
+        "q": q,
+        "rows": [(row, f"{request.path}?customer={row.ref}") for row in rows] if q.strip() else [],
+    }
+    return page(request, "customers/pick", context)
+
+
+@needs("subscription.start")
+def start(request: HttpRequest) -> HttpResponse:
+    """Whom it is for, from which plan, then the terms with their preview."""
+    title, above = _("Start a subscription"), (_("Subscriptions"), reverse("backoffice:subscriptions"))
+    if "customer" not in request.GET:
+        return pick_customer(request, title, above)
+    customer = found(own(request, Customer).select_related("company"), request.GET["customer"])
+    whose = (customer.name, reverse("backoffice:customer", args=[customer.ref]))
+    if "plan" not in request.GET:
+        plans = list(own(request, Plan).filter(status=Plan.Status.ON_SALE).order_by("code")[:200])
+        for plan in plans:
+            plan.shown_name = named(request, plan.name)  # type: ignore[attr-defined]
+            plan.about = named(request, plan.description or {})  # type: ignore[attr-defined]
+        context = {"title": title, "crumbs": crumbs(above, whose, (title, "")), "plans": plans, "customer": customer}
+        return page(request, "subscriptions/choose_plan", context)
+    plan = found(own(request, Plan), request.GET["plan"])
+    items = list(plan.items.filter(archived_at__isnull=True).select_related("product").prefetch_related("prices"))
+    day = clock.today(request.company, customer.time_zone or None)
+    form = StartForm(
+        request.POST or None, customer=customer, plan=plan, items=items, on=day, language=get_language() or "en"
+    )
+
+    def act(token: str | None) -> acts.ActResult:
+        agreement = form.agreement()
+        if agreement["start_on"] < day and not may(request, "subscription.override"):
+            raise Refused("office.past_start", field="start_on")
+        return acts.start(
+            company=request.company,
+            customer=customer,
+            plan=plan,
+            **agreement,
+            on=day,
+            by=actor(request),
+            at=now(request),
+            preview_token=token,
+        )
+
+    def do(values: dict[str, Any], token: str) -> HttpResponse:
+        subscription = act(token).subscription
+        return done(request, _("%(number)s is agreed.") % {"number": subscription.number}, "subscription",
+                    subscription.ref)  # fmt: skip
+
+    context = {
+        "title": title,
+        "crumbs": crumbs(above, whose, (title, "")),
+        "lead": _("%(plan)s for %(customer)s") % {"plan": named(request, plan.name), "customer": customer.name},
+        "act": _("Start and bill"),
+        "back": whose[1],
+        "plan": plan,
+    }
+    return previewing.act_page(
+        request,
+        form=form,
+        preview=lambda values: previewing.of_agreement(previews.preview(lambda: act(None))),
+        do=do,
+        context=context,
+    )
+
+
+def _subscription(request: HttpRequest, ref: str) -> Subscription:
+    return found(own(request, Subscription).select_related("customer", "plan", "company"), ref)
+
+
+@needs("subscription.read")
+def detail(request: HttpRequest, ref: str) -> HttpResponse:
+    subscription = _subscription(request, ref)
+    day = clock.today(request.company, subscription.time_zone)
+    slots = list(subscription.slots.select_related("product").prefetch_related("terms__price"))
+    for slot in slots:
+        slot.now = _terms_on(slot, day)  # type: ignore[attr-defined]
+        slot.shown_name = named(request, slot.product.name)  # type: ignore[attr-defined]
+    words = terms.in_words(terms.contract_clock_of(subscription, on=day))
+    lines = InvoiceLine.objects.filter(slot_id__in=[slot.pk for slot in slots]).order_by().values("invoice_id")
+    invoices = list(
+        Invoice.objects.filter(company=request.company, pk__in=lines).select_related("balance").order_by("-pk")[:12]
+    )
+    for invoice in invoices:
+        invoice.state = figures.shown_state(invoice, today(request))  # type: ignore[attr-defined]
+    history = AuditEntry.objects.filter(
+        company=request.company, subject_kind="subscription", subject_id=subscription.pk
+    ).order_by("-pk")[:50]
+    ending = subscription.end_kind == "cancel" and subscription.state not in moves.ENDED
+    context = {
+        "title": subscription.name,
+        "crumbs": crumbs(
+            (_("Subscriptions"), reverse("backoffice:subscriptions")),
+            (subscription.customer.name, reverse("backoffice:customer", args=[subscription.customer.ref])),
+            (subscription.number, ""),
+        ),
+        "subscription": subscription,
+        "customer": subscription.customer,
+        "slots": slots,
+        "mrr_minor": sum(slot.mrr_minor for slot in slots),
+        "clock": [{"text": text, "icon": "calendar-clock"} for text in words],
+        "invoices": invoices,
+        "movements": subscription.movements.order_by("-pk")[:50],
+        "history": [_entry(entry) for entry in history],
+        "ending": ending,
+        "over": subscription.state in moves.ENDED,
+        "shown_state": "canceling" if ending else subscription.state,
+    }
+    return page(request, "subscriptions/detail", context)
+
+
+def _terms_on(slot: Slot, day: Any) -> Any:
+    """The terms that hold that day, else the first to come, else the last there were."""
+    rows = sorted(slot.terms.all(), key=lambda row: row.from_on)
+    holding = [row for row in rows if row.from_on <= day and (row.until_on is None or row.until_on > day)]
+    return holding[0] if holding else next((row for row in rows if row.from_on > day), rows[-1] if rows else None)
+
+
+def _entry(entry: AuditEntry) -> dict[str, Any]:
+    facts = ", ".join(f"{name}: {value}" for name, value in entry.facts.items() if value not in ("", None, False))
+    return {
+        "at": entry.at,
+        "title": entry.verb,
+        "who": entry.actor_label,
+        "icon": "history",
+        "body": "\n".join(part for part in (entry.reason, facts) if part),
+    }
+
+
+@needs("subscription.read")
+def upcoming(request: HttpRequest, ref: str) -> HttpResponse:
+    """The next three invoices, computed by the billing itself and taken back."""
+    subscription = _subscription(request, ref)
+    try:
+        rows, refused = previews.upcoming(subscription, count=3), ""
+    except Refused as refusal:
+        rows, refused = [], refusal.message
+    title = _("Next invoices")
+    context = {
+        "title": title,
+        "crumbs": crumbs(
+            (_("Subscriptions"), reverse("backoffice:subscriptions")),
+            (subscription.number, reverse("backoffice:subscription", args=[ref])),
+            (title, ""),
+        ),
+        "rows": rows,
+        "refused": refused,
+        "subscription": subscription,
+    }
+    return page(request, "subscriptions/upcoming", context)
+
+
+@needs("subscription.cancel")
+def cancel(request: HttpRequest, ref: str) -> HttpResponse:
+    subscription = _subscription(request, ref)
+    back = reverse("backoffice:subscription", args=[ref])
+    if subscription.state in moves.ENDED:
+        return redirect(back)
+    allowed = may(request, "subscription.override")
+    if not allowed and request.POST.get("override"):
+        raise PermissionDenied("subscription.override")
+    first = {
+        "timing": subscription.cancel_timing,
+        "unused": subscription.cancel_unused,
+        "ends_on": subscription.ends_on.isoformat() if subscription.ends_on else "",
+    }
+    form = CancelForm(request.POST if request.method == "POST" else first, may_override=allowed)
+    before = subscription.ends_on
+
+    def act(values: dict[str, Any], token: str | None) -> acts.ActResult:
+        return acts.cancel(subscription=subscription, **values, by=actor(request), at=now(request), preview_token=token)
+
+    def do(values: dict[str, Any], token: str) -> HttpResponse:
+        ended = act(values, token).subscription
+        text = _("The last day of %(number)s is %(day)s.") % {
+            "number": ended.number,
+            "day": ended.ends_on.isoformat() if ended.ends_on else "–",
+        }
+        return done(request, text, back)
+
+    context = {
+        "title": _("Cancel %(number)s") % {"number": subscription.number},
+        "crumbs": _above(subscription, _("Cancel")),
+        "lead": subscription.name,
+        "act": _("Cancel the subscription"),
+        "tone": "danger",
+        "back": back,
+        "clock": [
+            {"text": text, "icon": "calendar-clock"}
+            for text in terms.in_words(
+                terms.contract_clock_of(subscription, on=clock.today(request.company, subscription.time_zone))
+            )
+        ],
+    }
+    return previewing.act_page(
+        request,
+        form=form,
+        preview=lambda values: previewing.of_agreement(previews.preview(lambda: act(values, None)), before_end=before),
+        do=do,
+        context=context,
+        template="subscriptions/cancel",
+        at_once=True,
+    )
+
+
+@needs("subscription.cancel")
+def undo_cancel(request: HttpRequest, ref: str) -> HttpResponse:
+    subscription = _subscription(request, ref)
+    back = reverse("backoffice:subscription", args=[ref])
+    before = subscription.ends_on
+    form = SectionedForm(request.POST if request.method == "POST" else {})
+
+    def act(token: str | None) -> acts.ActResult:
+        return acts.undo_cancel(subscription=subscription, by=actor(request), at=now(request), preview_token=token)
+
+    def do(values: dict[str, Any], token: str) -> HttpResponse:
+        act(token)
+        return done(request, _("%(number)s goes on.") % {"number": subscription.number}, back)
+
+    context = {
+        "title": _("Take back the cancellation of %(number)s") % {"number": subscription.number},
+        "crumbs": _above(subscription, _("Take back the cancellation")),
+        "lead": subscription.name,
+        "act": _("Let it go on"),
+        "back": back,
+    }
+    return previewing.act_page(
+        request,
+        form=form,
+        preview=lambda values: previewing.of_agreement(previews.preview(lambda: act(None)), before_end=before),
+        do=do,
+        context=context,
+        at_once=True,
+    )
+
+
+def _above(subscription: Subscription, title: str) -> Any:
+    return crumbs(
+        (_("Subscriptions"), reverse("backoffice:subscriptions")),
+        (subscription.customer.name, reverse("backoffice:customer", args=[subscription.customer.ref])),
+        (subscription.number, reverse("backoffice:subscription", args=[subscription.ref])),
+        (title, ""),
+    )
