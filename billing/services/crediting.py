@@ -25,6 +25,7 @@ from billing.services.charging import ONE_DAY, Agreement
 from billing.services.copying import take_ids
 from billing.services.loading import CreditLeft, CustomerRow, Facts, lock_customers
 from billing.services.noting import Invoiced, InvoicedLine, NoteDoc, NoteLine, note_of
+from billing.services.releasing import cut_days, release
 from core import clock
 from core.actors import Actor
 from core.models import Company
@@ -209,36 +210,6 @@ def calculation_of(line: InvoicedLine, days: int | None) -> dict[str, Any]:
     return calculation
 
 
-def cut_days(days_id: int, cut: date, *, at: datetime, forfeit: bool, note_id: int | None) -> None:
-    """Takes the days from `cut` on off a row of billed days: released, or kept as forfeited."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH kept AS (
-                UPDATE billing_billeddays SET days = daterange(lower(days), %(cut)s)
-                WHERE id = %(id)s AND lower(days) < %(cut)s
-                RETURNING id
-            )
-            SELECT company_id, slot_id, component, line_id, lower(days), upper(days), (SELECT count(*) FROM kept)
-            FROM billing_billeddays WHERE id = %(id)s
-            """,
-            {"id": days_id, "cut": cut},
-        )
-        company_id, slot_id, component, line_id, _start, end, kept = cursor.fetchone()
-        kind, released_at = ("forfeited", None) if forfeit else ("billed", at)
-        if kept:
-            cursor.execute(
-                "INSERT INTO billing_billeddays (company_id, slot_id, component, days, line_id, kind, released_at, "
-                "released_by) VALUES (%s, %s, %s, daterange(%s, %s), %s, %s, %s, %s)",
-                [company_id, slot_id, component, cut, end, line_id, kind, released_at, note_id],
-            )
-        else:
-            cursor.execute(
-                "UPDATE billing_billeddays SET kind = %s, released_at = %s, released_by = %s WHERE id = %s",
-                [kind, released_at, note_id, days_id],
-            )
-
-
 def prepare(company: Company, notes: Sequence[NoteDoc]) -> None:
     """Gives notes their ids, those of the credit they make, and entry numbers, in one query."""
     if not notes:
@@ -324,7 +295,7 @@ def give_back(
     for note in notes:
         for item in invoice_lines:
             if item.release is not None and item.line_id in note.invoice.lines:
-                _release(item.line_id, item.release, note.id, at)
+                release(item.line_id, item.release, note.id, at)
         audit_note(company, note, at=at, by=by)
     return list(CreditNote.objects.filter(pk__in=[note.id for note in notes]).order_by("pk"))
 
@@ -339,33 +310,6 @@ def _asked(line: InvoicedLine, item: GiveBack) -> NoteLine:
     if item.amount_minor < 0 or item.amount_minor > line.left_minor:
         raise Refused("credit.above_left", field="amount", position=line.position, left=line.left_minor)
     return NoteLine(line, item.amount_minor, start, end, calculation_of(line, days))
-
-
-def _release(line_id: int, days: tuple[date, date], note_id: int, at: datetime) -> None:
-    """Releases [start, end) of a line's billed days; what lies before and after stays billed."""
-    start, end = days
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, lower(days), upper(days) FROM billing_billeddays WHERE line_id = %s AND released_at IS NULL "
-            "AND days && daterange(%s, %s)",
-            [line_id, start, end],
-        )
-        for days_id, lower, upper in cursor.fetchall():
-            cut = max(lower, start)
-            cut_days(days_id, cut, at=at, forfeit=False, note_id=note_id)
-            if upper > end:
-                cursor.execute(
-                    """
-                    WITH released AS (
-                        UPDATE billing_billeddays SET days = daterange(lower(days), %(end)s)
-                        WHERE line_id = %(line)s AND released_by = %(note)s AND upper(days) = %(upper)s
-                        RETURNING company_id, slot_id, component, line_id, kind
-                    )
-                    INSERT INTO billing_billeddays (company_id, slot_id, component, line_id, kind, days)
-                    SELECT company_id, slot_id, component, line_id, kind, daterange(%(end)s, %(upper)s) FROM released
-                    """,
-                    {"line": line_id, "note": note_id, "end": end, "upper": upper},
-                )
 
 
 def audit_note(company: Company, note: NoteDoc, *, at: datetime, by: Actor) -> None:

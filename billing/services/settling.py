@@ -160,8 +160,10 @@ def _why(error: PricingError, language: str) -> str:
     """The reason in words, in the company's language; the bare figures where a code has no words."""
     with translation.override(language):
         try:
-            return Refused(error.code, **error.params).message
-        except (LookupError, TypeError):
+            refusal = Refused(error.code)
+            refusal.params = error.params
+            return refusal.message
+        except (LookupError, TypeError, ValueError):
             return ", ".join(f"{name}: {value}" for name, value in error.params.items())
 
 

@@ -350,3 +350,23 @@ def test_the_next_day_is_the_one_the_agreement_itself_names(billed: str, rules: 
         subscription.refresh_from_db()
         slots = [(slot, list(slot.terms.all())) for slot in subscription.slots.all()]
         assert subscription.next_bill_on == next_due(subscription, slots)
+
+
+def test_a_date_that_moved_on_meanwhile_is_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from billing.services import issuing
+
+    company = a_company()
+    a_subscription(company)
+    real = issuing.numbering.take
+    asked: list[date] = []
+
+    def take(**keywords: Any) -> tuple[int, date]:
+        """The first time, somebody has issued a document of the next day in between."""
+        asked.append(keywords["on"])
+        first, on = real(**keywords)
+        return (first, date(2026, 1, 2)) if len(asked) == 1 else (first, on)
+
+    monkeypatch.setattr(issuing.numbering, "take", take)
+    bill(company, date(2026, 1, 1))
+    assert len(asked) == 2
+    assert [invoice.sequence for invoice in Invoice.objects.all()] == [1]
