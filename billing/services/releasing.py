@@ -1,7 +1,7 @@
 """Billed days taken back, wholly or in part.
 
-The rule that matters: a run of days is only ever cut, never widened; what is cut off stays as a row of its own, released
-by a credit note or forfeited.
+The rule that matters: a run of days is only ever cut, never widened; what is cut off stays as a row of its own,
+released by a credit note or forfeited.
 """
 
 from __future__ import annotations
