@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "api",
     "backoffice",
     "portal",
+    "demo",
 ]
 
 MIDDLEWARE = [
