@@ -146,6 +146,11 @@ class NoteDoc:
         return self.sums
 
     @property
+    def given_back_from(self) -> date | None:
+        """The first day it gives back; None when it releases no days."""
+        return min((line.period_start for line in self.lines if line.period_start), default=None)
+
+    @property
     def currency(self) -> str:
         return self.invoice.currency
 

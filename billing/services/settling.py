@@ -131,6 +131,8 @@ def _settle_locked(
     for document in invoices:
         document.run_id = run.pk if run else None
         document.notifies = quiet_before is None or document.charge_due_on >= quiet_before
+    for note in given_back.notes:
+        note.notifies = quiet_before is None or note.given_back_from is None or note.given_back_from >= quiet_before
     issuing.apply_credit(invoices, [*known.credits, *given_back.credits])
 
     link_id, entries, allocations = issuing.assign_ids(invoices)
@@ -378,7 +380,7 @@ def _sum_up(outcome: Settlement, invoices: list[InvoiceDoc], given_back: crediti
     outcome.invoice_ids = [document.id for document in invoices]
     outcome.credit_note_ids = [note.id for note in given_back.notes]
     outcome.lines = sum(len(document.lines) for document in invoices)
-    outcome.quiet = sum(not document.notifies for document in invoices)
+    outcome.quiet = sum(not document.notifies for document in (*invoices, *given_back.notes))
     for sums, documents in (
         (outcome.totals_by_currency, invoices),
         (outcome.credited_by_currency, given_back.notes),

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 
 from billing.models import BilledDays, CreditNote, Invoice, Posting, Refund
 from billing.services.chain import verify_chain
-from core.models import Company
+from core.models import Company, Outbox
 from subscriptions.models import Subscription
 from tests.billing.test_settling import bill, lines_of
 from tests.factories import a_company, a_plan, a_subscription, at_noon
@@ -54,6 +54,16 @@ def test_a_planned_end_writes_its_note_on_the_first_day_no_longer_covered() -> N
     subscription.refresh_from_db()
     assert subscription.next_bill_on is None
     assert bill(company, date(2027, 6, 1)).invoice_ids == []
+
+
+@pytest.mark.parametrize(("mails_start_on", "mailed"), [(date(2026, 4, 1), 1), (date(2026, 4, 2), 0)])
+def test_a_note_about_days_before_mails_start_is_written_without_mail(mails_start_on: date, mailed: int) -> None:
+    company = a_company(mails_start_on=mails_start_on)
+    subscription = a_yearly(company)
+    bill(company, date(2026, 1, 1))
+    end(subscription, date(2026, 3, 31), asked_on=date(2026, 2, 1))
+    [note_id] = bill(company, date(2026, 4, 1)).credit_note_ids
+    assert Outbox.objects.filter(kind="document_mail", key=f"credit_note-{note_id}").count() == mailed
 
 
 def test_an_end_asked_for_on_its_day_gives_back_at_once() -> None:
