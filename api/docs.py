@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from api import schema
 from api.problems import Problem
 from core.refusal import Refused, codes
+from core.rights import RIGHTS
+from core.services.keys import SCOPES
 
 
 @require_safe
 def openapi(request: HttpRequest) -> HttpResponse:
     """OpenAPI 3.1, open to everybody."""
-    response = HttpResponse(
-        orjson.dumps(schema.document(), option=orjson.OPT_INDENT_2), content_type="application/json"
-    )
+    body = orjson.dumps(schema.document(), option=orjson.OPT_INDENT_2)
+    response = HttpResponse(body, content_type="application/json")
     response["Cache-Control"] = "public, max-age=300"
     return response
 
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """Every operation with its parameters, bodies, examples and errors, and every problem code with its words."""
-    return render(request, "api/docs.html", {"tags": _by_tag(schema.document()), "problems": _problems()})
+    """Every operation with its parameters, examples and errors; every scope; every problem code with its words."""
+    with translation.override("en"):
+        scopes = [(scope, [str(RIGHTS[right]) for right in sorted(rights)]) for scope, rights in SCOPES.items()]
+        # Places for values stay as they stand in the words.
+        problems = [(code, re.sub(r"%\((\w+)\)s", r"{\1}", Refused(code).message)) for code in codes()]
+    known = {"tags": _by_tag(schema.document()), "scopes": scopes, "problems": problems, "site": settings.SITE_URL}
+    return render(request, "api/docs.html", known)
 
 
 @csrf_exempt
@@ -41,32 +50,37 @@ def _by_tag(document: dict[str, Any]) -> list[dict[str, Any]]:
     tags: dict[str, list[dict[str, Any]]] = {}
     for address, methods in document["paths"].items():
         for method, described in methods.items():
-            tags.setdefault(described["tags"][0], []).append(_operation(address, method, described))
+            tags.setdefault(described["tags"][0], []).append(_operation(document, address, method, described))
     return [{"name": name, "operations": operations} for name, operations in tags.items()]
 
 
-def _operation(address: str, method: str, described: dict[str, Any]) -> dict[str, Any]:
-    sends = described.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
-    status, success = next((s, a) for s, a in described["responses"].items() if s.startswith("2"))
-    shows = success.get("content", {}).get("application/json", {}).get("example")
+def _whole(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """The part itself, or what it refers to."""
+    if "$ref" not in part:
+        return part
+    _, _, kind, name = part["$ref"].split("/")
+    found: dict[str, Any] = document["components"][kind][name]
+    return found
+
+
+def _operation(document: dict[str, Any], address: str, method: str, described: dict[str, Any]) -> dict[str, Any]:
+    answers = {status: _whole(document, said) for status, said in described["responses"].items()}
+    status = next(status for status in answers if status.startswith("2"))
+    errors = [(status, re.findall(r"`([\w.]+)`", said["description"])) for status, said in answers.items()]
     return {
         "id": described["operationId"],
         "method": method.upper(),
-        "address": address,
+        "address": address.removeprefix("/api/v1"),
         "summary": described["summary"],
-        "description": described["description"].split("\n\n"),
-        "parameters": described["parameters"],
-        "sends": _pretty(sends),
+        "description": described["description"].replace("`", "").split("\n\n"),
+        "parameters": [_whole(document, parameter) for parameter in described["parameters"]],
+        "sends": _example(described.get("requestBody", {})),
         "status": status,
-        "shows": _pretty(shows),
-        "errors": [(s, a["description"]) for s, a in described["responses"].items() if not s.startswith("2")],
+        "shows": _example(answers[status]),
+        "errors": [(status, names) for status, names in errors if status >= "4"],
     }
 
 
-def _pretty(example: Any) -> str:
+def _example(described: dict[str, Any]) -> str:
+    example = described.get("content", {}).get("application/json", {}).get("example")
     return "" if example is None else orjson.dumps(example, option=orjson.OPT_INDENT_2).decode()
-
-
-def _problems() -> list[tuple[str, str]]:
-    """Codes with their words; places for values stay as they stand in the words."""
-    return [(code, Refused(code).message) for code in codes()]

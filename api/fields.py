@@ -193,6 +193,24 @@ class Metadata(Refusing):
         return kept
 
 
+@extend_schema_field({"type": "object"})
+class Plain(Refusing):
+    """A JSON object as it is. What is in it, a verb checks."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            self.refuse("object_form")
+        return {name: _plain(value) for name, value in data.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)  # kept as JSON; amounts are texts
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
 @extend_schema_field({"type": "string", "contentEncoding": "base64"})
 class Bytes(Refusing):
     """A file's bytes in base64."""

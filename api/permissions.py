@@ -17,7 +17,7 @@ class HasScope(BasePermission):
         handler = getattr(view, request.method.lower(), None)
         if handler is None or request.method == "OPTIONS":
             return True  # answered with 405 by the dispatch
-        right = handler.right
-        if right not in rights_of_scopes(request.auth.scopes):
-            raise Problem(403, "scope_missing", scope=" / ".join(scopes_with(right)))
+        if rights_of_scopes(request.auth.scopes).isdisjoint(handler.rights):
+            scopes = [scope for right in handler.rights for scope in scopes_with(right)]
+            raise Problem(403, "scope_missing", scope=", ".join(dict.fromkeys(scopes)))
         return True

@@ -190,12 +190,13 @@ class Order:
 
     column: str = "id"
 
-    def page(self, rows: QuerySet[Any], asked: Asked, company: Company) -> tuple[list[Any], bool]:
+    def page(self, rows: QuerySet[Any], asked: Asked) -> tuple[list[Any], bool]:
         """The rows of the page, and whether more follow."""
+        # Looked up before filters: the row that was seen last may have left them meanwhile.
+        beyond = self._beyond(rows, asked.after) if asked.after is not None else Q()
         for condition in asked.conditions:
             rows = rows.filter(condition)
-        if asked.after is not None:
-            rows = rows.filter(self._beyond(rows, asked.after, company))
+        rows = rows.filter(beyond)
         order = ("-id",) if self.column == "id" else (f"-{self.column}", "-id")
         found = list(rows.order_by(*order)[: asked.limit + 1])
         return found[: asked.limit], len(found) > asked.limit
@@ -204,16 +205,16 @@ class Order:
         """What `next` says for a row."""
         return str(row.ref)
 
-    def seen(self, model: Any, after: str, company: Company) -> QuerySet[Any]:
+    def seen(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
         """The row that `after` names."""
+        model: Any = rows.model
         try:
-            found: QuerySet[Any] = model._default_manager.filter(company=company, public_id=model.public_id_of(after))
+            return rows.filter(public_id=model.public_id_of(after))
         except BadId:
             raise Problem.parameter("after", "invalid_ref") from None
-        return found
 
-    def _beyond(self, rows: QuerySet[Any], after: str, company: Company) -> Q:
-        last = self.seen(rows.model, after, company).values_list(self.column, "id").first()
+    def _beyond(self, rows: QuerySet[Any], after: str) -> Q:
+        last = self.seen(rows, after).values_list(self.column, "id").first()
         if last is None:
             raise Problem.parameter("after", "invalid_ref")
         column, last_id = last

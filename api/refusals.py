@@ -29,6 +29,8 @@ WORDS = {
     "date_form": _("Send dates as YYYY-MM-DD, from 1900 to 2999."),
     "period_form": _("A period needs both days, and its end lies after its start."),
     "metadata_form": _("Send up to 50 keys of at most 60 characters, with texts of at most 500, numbers or booleans."),
+    "object_form": _("Send an object."),
+    "mapping_once": _("Send the mapping once, as `mapping` or as `mapping_toml`."),
     "base64_form": _("Send the file's bytes in base64."),
     "texts_form": _('Send an object of texts by language, such as {"en": "Seat"}.'),
     "idempotency_key_malformed": _("An Idempotency-Key has 1 to 255 visible ASCII characters."),

@@ -18,14 +18,14 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
+from api import described_errors
 from api.fields import REF_LETTERS, Ref
-from api.problems import Problem
 from api.query import DEFAULT_LIMIT, MOST, Filter
 from api.shapes import Computed, Id, Link
-from core.services.keys import scopes_with
+from core.services.keys import SCOPES, scopes_with
 
-JSON, PROBLEM = "application/json", "application/problem+json"
-PDF = "application/pdf"
+JSON, PDF = "application/json", "application/pdf"
+SCOPE_ORDER = list(SCOPES).index
 EXAMPLE_ID = "01h455vb4pex5vsknk084sn02q"
 
 
@@ -35,15 +35,13 @@ class Operation:
 
     summary: str
     description: str
-    right: str
+    rights: tuple[str, ...]
     body: type[serializers.BaseSerializer] | None
     answer: Any
     status: int
     paged: bool
     filters: tuple[Filter, ...]
     expand: tuple[str, ...]
-    sends: Any
-    shows: Any
     refusals: tuple[str, ...]
     method: str
 
@@ -58,7 +56,7 @@ class Operation:
 
 
 class ComputedSchema(OpenApiSerializerFieldExtension):
-    """A computed member is what it says it is."""
+    """A computed member is what it says it is; whether it may be null is added for every field alike."""
 
     target_class = "api.shapes.Computed"
     match_subclasses = True
@@ -67,21 +65,15 @@ class ComputedSchema(OpenApiSerializerFieldExtension):
         field: Computed = self.target
         match field:
             case Id():
-                kind = ["string", "null"] if field.allow_null else "string"
-                return {"type": kind, "pattern": f"^{field.prefix}_{REF_LETTERS}$"}
+                return {"type": "string", "pattern": f"^{field.prefix}_{REF_LETTERS}$"}
             case Link():
                 linked = auto_schema.resolve_serializer(field.shape(), direction).ref
-                choices = [{"type": "string", "pattern": f"^{field.prefix}_{REF_LETTERS}$"}, linked]
-                return {"anyOf": [*choices, {"type": "null"}] if field.allow_null else choices}
+                return {"anyOf": [{"type": "string", "pattern": f"^{field.prefix}_{REF_LETTERS}$"}, linked]}
         if not isinstance(field.schema, dict):
             shape, many = (field.schema[0], True) if isinstance(field.schema, list) else (field.schema, False)
             part = auto_schema.resolve_serializer(shape, direction).ref
-            found = {"type": "array", "items": part} if many else part
-            return {"anyOf": [found, {"type": "null"}]} if field.allow_null else found
-        schema = dict(field.schema)
-        if field.allow_null and isinstance(schema.get("type"), str):
-            schema["type"] = [schema["type"], "null"]
-        return schema
+            return {"type": "array", "items": part} if many else part
+        return dict(field.schema)
 
 
 class RefSchema(OpenApiSerializerFieldExtension):
@@ -114,7 +106,7 @@ class Schema(AutoSchema):
         if self.is_excluded():
             return None
         operation: Operation = self.method_handler.operation
-        scopes = scopes_with(operation.right)
+        scopes = sorted({scope for right in operation.rights for scope in scopes_with(right)}, key=SCOPE_ORDER)
         described: dict[str, Any] = {
             "operationId": operation.name,
             "summary": operation.summary,
@@ -144,17 +136,21 @@ class Schema(AutoSchema):
         body: Any = operation.body
         instance = body(partial=self.method == "PATCH")
         component = self.resolve_serializer(instance, "request")
-        example = operation.sends if operation.sends is not None else example_of(body)
+        example = example_of(body)
         required = self.method != "PATCH" and any(field.required for field in instance.fields.values())
         return {"required": required, "content": {JSON: {"schema": component.ref, "example": example}}}
 
     def _responses(self, operation: Operation) -> dict[str, Any]:
         answers: dict[str, Any] = {str(operation.status): self._success(operation)}
-        answers |= {str(status): _error(status, codes) for status, codes in errors_of(operation, self.path).items()}
-        return dict(sorted(answers.items()))
+        if operation.method == "get" and not operation.paged and hasattr(operation.answer, "Meta"):
+            answers["304"] = {"description": "Not changed since the ETag in If-None-Match."}
+        statuses = described_errors.statuses(
+            method=operation.method, finds_a_row="{" in self.path, refusals=operation.refusals
+        )
+        return dict(sorted({**answers, **statuses}.items()))
 
     def _success(self, operation: Operation) -> dict[str, Any]:
-        headers = {"RateLimit": {"schema": {"type": "string"}, "description": "Calls left and seconds to the reset."}}
+        headers = {"RateLimit": {"$ref": "#/components/headers/RateLimit"}}
         if operation.answer is None:
             return {"description": "Done; no content.", "headers": headers}
         if operation.answer == PDF:
@@ -165,11 +161,11 @@ class Schema(AutoSchema):
             }
         shape = operation.answer
         component = self.resolve_serializer(page_of(shape) if operation.paged else shape, "response")
-        example = operation.shows if operation.shows is not None else example_of(shape)
+        example = example_of(shape)
         if operation.paged:
             example = {"data": [example], "has_more": False, "next": None}
         elif operation.status in (200, 201) and hasattr(shape, "Meta"):
-            headers["ETag"] = {"schema": {"type": "string"}, "description": "Names this state; send it in If-Match."}
+            headers["ETag"] = {"$ref": "#/components/headers/ETag"}
         description = {200: "Done.", 201: "Made.", 202: "Accepted; follow the job."}[operation.status]
         content = {JSON: {"schema": component.ref, "example": example}}
         return {"description": description, "headers": headers, "content": content}
@@ -203,15 +199,49 @@ def page_of(shape: type[serializers.BaseSerializer]) -> type[serializers.BaseSer
     return type(f"{name}Page", (serializers.Serializer,), members)
 
 
+SHARED_PARAMETERS: dict[str, dict[str, Any]] = {
+    "Limit": {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT},
+        "description": "Rows per page.",
+    },
+    "After": {
+        "name": "after",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "`next` of the page before.",
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "Any text of your own. Sent again with the same body, the answer is the same.",
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "ETag of what you read; 412 when it was changed since.",
+    },
+}
+SHARED_HEADERS: dict[str, dict[str, Any]] = {
+    "RateLimit": {"schema": {"type": "string"}, "description": "Calls left and seconds to the reset."},
+    "ETag": {"schema": {"type": "string"}, "description": "Names this state; send it in If-Match."},
+}
+
+
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
+
+    def share(*names: str) -> None:
+        found.extend({"$ref": f"#/components/parameters/{name}"} for name in names)
 
     def query(name: str, schema: Mapping[str, Any], description: str) -> None:
         found.append({"name": name, "in": "query", "schema": dict(schema), "description": description})
 
     if operation.paged:
-        query("limit", {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT}, "Rows per page.")
-        query("after", {"type": "string"}, "`next` of the page before.")
+        share("Limit", "After")
     if operation.expand:
         choices = ", ".join(operation.expand)
         schema = {"type": "string", "examples": [",".join(operation.expand)]}
@@ -220,92 +250,20 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         for operator in entry.operators:
             says = {"in": " Any of these, comma-separated."}.get(operator, "")
             query(f"{entry.name}[{operator}]" if operator else entry.name, entry.schema(operator), entry.help + says)
-
-    def header(name: str, description: str) -> None:
-        found.append({"name": name, "in": "header", "schema": {"type": "string"}, "description": description})
-
     if operation.method == "post":
-        header("Idempotency-Key", "Any text of your own. Sent again with the same body, the answer is the same.")
+        share("IdempotencyKey")
     if operation.method in ("patch", "put", "delete"):
-        header("If-Match", "ETag of what you read; 412 when it was changed since.")
+        share("IfMatch")
     return found
-
-
-def errors_of(operation: Operation, path: str) -> dict[int, list[str]]:
-    """The errors an operation may answer, each with its codes."""
-    found = {
-        401: ["key_missing", "key_invalid"],
-        403: ["scope_missing"],
-        422: ["invalid_input"],
-        429: ["rate_limited"],
-        500: ["internal_error"],
-    }
-    if "{" in path:
-        found[404] = ["not_found"]
-    if operation.writes:
-        found[400] = ["malformed_json"]
-        found[409] = ["idempotency_key_in_use", *operation.refusals] if operation.method == "post" else ["conflict"]
-        found[413] = ["body_too_large"]
-        found[415] = ["unsupported_media_type"]
-        found[503] = ["busy"]
-    if operation.method in ("patch", "put", "delete"):
-        found[412] = ["precondition_failed"]
-    return found
-
-
-def _error(status: int, codes: list[str]) -> dict[str, Any]:
-    faults = [{"pointer": "/name", "code": "required", "message": "This field is required."}] if status == 422 else []
-    params = {
-        "scope": "customers:read",
-        "seconds": 12,
-        "reason": "Expecting value.",
-        "limit": 1048576,
-    }
-    detail = Problem(status, codes[0], request_id="4f1c", **params).detail
-    example = {
-        "type": f"/api/v1/docs#problem-{codes[0]}",
-        "title": Problem(status, codes[0]).title,
-        "status": status,
-        "detail": detail,
-        "code": codes[0],
-        "errors": faults,
-    }
-    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
-    return {"description": "Codes: " + ", ".join(f"`{code}`" for code in codes) + ".", "content": content}
-
-
-PROBLEM_SCHEMA = {
-    "type": "object",
-    "description": "Problem details (RFC 9457).",
-    "required": ["type", "title", "status", "detail", "code", "errors"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference", "description": "Where the code is explained."},
-        "title": {"type": "string", "description": "The HTTP status in words."},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What went wrong, in the language asked for."},
-        "code": {"type": "string", "description": "What went wrong, to branch on; codes don't change."},
-        "errors": {
-            "type": "array",
-            "description": "Inputs at fault.",
-            "items": {
-                "type": "object",
-                "required": ["code", "message"],
-                "properties": {
-                    "pointer": {"type": "string", "description": "JSON pointer into the body."},
-                    "parameter": {"type": "string", "description": "Name of the query parameter."},
-                    "code": {"type": "string"},
-                    "message": {"type": "string"},
-                },
-            },
-        },
-    },
-}
 
 
 def finish(result: Any, generator: Any, request: Any, public: Any) -> Any:
     """Adds what belongs to all operations, and takes out what says nothing here."""
     components = result.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    components.setdefault("schemas", {})["Problem"] = described_errors.PROBLEM_SCHEMA
+    components["responses"] = described_errors.shared()
+    components["parameters"] = SHARED_PARAMETERS
+    components["headers"] = SHARED_HEADERS
     components["schemas"] = dict(sorted(components["schemas"].items()))
     components["securitySchemes"] = {
         "key": {
@@ -318,7 +276,15 @@ def finish(result: Any, generator: Any, request: Any, public: Any) -> Any:
         for member in schema.get("properties", {}).values():
             member.pop("readOnly", None)
             member.pop("x-spec-enum-id", None)
+            _allow_blank(member)
     return result
+
+
+def _allow_blank(member: dict[str, Any]) -> None:
+    """An empty text may fit both halves of "an address or nothing": any of them will do."""
+    halves = member.get("oneOf", [])
+    if any(half.get("maxLength") == 0 for half in halves):
+        member["anyOf"] = member.pop("oneOf")
 
 
 @cache

@@ -18,6 +18,9 @@ RESOURCES = (
     "invoices",
     "credit_notes",
     "payments",
+    "runs",
+    "imports",
+    "facts",
 )
 
 app_name = "api"

@@ -30,6 +30,7 @@ from api.shapes import Reading, compiled, dumps
 from core import clock
 from core.actors import Actor
 from core.models import Company
+from core.services.keys import rights_of_scopes
 
 MEDIA_TYPE = "application/json"
 NO_QUERY = Asked()
@@ -78,6 +79,11 @@ class ApiView(APIView):
     @property
     def today(self) -> date:
         return clock.day_in(self.at, self.company.time_zone)
+
+    @property
+    def rights(self) -> frozenset[str]:
+        """What the key may do."""
+        return rights_of_scopes(self.request.auth.scopes)
 
     def reading(self, *, expand: frozenset[str] | None = None) -> Reading:
         wanted = self.asked.expand if expand is None else expand
@@ -145,7 +151,7 @@ class ResourceView(ApiView):
 
     def page(self, rows: QuerySet[Any] | None = None) -> HttpResponse:
         """A page of rows, newest first."""
-        found, more = self.order.page(self.rows() if rows is None else rows, self.asked, self.company)
+        found, more = self.order.page(self.rows() if rows is None else rows, self.asked)
         read, reading = compiled(self.shape), self.reading()
         body = {
             "data": [read(row, reading) for row in found],
@@ -162,7 +168,7 @@ def _tags(header: str) -> set[str]:
 def operation(
     summary: str,
     *,
-    right: str,
+    right: str | tuple[str, ...],
     answer: Any,
     description: str = "",
     body: type[serializers.BaseSerializer] | None = None,
@@ -170,18 +176,17 @@ def operation(
     paged: bool = False,
     filters: Sequence[Filter] = (),
     expand: Sequence[str] = (),
-    sends: Any = None,
-    shows: Any = None,
     refusals: Sequence[str] = (),
 ) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """Makes a method an operation: what it needs, reads and answers, for the dispatch and for the schema.
 
-    `sends` and `shows` are the examples of body and answer; `refusals` are codes worth telling about. A method with a
-    `body` gets the checked values as `given`. Writes run in one transaction, once per Idempotency-Key.
+    `right` may be several: any of them will do. `refusals` are codes worth telling about. A method with a `body` gets
+    the checked values as `given`. Writes run in one transaction, once per Idempotency-Key.
     """
 
     def wrap(method: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         writes = method.__name__ != "get"
+        rights = (right,) if isinstance(right, str) else right
 
         @wraps(method)
         def run(self: ApiView, request: Request, **ids: str) -> HttpResponse:
@@ -201,19 +206,17 @@ def operation(
 
             return _carry_out(self, request, sent, effect)
 
-        run.right = right  # type: ignore[attr-defined]
+        run.rights = rights  # type: ignore[attr-defined]
         run.operation = Operation(  # type: ignore[attr-defined]
             summary=summary,
             description=description,
-            right=right,
+            rights=rights,
             body=body,
             answer=answer,
             status=status,
             paged=paged,
             filters=tuple(filters),
             expand=tuple(expand),
-            sends=sends,
-            shows=shows,
             refusals=tuple(refusals),
             method=method.__name__,
         )

@@ -24,7 +24,6 @@ from billing.services import acts, previews
 from billing.services.acts import ActResult
 from catalog.models import Plan, Price, Product
 from core import clock
-from core.services.keys import rights_of_scopes
 from customers.models import Customer
 from customers.services.customers import zone_of
 from subscriptions.models import Slot, SlotTerms, Subscription
@@ -256,7 +255,7 @@ class SubscriptionView(ResourceView):
         return acts.start(company=self.company, on=day, by=self.by, at=self.at, **values)
 
     def cancel(self, row: Subscription, given: dict[str, Any]) -> ActResult:
-        if given.get("override") and OVERRIDE not in rights_of_scopes(self.request.auth.scopes):
+        if given.get("override") and OVERRIDE not in self.rights:
             raise Problem(403, "scope_missing", scope="subscriptions:override")
         return acts.cancel(subscription=row, by=self.by, at=self.at, **given)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
@@ -17,7 +17,6 @@ from api.shapes import Computed, Number, Shape
 from api.views import ResourceView, operation
 from catalog.models import TaxCategory, TaxRate
 from catalog.services import taxes
-from core.models import Company
 
 READ, WRITE = "catalog.read", "catalog.write"
 
@@ -65,8 +64,8 @@ class ByCode(Order):
     def token(self, row: Any) -> str:
         return str(row.code)
 
-    def seen(self, model: type[Model], after: str, company: Company) -> QuerySet[Any]:
-        return model._default_manager.filter(company=company, code=after[:200])
+    def seen(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
+        return rows.filter(code=after[:200])
 
 
 class ByNature(Order):
@@ -75,15 +74,14 @@ class ByNature(Order):
     def token(self, row: Any) -> str:
         return rate_id(row)
 
-    def seen(self, model: type[Model], after: str, company: Company) -> QuerySet[Any]:
+    def seen(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
         parts = after.split(".")
         try:
             country, region, level, day = parts
             valid_from = date.fromisoformat(day)
         except ValueError:
             raise Problem.parameter("after", "invalid_ref") from None
-        rows = TaxRate.objects.filter(company=company, country=country[:2], region=region[:10])
-        return rows.filter(level=level[:10], valid_from=valid_from)
+        return rows.filter(country=country[:9], region=region[:20], level=level[:20], valid_from=valid_from)
 
 
 class TaxCategories(ResourceView):
