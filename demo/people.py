@@ -22,6 +22,8 @@ from demo.names import LONG_FIRMS, PLACES, Place
 SEED = 2026
 #: How many of each country.
 SHARES = {"DE": 150, "FR": 38, "IT": 30, "ES": 28, "NL": 22, "AT": 12, "CH": 8, "US": 12}
+STARTS = (1, 8, 15, 22)
+"""Days of the month on which contracts start, as sales likes them."""
 #: How they pay, and how many of a hundred do: days after the invoice or the due day are drawn for each invoice.
 HABITS = {"prompt": 46, "due": 34, "late": 17, "slow": 3}
 
@@ -47,17 +49,17 @@ def generate(first: date, today: date) -> list[Person]:
     countries = [code for code, count in SHARES.items() for _ in range(count)]
     draw.shuffle(countries)
     taken: set[str] = set()
-    # More come from year to year; nobody on a weekend.
+    # More come from year to year.
     offsets = sorted(int(span * draw.random() ** 0.8) for _ in countries)
     return [
-        _person(draw, number, country, _working(first + timedelta(days=min(offset, span - 25))), today, taken)
+        _person(draw, number, country, _starting(first + timedelta(days=min(offset, span - 25))), today, taken)
         for number, (country, offset) in enumerate(zip(countries, offsets, strict=True))
     ]
 
 
-def _working(day: date) -> date:
-    """The day or the Monday after it, gathered on few days a week as sales teams do."""
-    while day.weekday() not in (0, 2, 4):
+def _starting(day: date) -> date:
+    """The day itself or the next on which contracts start: the 1st, 8th, 15th or 22nd."""
+    while day.day not in STARTS:
         day += timedelta(days=1)
     return day
 

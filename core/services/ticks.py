@@ -56,15 +56,19 @@ def run_tick(*, name: str, company: Company, at: datetime) -> dict[str, Any]:
         outcome = {"error": f"{type(error).__name__}: {error}"[:500]}
         raise
     finally:
-        TickRun.objects.update_or_create(
+        row = TickRun(
             company=company,
             name=name,
-            defaults={
-                "ran_at": at,
-                "ended_at": clock.machine_now(),
-                "outcome": outcome,
-                "milliseconds": int((time.monotonic() - begun) * 1000),
-            },
+            ran_at=at,
+            ended_at=clock.machine_now(),
+            outcome=outcome,
+            milliseconds=int((time.monotonic() - begun) * 1000),
+        )
+        TickRun.objects.bulk_create(
+            [row],
+            update_conflicts=True,
+            unique_fields=["company", "name"],
+            update_fields=["ran_at", "ended_at", "outcome", "milliseconds"],
         )
     return outcome
 
