@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpResponse
@@ -19,6 +20,7 @@ from django.utils.cache import patch_vary_headers
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -29,7 +31,7 @@ from api.schema import Operation
 from api.shapes import Reading, compiled, dumps
 from core import clock
 from core.actors import Actor
-from core.models import Company
+from core.models import Addressed, Company
 from core.services.keys import rights_of_scopes
 
 MEDIA_TYPE = "application/json"
@@ -62,6 +64,19 @@ class ApiView(APIView):
         self.allowance = limits.count(key)
         self.check_permissions(request)
         self.company, self.by, self.at = key.company, Actor.of_key(key), clock.now(key.company)
+        if request.method not in SAFE_METHODS:
+            self.find_places()
+
+    def find_places(self) -> None:
+        """404 for an address that names no row of the company: said before anything is said about the body."""
+        for place, ref in self.kwargs.items():
+            prefix = self.places[place]
+            if isinstance(prefix, str) and not self.of_prefix(prefix, ref).exists():
+                raise Problem(404, "not_found")
+
+    def of_prefix(self, prefix: str, ref: str) -> QuerySet[Any]:
+        model = addressed()[prefix]
+        return model._default_manager.filter(company=self.company, public_id=model.public_id_of(ref))
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         return self.http_method_not_allowed(request, *args, **kwargs)
@@ -159,6 +174,12 @@ class ResourceView(ApiView):
             "next": self.order.token(found[-1]) if more else None,
         }
         return self.answer(body)
+
+
+@cache
+def addressed() -> dict[str, Any]:
+    """The models that have outside ids, by their prefix."""
+    return {model.PREFIX: model for model in apps.get_models() if issubclass(model, Addressed)}
 
 
 def _tags(header: str) -> set[str]:

@@ -71,7 +71,7 @@ class CreditNoteShape(Shape):
 
 class CreditNoteView(ResourceView):
     tag = "Invoices"
-    places: ClassVar[dict[str, Any]] = {"note": "crn"}
+    places: ClassVar[dict[str, Any]] = {"credit_note": "crn"}
     model, shape = CreditNote, CreditNoteShape
     shown_alone = frozenset({"lines"})
 
@@ -80,7 +80,7 @@ class CreditNoteView(ResourceView):
         if "customer" in self.asked.expand:
             rows = rows.prefetch_related(with_addresses("customer__"))
         lines = CreditNoteLine.objects.order_by("position").select_related("invoice_line")
-        wanted = "lines" in self.asked.expand or "note" in self.kwargs
+        wanted = "lines" in self.asked.expand or "credit_note" in self.kwargs
         return rows.prefetch_related(Prefetch("lines", lines)) if wanted else rows
 
 
@@ -106,18 +106,18 @@ class CreditNotes(CreditNoteView):
 
 class OneCreditNote(CreditNoteView):
     @operation("Get a credit note", right=READ, answer=CreditNoteShape, expand=("customer", "explanation"))
-    def get(self, request: Request, note: str) -> HttpResponse:
-        return self.one(self.find(note))
+    def get(self, request: Request, credit_note: str) -> HttpResponse:
+        return self.one(self.find(credit_note))
 
 
 class CreditNotePdf(CreditNoteView):
     @operation("Get the PDF of a credit note", right=READ, answer=PDF)
-    def get(self, request: Request, note: str) -> HttpResponse:
-        return pdf_answer(self.find(note))
+    def get(self, request: Request, credit_note: str) -> HttpResponse:
+        return pdf_answer(self.find(credit_note))
 
 
 urlpatterns = [
     path("credit-notes", CreditNotes.as_view()),
-    path("credit-notes/<str:note>", OneCreditNote.as_view()),
-    path("credit-notes/<str:note>/pdf", CreditNotePdf.as_view()),
+    path("credit-notes/<str:credit_note>", OneCreditNote.as_view()),
+    path("credit-notes/<str:credit_note>/pdf", CreditNotePdf.as_view()),
 ]

@@ -1,0 +1,225 @@
+"""Nobody sees another company's things, and nobody does what they have no right to: every address, every method.
+
+`one` is a row of every kind in one company; `other` is a second company. See `doors.py` for how a door is added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.house.doors import Visit, Way, entitled, nobody, strangers, unentitled
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class House:
+    """Two companies; the first holds a row of every kind an address can name."""
+
+    one: Any
+    other: Any
+    ids: dict[str, str]
+
+
+@pytest.fixture
+def house(db) -> House:
+    from core.models import Event, Job
+    from tests.factories import a_company, a_customer, a_plan
+
+    company, other = a_company(), a_company()
+    plan = a_plan(company)
+    customer = a_customer(company, contacts=[{"name": "Ada", "email": "ada@example.com"}])
+    refs = _business(company, customer, plan)
+    event, job = Event.objects.filter(company=company).first(), Job.objects.filter(company=company).first()
+    assert event is not None and job is not None
+    ids = {
+        "customer": customer.ref,
+        "kind": "billing",
+        "contact": customer.contacts.get().ref,
+        "product": plan.items.get().product.ref,
+        "plan": plan.ref,
+        "item": plan.items.get().ref,
+        "event": event.ref,
+        "job": job.ref,
+        **refs,
+    }
+    return House(company, other, ids)
+
+
+def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
+    """One row of each kind that business leaves behind, made by the verbs."""
+    from billing.models import CreditNote, Invoice
+    from billing.services import account_credit, acts, crediting, payments, running
+    from billing.tasks import ask_for_run
+    from core import clock
+    from customers.services import messages, notes
+    from subscriptions.models import Import
+    from tests.factories import BY, TODAY, a_subscription
+
+    at = clock.now(company)
+    common: dict[str, Any] = {"by": BY, "at": at}
+    started = acts.start(company=company, customer=customer, plan=plan, start_on=TODAY, on=TODAY, **common)
+    invoice = Invoice.objects.get(pk=started.settlement.invoice_ids[0])
+    note: CreditNote = crediting.credit_invoice(invoice=invoice, gross_minor=100, reason="x", **common)
+    payment = payments.record(
+        company=company, customer=customer, amount_minor=5000, currency="EUR", method="transfer", received_on=TODAY,
+        **common,
+    )  # fmt: skip
+    refund = account_credit.refund_credit(
+        customer=customer, currency="EUR", amount_minor=100, reason="x", **common
+    )  # fmt: skip
+    message = messages.write(
+        company=company, customer=customer, template="x", language="en", subject="x", body="x",
+        recipients=["a@example.com"], at=at,
+    )  # fmt: skip
+    a_subscription(company, customer, plan)
+    run = running.start(company=company, on=TODAY, **common)
+    assert run is not None
+    ask_for_run(company=company, on=TODAY, user=None)
+    source = Import.objects.create(
+        company=company, file_name="x.csv", file_sha256="0" * 64, mapping={}, on=TODAY, state=Import.State.DONE
+    )
+    return {
+        "subscription": started.subscription.ref,
+        "invoice": invoice.ref,
+        "credit_note": note.ref,
+        "payment": payment.ref,
+        "refund": refund.ref,
+        "message": message.ref,
+        "note": notes.add_note(customer=customer, text="x", **common).ref,
+        "run": run.ref,
+        "source": source.ref,
+    }
+
+
+# The API ----------------------------------------------------------------------------------------------------------
+
+
+def api_ways() -> list[Way]:
+    """Every operation of the API with the example of its body."""
+    from django.urls import URLPattern
+
+    from api.schema import example_of
+    from api.urls import urlpatterns
+
+    found = []
+    for pattern in urlpatterns:
+        view = getattr(getattr(pattern, "callback", None), "cls", None)
+        if not isinstance(pattern, URLPattern) or view is None:
+            continue
+        address = "/api/v1/" + str(pattern.pattern).replace("<str:", "{").replace(">", "}")
+        for method in view.http_method_names:
+            operation = getattr(getattr(view, method, None), "operation", None)
+            if operation is not None:
+                places = tuple(pattern.pattern.converters)
+                body = example_of(operation.body) if operation.body is not None else None
+                found.append(Way(method, address, places, operation.rights, body))
+    return found
+
+
+def api_visit(key: str | None) -> Visit:
+    """Calls the API with a key, or without one."""
+    from django.test import Client
+
+    client = Client()
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def visit(way: Way, address: str) -> int:
+        more = {} if way.method == "get" else {"data": way.body or {}, "content_type": "application/json"}
+        return int(getattr(client, way.method)(address, headers=headers, **more).status_code)
+
+    return visit
+
+
+def api_key(company: Any, *scopes: str) -> str:
+    from core.services import keys
+    from tests.factories import BY, TODAY, at_noon
+
+    return keys.issue_key(company=company, name="walk", scopes=scopes, by=BY, at=at_noon(TODAY))[1]
+
+
+def test_the_walk_meets_every_operation_of_the_api(house):
+    from api import schema
+
+    described = sum(len(methods) for methods in schema.document()["paths"].values())
+    ways = api_ways()
+    assert len(ways) == described > 90
+    assert {place for way in ways for place in way.places} <= house.ids.keys()
+
+
+def test_a_key_of_another_company_finds_nothing(house):
+    visit = api_visit(api_key(house.other, "*"))
+    walk = strangers(api_ways(), visit, house.ids, who="a key of another company", says={404})
+    assert walk.faults == []
+    assert walk.passed > 60
+
+
+def test_ids_of_another_company_fit_no_body_and_no_filter(house):
+    from django.test import Client
+
+    from core.models import Company
+    from customers.models import Customer
+
+    assert Company.objects.count() == 2
+    client, headers = Client(), {"Authorization": f"Bearer {api_key(house.other, '*')}"}
+    sent = {"customer": house.ids["customer"], "plan": house.ids["plan"], "start_on": "2026-01-01"}
+    answer = client.post("/api/v1/subscriptions", sent, content_type="application/json", headers=headers)
+    assert {fault["code"] for fault in answer.json()["errors"]} == {"invalid_ref"}
+    queries = (
+        "subscriptions?customer={customer}", "invoices?subscription={subscription}", "events?customer={customer}",
+        "payments?invoice={invoice}", "plans?product={product}", "customers?after={customer}",
+    )  # fmt: skip
+    for query in queries:
+        assert client.get("/api/v1/" + query.format(**house.ids), headers=headers).status_code == 422, query
+    assert not Customer.objects.filter(company=house.other).exists()
+
+
+def test_lists_of_another_company_are_empty(house):
+    from django.test import Client
+
+    client, headers = Client(), {"Authorization": f"Bearer {api_key(house.other, '*')}"}
+    seeded = {"/api/v1/tax-categories", "/api/v1/tax-rates", "/api/v1/events"}
+    own = {ref for ref in house.ids.values() if "_" in ref}
+    for way in api_ways():
+        if way.method == "get" and not way.places:
+            answer = client.get(way.address, headers=headers)
+            assert not any(ref in answer.content.decode() for ref in own), way
+            if "data" in answer.json() and way.address not in seeded:
+                assert answer.json()["data"] == [], way
+
+
+def test_a_key_without_the_scope_is_refused(house):
+    """The key has every scope but those that give a right of the operation."""
+    from core.services.keys import SCOPES
+
+    def without(way: Way) -> Visit:
+        left = [scope for scope, rights in SCOPES.items() if rights.isdisjoint(way.rights)]
+        return api_visit(keys_by_scopes.setdefault(tuple(left), api_key(house.one, *left) if left else None))
+
+    keys_by_scopes: dict[tuple[str, ...], str | None] = {}
+    # Events and jobs open to any key that may read something: a key that may not has no scope left.
+    ways = [way for way in api_ways() if not _any_key(way)]
+    walk = unentitled(ways, without, house.ids, says={403})
+    assert walk.faults == []
+    assert walk.passed > 90
+
+
+def _any_key(way: Way) -> bool:
+    from core.services.keys import SCOPES
+
+    return all(not rights.isdisjoint(way.rights) for rights in SCOPES.values())
+
+
+def test_without_a_key_nothing_opens(house):
+    walk = nobody(api_ways(), api_visit(None), house.ids, says={401})
+    assert walk.faults == []
+    assert walk.passed == len(api_ways())
+
+
+def test_a_key_that_may_do_everything_is_never_turned_away(house):
+    """The examples' ids belong to nobody, so bodies may be refused; keys, rows and our own faults may not be."""
+    walk = entitled(api_ways(), api_visit(api_key(house.one, "*")), house.ids, never={401, 403, 404, 405, 500})
+    assert walk.faults == []
