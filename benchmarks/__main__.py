@@ -1,0 +1,14 @@
+"""All measurements, one after the other: `python -m benchmarks [--large]`. Ends with 1 when a goal was missed."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks import billing_run, pdf
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="benchmarks")
+    parser.add_argument("--large", action="store_true", help="up to a million subscriptions")
+    chosen = parser.parse_args()
+    met = [billing_run.main(large=chosen.large), pdf.main()]
+    raise SystemExit(0 if all(met) else 1)

@@ -1,0 +1,159 @@
+"""The floor: COPY of exactly the rows a run wrote, into the same tables emptied; and what an ORM would take.
+
+The rule that matters: same columns, same bytes, same chunks, every index, constraint and trigger on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import connection, transaction
+
+from benchmarks.meters import Meter, Taken
+
+#: The tables a run writes, in an order their keys allow, and how a row names its chunk: the chain link of its invoice.
+_OF_INVOICE: Final = "(SELECT id FROM billing_invoice WHERE chain_link_id = %s)"
+TABLES: Final = {
+    "billing_chainlink": "id = %s",
+    "core_auditentry": "facts->'invoice_ids'->0 = "
+    "(SELECT to_jsonb(min(id)) FROM billing_invoice WHERE chain_link_id = %s)",
+    "billing_invoice": "chain_link_id = %s",
+    "billing_invoicebalance": f"invoice_id IN {_OF_INVOICE}",
+    "billing_invoiceline": f"invoice_id IN {_OF_INVOICE}",
+    "billing_billeddays": "line_id IN (SELECT l.id FROM billing_invoiceline l JOIN billing_invoice i "
+    "ON i.id = l.invoice_id WHERE i.chain_link_id = %s)",
+    "billing_posting": f"cause_kind = 'invoice' AND cause_id IN {_OF_INVOICE}",
+    "billing_snapshot": f"document_kind = 'invoice' AND document_id IN {_OF_INVOICE}",
+    "core_event": f"subject_kind = 'invoice' AND subject_id IN {_OF_INVOICE}",
+    "core_outbox": "kind = 'document_mail' AND key IN "
+    "(SELECT 'invoice-' || id FROM billing_invoice WHERE chain_link_id = %s)",
+}  # fmt: skip
+#: Tables a monthly run leaves alone, but whose keys lead to those that are emptied.
+BESIDE: Final = (
+    "billing_linecredit", "billing_allocation", "billing_creditnote", "billing_creditnoteline", "billing_payment",
+    "billing_paymentbalance", "billing_refund", "billing_credit", "billing_creditbalance", "core_auditdetail",
+)  # fmt: skip
+_ORDER: Final = {"billing_invoicebalance": "invoice_id"}
+
+
+class Rows:
+    """What a run wrote, chunk by chunk, as files of COPY text."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.columns: dict[str, str] = {}
+        self.chunks: list[int] = []
+
+    def path(self, chunk: int, table: str) -> Path:
+        return self.folder / f"{chunk}.{table}"
+
+
+@contextmanager
+def written() -> Iterator[Rows]:
+    """The rows that the run in the current database wrote."""
+    folder = Path(tempfile.mkdtemp(prefix="turnus-bench-"))
+    try:
+        rows = Rows(folder)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM billing_chainlink ORDER BY height")
+            rows.chunks = [row[0] for row in cursor.fetchall()]
+            for table in TABLES:
+                cursor.execute(
+                    "SELECT string_agg(column_name, ', ' ORDER BY ordinal_position) FROM information_schema.columns "
+                    "WHERE table_schema = 'public' AND table_name = %s AND is_generated = 'NEVER'",
+                    [table],
+                )
+                rows.columns[table] = cursor.fetchone()[0]
+            for chunk in rows.chunks:
+                for table, condition in TABLES.items():
+                    order = _ORDER.get(table, "id")
+                    query = (
+                        f"COPY (SELECT {rows.columns[table]} FROM {table} WHERE {condition} ORDER BY {order}) TO STDOUT"
+                    )
+                    with cursor.copy(query % chunk) as copy, rows.path(chunk, table).open("wb") as file:
+                        for block in copy:
+                            file.write(block)
+        yield rows
+    finally:
+        shutil.rmtree(folder)
+
+
+def empty() -> None:
+    """Empties the tables, past the triggers that refuse it to everybody else."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(f"TRUNCATE {', '.join([*TABLES, *BESIDE])}")
+        cursor.execute("RESET session_replication_role")
+        cursor.execute("CHECKPOINT")
+
+
+def pour(rows: Rows) -> Taken:
+    """Copies everything into the emptied tables, a transaction a chunk."""
+    empty()
+    with Meter() as taken:
+        for chunk in rows.chunks:
+            with transaction.atomic(), connection.cursor() as cursor:
+                for table, columns in rows.columns.items():
+                    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                        copy.write(rows.path(chunk, table).read_bytes())
+    return taken
+
+
+def saved_one_by_one(count: int) -> float:
+    """Seconds an invoice when each is saved by the ORM in a transaction of its own: every row with save().
+
+    Postings alone go in by `bulk_create`, as an entry is only accepted whole. Their subscription and slot are saved as
+    moved on, and the number is taken from its locked counter, as anybody would.
+    """
+    from django.apps import apps
+
+    from billing.models import ChainLink, Invoice
+    from core.models import NumberSeries
+    from subscriptions.models import Slot, Subscription
+
+    models = {
+        name: apps.get_model(name)
+        for name in ("billing.InvoiceBalance", "billing.InvoiceLine", "billing.BilledDays", "billing.Posting",
+                     "billing.Snapshot", "core.Event", "core.Outbox")
+    }  # fmt: skip
+    loaded: list[tuple[Invoice, list[Any], list[Any], list[Any]]] = []
+    previous = ""
+    links = []
+    for height, invoice in enumerate(Invoice.objects.order_by("sequence")[:count], 1):
+        lines = list(models["billing.InvoiceLine"].objects.filter(invoice=invoice))
+        rows = [
+            models["billing.InvoiceBalance"].objects.get(pk=invoice.pk), *lines,
+            *models["billing.BilledDays"].objects.filter(line__in=lines),
+            models["billing.Snapshot"].objects.get(document_kind="invoice", document_id=invoice.pk),
+            models["core.Event"].objects.get(subject_kind="invoice", subject_id=invoice.pk),
+            models["core.Outbox"].objects.get(kind="document_mail", key=f"invoice-{invoice.pk}"),
+        ]  # fmt: skip
+        postings = list(models["billing.Posting"].objects.filter(cause_kind="invoice", cause_id=invoice.pk))
+        moved = list(Subscription.objects.filter(pk=lines[0].subscription_id)) + list(
+            Slot.objects.filter(pk__in=[line.slot_id for line in lines])
+        )
+        link = ChainLink.objects.get(pk=invoice.chain_link_id)
+        link.height, link.previous_sha256, link.document_hashes = height, previous, [invoice.snapshot_hash]
+        previous = link.sha256 = f"{height:064x}"
+        link.pk = invoice.chain_link_id = 10_000_000 + height
+        links.append(link)
+        loaded.append((invoice, rows, postings, moved))
+    empty()
+    with Meter() as taken:
+        for link, (invoice, rows, postings, moved) in zip(links, loaded, strict=True):
+            with transaction.atomic():
+                series = NumberSeries.objects.select_for_update().get(company_id=invoice.company_id, series="invoice")
+                series.save()
+                for row in moved:
+                    row.save()
+                link.save(force_insert=True)
+                invoice.save(force_insert=True)
+                for row in rows:
+                    row.save(force_insert=True)
+                models["billing.Posting"].objects.bulk_create(postings)
+    return taken.seconds / count

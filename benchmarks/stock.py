@@ -1,0 +1,150 @@
+"""Subscriptions in bulk: a few hundred are agreed by the verb, the rest are equal rows with ids of their own.
+
+The rule that matters: the product's own tables, with every index, constraint and trigger on. A stock is made once as a
+database, and every measurement works on a fresh copy of it.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from django.core.management import call_command
+from django.db import connection, connections
+
+from benchmarks.meters import admin, use
+
+FIRST: Final = date(2026, 1, 1)
+LAST: Final = date(2026, 1, 31)
+AT: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
+PREFIX: Final = "turnus_bench"
+BLOCK: Final = 500
+#: Tables that make up the stock, and which of their columns point to rows that are multiplied, too.
+TABLES: Final = {
+    "customers_customer": {"id": "customers_customer"},
+    "customers_address": {"id": "customers_address", "customer_id": "customers_customer"},
+    "subscriptions_subscription": {"id": "subscriptions_subscription", "customer_id": "customers_customer"},
+    "subscriptions_slot": {"id": "subscriptions_slot", "subscription_id": "subscriptions_subscription"},
+    "subscriptions_slotterms": {"id": "subscriptions_slotterms", "slot_id": "subscriptions_slot"},
+}
+
+
+def name_of(count: int) -> str:
+    return f"{PREFIX}_{count}"
+
+
+def make(count: int) -> str:
+    """A database with so many subscriptions due in January 2026, half of them with two positions; its name."""
+    name = name_of(count)
+    begun = time.monotonic()
+    drop(name)
+    with admin() as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    use(name)
+    call_command("migrate", verbosity=0)
+    _agree(min(count, BLOCK))
+    if count > BLOCK:
+        _multiply(count // BLOCK)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (FREEZE, ANALYZE)")
+        cursor.execute("SELECT count(*) FROM subscriptions_subscription WHERE next_bill_on <= %s", [LAST])
+        made = cursor.fetchone()[0]
+    assert made == count, f"{made} subscriptions instead of {count}"
+    connections.close_all()
+    print(f"# {count:,} subscriptions made in {time.monotonic() - begun:.0f} s", flush=True)
+    return name
+
+
+def copy(name: str) -> str:
+    """A fresh copy to measure on; Django uses it from now on."""
+    work = f"{PREFIX}_work"
+    drop(work)
+    with admin() as server:
+        server.execute(f"CREATE DATABASE {work} TEMPLATE {name} STRATEGY FILE_COPY")
+        server.execute("CHECKPOINT")
+    use(work)
+    return work
+
+
+def drop(name: str) -> None:
+    connections.close_all()
+    with admin() as server:
+        server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _agree(count: int) -> None:
+    from billing.services.companies import open_company
+    from catalog.models import TaxCategory
+    from catalog.services.plans import PlanItemSpec, PriceSpec, create_plan
+    from catalog.services.products import create_product
+    from core.actors import Actor
+    from customers.services.customers import create_customer
+    from subscriptions.services.starting import AgreementSpec, agree_many
+
+    by = Actor.system("bench")
+    company = open_company(
+        name="Bench", slug="bench", legal_name="Bench GmbH", country="DE", currency="EUR", language="en",
+        time_zone="Europe/Berlin", books_start_on=date(2020, 1, 1), is_live=False, clock_at=AT, owner=None,
+        by=by, at=AT,
+    )  # fmt: skip
+    category = TaxCategory.objects.get(company=company, code="standard-electronic")
+    products = [
+        create_product(company=company, code=code, name={"en": code}, tax_category=category, by=by, at=AT)
+        for code in ("Access", "Support")
+    ]
+    plans = []
+    for number in range(4):
+        price = PriceSpec(currency="EUR", unit_amount=Decimal(f"{9 + 10 * number}.90"), valid_from=date(2020, 1, 1))
+        items = [PlanItemSpec(product=product, prices=[price]) for product in products[: 1 + number % 2]]
+        plans.append(
+            create_plan(
+                company=company,
+                code=f"plan-{number}",
+                name={"en": f"Plan {number}"},
+                items=items,
+                status="on_sale",
+                rules={},
+                by=by,
+                at=AT,
+            )  # fmt: skip
+        )
+    specs = []
+    for number in range(count):
+        country, kind = (("DE", "company"), ("FR", "person"), ("DE", "company"))[number % 3]
+        customer = create_customer(
+            company=company, name=f"Customer {number} & Söhne", kind=kind, email=f"customer{number}@example.com",
+            address={"lines": [f"Gasse {number}"], "postal_code": "10115", "city": "Berlin", "country": country},
+            by=by, at=AT,
+        )  # fmt: skip
+        specs.append(
+            AgreementSpec(customer=customer, plan=plans[number % 4], start_on=FIRST + timedelta(days=number % 28))
+        )
+    agree_many(company=company, specs=specs, on=LAST, by=by, at=AT)
+
+
+def _multiply(times: int) -> None:
+    """Repeats the block: same values, ids moved on by whole blocks."""
+    with connection.cursor() as cursor:
+        steps = {}
+        for table in TABLES:
+            cursor.execute(f"SELECT max(id) - min(id) + 1 FROM {table}")
+            steps[table] = cursor.fetchone()[0]
+        for table, moved in TABLES.items():
+            cursor.execute(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' "
+                "AND table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
+                [table],
+            )
+            columns = [row[0] for row in cursor.fetchall()]
+            values = [
+                f"{name} + {steps[moved[name]]} * k" if name in moved else "uuidv7()" if name == "public_id" else name
+                for name in columns
+            ]
+            cursor.execute(
+                f"INSERT INTO {table} ({', '.join(columns)}) OVERRIDING SYSTEM VALUE SELECT {', '.join(values)} "
+                f"FROM {table} CROSS JOIN generate_series(1, %s) k ORDER BY k, id",
+                [times - 1],
+            )
+            cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
