@@ -230,7 +230,7 @@ def some_begin_who_will_end(stage: Stage) -> None:
     stage.start("expired", "archive", stage.enter("expired", "Archiv am Markt UG (haftungsbeschränkt)"))
 
 
-@scene(48)
+@scene(40)
 def three_end_today(stage: Stage) -> None:
     for key in ("credit", "refund", "none"):
         acts.cancel(
@@ -322,7 +322,7 @@ def a_debit_comes_back(stage: Stage) -> None:
     )  # fmt: skip
 
 
-@scene(40)
+@scene(39)
 def a_wrong_invoice_is_voided(stage: Stage) -> None:
     customers.update_customer(
         customer=stage.customer("voided"), changes={"name": "Dachdeckerei Richtig GmbH"}, **stage.now

@@ -113,7 +113,7 @@ class ColleagueForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=200)
     email = forms.EmailField(label=_("E-mail"), help_text=_("They sign in with a code sent there."))
-    role = forms.ChoiceField(label=_("May"), choices=Contact.Role.choices, widget=forms.RadioSelect)
+    role = forms.ChoiceField(label=_("Role"), choices=Contact.Role.choices, widget=forms.RadioSelect)
     gets_invoices = forms.BooleanField(label=_("Gets every invoice by mail"), required=False)
 
 
@@ -121,7 +121,7 @@ class RoleForm(forms.Form):
     """What a colleague may do, and whether invoices go to them."""
 
     name = forms.CharField(label=_("Name"), max_length=200)
-    role = forms.ChoiceField(label=_("May"), choices=Contact.Role.choices, widget=forms.RadioSelect)
+    role = forms.ChoiceField(label=_("Role"), choices=Contact.Role.choices, widget=forms.RadioSelect)
     gets_invoices = forms.BooleanField(label=_("Gets every invoice by mail"), required=False)
 
 

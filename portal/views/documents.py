@@ -69,7 +69,7 @@ def credit_notes(request: HttpRequest) -> HttpResponse:
 def invoice(request: HttpRequest, ref: str) -> HttpResponse:
     visitor: Visitor = request.visitor  # type: ignore[attr-defined]
     row = found(visitor.invoices, ref)
-    balance = row.balance
+    balance, iban = row.balance, visitor.company.iban
     paid = Allocation.objects.filter(company_id=row.company_id, invoice=row).select_related("payment", "credit")
     context = {
         "row": row,
@@ -79,7 +79,7 @@ def invoice(request: HttpRequest, ref: str) -> HttpResponse:
         "lines": _lines(row),
         "paid": list(paid.order_by("id")),
         "notes": list(row.credit_notes.order_by("id")),
-        "company": visitor.company,
+        "iban": " ".join(iban[place : place + 4] for place in range(0, len(iban), 4)),
     }
     return page(request, "invoice", context)
 

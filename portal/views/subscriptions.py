@@ -100,7 +100,7 @@ def cancel(request: HttpRequest, ref: str) -> HttpResponse:
         return _when_page(request, row, form, status=422)
     context = {
         "row": row,
-        "crumbs": [*_crumbs(row), {"label": _("Cancel")}],
+        "crumbs": [*_crumbs(row), {"label": _("Cancel contract")}],
         "form": reasons,
         "preview": shown,
         "documents": [{"words": KINDS[one.kind], "minor": one.gross} for one in shown.documents],
@@ -142,8 +142,9 @@ def _when_page(request: HttpRequest, row: Subscription, form: EndForm, *, status
     visitor: Visitor = request.visitor  # type: ignore[attr-defined]
     context = {
         "row": row,
-        "crumbs": [*_crumbs(row), {"label": _("Cancel")}],
+        "crumbs": [*_crumbs(row), {"label": _("Cancel contract")}],
         "form": form,
+        "has_date": any(value == "date" for value, _words in form.fields["when"].choices),  # type: ignore[attr-defined]
         "clock": standing.clock_lines(row, cancelling.today_of(visitor, row)),
     }
     return page(request, "cancel", context, status=status)
@@ -155,6 +156,7 @@ def _coming(row: Subscription) -> list[dict[str, Any]]:
             "on": one.on,
             "gross": one.gross,
             "tax": one.tax,
+            "added_tax": row.tax_behavior == "exclusive" and one.tax,
             "lines": [standing.line_in_words(line, one.currency) for line in one.lines],
         }
         for one in previews.upcoming(row, count=3)
