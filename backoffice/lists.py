@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, QueryDict
@@ -100,7 +102,9 @@ def listing(
     turned = before is not None
     falling = down != turned
     if place := before or after:
-        rows = rows.filter(_beyond(column, place, falling))
+        # A place made for another sorting is no place here: the list begins anew.
+        with contextlib.suppress(ValidationError, ValueError, TypeError):
+            rows = rows.filter(_beyond(column, place, falling))
     order = [f"-{column}", "-pk"] if falling else [column, "pk"]
     found = list(rows.order_by(*order)[: size + 1])
     more = len(found) > size

@@ -27,7 +27,7 @@ def page(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
     """The page `office/{template}.html` with the navigation around it."""
-    values = {"nav": navigation(request), **(context or {})}
+    values = {"nav": navigation(request), "search_name": "q", **(context or {})}
     return render(request, f"office/{template}.html", values, status=status)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.utils.translation import get_language
 
+from backoffice.forms.fields import country_name
 from billing.documents import explaining
 from billing.documents.content import read
 from billing.models import CreditNote, Invoice
@@ -81,8 +82,8 @@ def of_issued(document: Invoice | CreditNote, language: str) -> Paper:
         buyer_lines=[
             line
             for line in (
-                buyer["name"], buyer.get("recipient"), *buyer.get("lines", []), town, buyer.get("country"),
-                buyer.get("vat_id"),
+                buyer["name"], buyer.get("recipient"), *buyer.get("lines", []), town,
+                country_name(buyer.get("country") or ""), buyer.get("vat_id"),
             )
             if line
         ],
@@ -125,7 +126,8 @@ def of_draft(invoice: Invoice) -> Paper:
     address = customer.addresses.filter(kind="billing", replaced_at__isnull=True).first()
     buyer = [customer.name]
     if address is not None:
-        buyer += [address.recipient, *address.lines, f"{address.postal_code} {address.city}".strip(), address.country]
+        town = f"{address.postal_code} {address.city}".strip()
+        buyer += [address.recipient, *address.lines, town, country_name(address.country)]
     language = get_language() or "en"
     return Paper(
         kind="invoice",

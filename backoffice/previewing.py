@@ -114,6 +114,18 @@ def _documents_in_words(documents: list[PreviewDocument]) -> str:
     return ", ".join(words) or _("No document is written.")
 
 
+def start_with_initial(form: forms.Form) -> None:
+    """Fills a fresh form as if its initial values had been sent."""
+    if form.is_bound:
+        return
+    data: dict[str, Any] = {}
+    for name, entry in form.fields.items():
+        value = entry.prepare_value(form.get_initial_for_field(entry, name))
+        if value not in (None, False):
+            data[form.add_prefix(name)] = value.isoformat() if isinstance(value, date) else str(value)
+    form.data, form.is_bound = data, True
+
+
 def act_page(
     request: HttpRequest,
     *,
@@ -122,18 +134,18 @@ def act_page(
     do: Callable[[dict[str, Any], str], HttpResponse],
     context: dict[str, Any],
     template: str = "act",
-    at_once: bool = False,
 ) -> HttpResponse:
     """The page of an act. `preview` and `do` get the form's values; both may raise `Refused`.
 
-    `at_once` shows a preview of the form's initial values before anything was typed; the form must then be bound.
-    `context` names title, crumbs, `act` (words on the button), `tone`, `back`.
+    What a fresh form starts with is previewed at once, if it is complete. `context` names title, crumbs, `act` (the
+    words on the button), `tone`, `back`.
     """
     shown: Shown | None = None
     refused = ""
     posted = request.method == "POST"
-    wanted = posted or at_once
-    if wanted and form.is_valid():
+    if not posted:
+        start_with_initial(form)
+    if form.is_valid():
         try:
             if posted and request.POST.get("step") == "do" and request.POST.get("preview_token"):
                 return do(form.cleaned_data, request.POST["preview_token"])
@@ -149,6 +161,8 @@ def act_page(
                 if posted:
                     show_refusal(form, refusal)
                 refused = refusal.message
+    if not posted and form.errors:
+        form.is_bound, form._errors = False, None
     if shown is not None and shown.sum_minor is not None:
         context = {**context, "sum_minor": abs(shown.sum_minor), "sum_currency": shown.currency}
     values = {"form": form, "shown": shown, "refused": refused, **context}

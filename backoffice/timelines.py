@@ -7,11 +7,21 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
-from customers.services import timeline
+from customers.services import timeline, titles
 
 SHOWN = 30
+titles.register(
+    {
+        "subscription.start": _("Agreed"),
+        "subscription.cancel": _("Cancellation planned"),
+        "subscription.undo_cancel": _("Cancellation taken back"),
+        "subscription.park": _("Billing gave up on it"),
+        "subscription.converted": _("Trial over, goes on paid"),
+    }
+)
 LOOKS = {
     "note": ("sticky-note", ""),
     "message": ("mail", "info"),

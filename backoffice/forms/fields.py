@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 from babel import Locale
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db.models import Model, URLField
 from django.utils.functional import Promise, lazy
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -155,7 +155,8 @@ def fields_of(model: type[Model], names: Iterable[str]) -> dict[str, forms.Field
     built: dict[str, forms.Field] = {}
     for name in names:
         column = model._meta.get_field(name)
-        formed = column.formfield()  # type: ignore[union-attr]
+        more = {"assume_scheme": "https"} if isinstance(column, URLField) else {}
+        formed = column.formfield(**more)  # type: ignore[union-attr]
         assert formed is not None, name
         if isinstance(formed, forms.CharField) and not isinstance(formed, forms.SlugField):
             formed.empty_value = ""

@@ -13,11 +13,12 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`names` are fields; a tuple among them stands side by side."""
+    """`names` are fields; a tuple among them stands side by side. A folded one opens on demand."""
 
     title: str | Promise
     names: tuple[str | tuple[str, ...], ...]
     lead: str | Promise = ""
+    folded: bool = False
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Drawn:
     title: str | Promise
     lead: str | Promise
     rows: list[list[BoundField]]
+    folded: bool = False
 
 
 class SectionedForm(forms.Form):
@@ -55,7 +57,8 @@ class SectionedForm(forms.Form):
                 if row:
                     rows.append(row)
             if rows:
-                yield Drawn(section.title, section.lead, rows)
+                at_fault = any(field.errors for row in rows for field in row)
+                yield Drawn(section.title, section.lead, rows, section.folded and not at_fault)
 
     def changes(self, *names: str) -> dict[str, Any]:
         """The cleaned values of these fields, for a verb that takes changes."""

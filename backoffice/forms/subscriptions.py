@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -85,8 +86,8 @@ class StartForm(SectionedForm):
             Section("", (("start_on", "currency"),)),
             Section(_("What and for how much"), rows),
             Section(_("Start"), (("trial_days", "billed_through_on"),)),
-            *RULE_SECTIONS,
-            Section(_("On documents"), ("name", ("po_reference", "payment_terms_days"), "external_id")),
+            *(replace(section, folded=True) for section in RULE_SECTIONS),
+            Section(_("On documents"), ("name", ("po_reference", "payment_terms_days"), "external_id"), folded=True),
         )
 
     def agreement(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from babel.numbers import format_decimal
 from django import template
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -78,9 +78,9 @@ def quantity(value: Decimal | None) -> str:
 def period(start: date | None, end: date | None) -> SafeString:
     """A period as people say it, from its first to its last day; `end` is the first day not covered."""
     if start is None or end is None:
-        return format_html("–")
+        return mark_safe("–")
     last = end - timedelta(days=1)
     return format_html(
-        '<span class="nowrap"><time datetime="{}">{}</time></span> – <span class="nowrap"><time datetime="{}">{}</time></span>',
+        '<time class="nowrap" datetime="{}">{}</time> – <time class="nowrap" datetime="{}">{}</time>',
         start.isoformat(), formats.day(start), last.isoformat(), formats.day(last),
     )  # fmt: skip

@@ -126,7 +126,7 @@ def edit(request: HttpRequest, ref: str) -> HttpResponse:
 @needs("invoice.issue")
 def issue(request: HttpRequest, ref: str) -> HttpResponse:
     invoice = _draft(request, ref)
-    form = SectionedForm(request.POST if request.method == "POST" else {})
+    form = SectionedForm(request.POST or None)
 
     def act() -> Invoice:
         return drafting.issue(invoice=invoice, at=now(request), by=actor(request))
@@ -146,7 +146,7 @@ def issue(request: HttpRequest, ref: str) -> HttpResponse:
         "act": _("Issue"),
         "back": reverse("backoffice:invoice", args=[ref]),
     }
-    return previewing.act_page(request, form=form, preview=preview, do=do, context=context, at_once=True)
+    return previewing.act_page(request, form=form, preview=preview, do=do, context=context)
 
 
 @needs("invoice.issue")

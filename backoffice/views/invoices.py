@@ -58,10 +58,7 @@ def index(request: HttpRequest) -> HttpResponse:
     if state not in dict(VIEWS):
         state = ""
     rows, on = searched(own(request, Invoice), q, "inv"), today(request)
-    if state == "draft":
-        rows = rows.filter(issued_on__isnull=True)
-    else:
-        rows = rows.filter(issued_on__isnull=False)
+    rows = rows.filter(issued_on__isnull=state == "draft")
     if state == "overdue":
         rows = rows.filter(balance__status="open", balance__payment_due_on__lt=on)
     elif state in ("open", "paid", "void", "uncollectible"):
@@ -137,6 +134,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
     open_minor = balance.open_minor if balance.status == InvoiceBalance.Status.OPEN else 0
     context = {
         "title": invoice.number or _("Draft invoice"),
+        "heading": _("Draft invoice") if is_draft else _("Invoice"),
         "crumbs": above(invoice),
         "invoice": invoice,
         "balance": balance,

@@ -207,7 +207,7 @@ def allocate(request: HttpRequest, ref: str) -> HttpResponse:
         }
         return page(request, "customers/pick", context)
     open_ = _open_invoices(request, customer, payment.currency)
-    form = AllocateForm(request.POST if request.method == "POST" else {}, invoices=open_, currency=payment.currency)
+    form = AllocateForm(request.POST or None, invoices=open_, currency=payment.currency)
 
     def act(values: dict[str, Any]) -> Payment:
         return verbs.allocate(
@@ -235,7 +235,7 @@ def allocate(request: HttpRequest, ref: str) -> HttpResponse:
         "act": _("Allocate"),
         "back": reverse("backoffice:payment", args=[ref]),
     }
-    return previewing.act_page(request, form=form, preview=preview, do=do, context=context, at_once=True)
+    return previewing.act_page(request, form=form, preview=preview, do=do, context=context)
 
 
 @needs("payment.write")

@@ -29,6 +29,7 @@ from core.models import AuditEntry
 from core.refusal import Refused
 from core.rights import needs
 from customers.models import Customer
+from customers.services.titles import title_of
 from subscriptions.models import Slot, Subscription
 from subscriptions.services import moves, terms
 
@@ -222,7 +223,7 @@ def _entry(entry: AuditEntry) -> dict[str, Any]:
     facts = ", ".join(f"{name}: {value}" for name, value in entry.facts.items() if value not in ("", None, False))
     return {
         "at": entry.at,
-        "title": entry.verb,
+        "title": title_of(entry.verb),
         "who": entry.actor_label,
         "icon": "history",
         "body": "\n".join(part for part in (entry.reason, facts) if part),
@@ -264,9 +265,9 @@ def cancel(request: HttpRequest, ref: str) -> HttpResponse:
     first = {
         "timing": subscription.cancel_timing,
         "unused": subscription.cancel_unused,
-        "ends_on": subscription.ends_on.isoformat() if subscription.ends_on else "",
+        "ends_on": subscription.ends_on,
     }
-    form = CancelForm(request.POST if request.method == "POST" else first, may_override=allowed)
+    form = CancelForm(request.POST or None, may_override=allowed, initial=first)
     before = subscription.ends_on
 
     def act(values: dict[str, Any], token: str | None) -> acts.ActResult:
@@ -301,7 +302,6 @@ def cancel(request: HttpRequest, ref: str) -> HttpResponse:
         do=do,
         context=context,
         template="subscriptions/cancel",
-        at_once=True,
     )
 
 
@@ -310,7 +310,7 @@ def undo_cancel(request: HttpRequest, ref: str) -> HttpResponse:
     subscription = _subscription(request, ref)
     back = reverse("backoffice:subscription", args=[ref])
     before = subscription.ends_on
-    form = SectionedForm(request.POST if request.method == "POST" else {})
+    form = SectionedForm(request.POST or None)
 
     def act(token: str | None) -> acts.ActResult:
         return acts.undo_cancel(subscription=subscription, by=actor(request), at=now(request), preview_token=token)
@@ -332,7 +332,6 @@ def undo_cancel(request: HttpRequest, ref: str) -> HttpResponse:
         preview=lambda values: previewing.of_agreement(previews.preview(lambda: act(None)), before_end=before),
         do=do,
         context=context,
-        at_once=True,
     )
 
 

@@ -1,0 +1,207 @@
+"""Every address of the back office: opens for who may, stays shut for who may not, and knows one company only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from backoffice.urls import urlpatterns
+from tests.backoffice.conftest import TODAY, Office
+from tests.factories import BY, a_company, a_customer, a_plan
+
+POSTS_ONLY = {
+    "switch-company", "clock-advance", "customer-archive", "contact-archive", "contact-invite", "note-archive",
+    "product-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete", "refund-cancel",
+    "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set", "member-remove", "key-revoke",
+    "outbox-replay",
+}  # fmt: skip
+ROLES = ("admin", "accounting", "sales", "support", "viewer")
+
+
+def rows_of(office: Office) -> dict[str, Any]:
+    """One row of every kind, by the name of its page."""
+    from billing.models import BillingRun, Credit, CreditNote, Invoice
+    from billing.services import acts, crediting, drafting, payments
+    from catalog.models import PlanItem
+    from core.models import Job, Membership
+    from core.services import files, jobs
+    from core.services.keys import issue_key
+    from customers.models import Message
+    from customers.services import contacts, messages, notes
+    from subscriptions.models import Import
+
+    company, customer, at = office.company, office.customer, office.at
+    common = {"by": BY, "at": at}
+    subscription = office.start()
+    invoice = Invoice.objects.filter(company=company).latest("pk")
+    note = crediting.credit_invoice(invoice=invoice, gross_minor=1000, reason="Late", **common)
+    payment = payments.record(
+        company=company, customer=customer, amount_minor=90000, currency="EUR", method="transfer", received_on=TODAY,
+        **common,
+    )  # fmt: skip
+    assert Credit.objects.filter(customer=customer).exists()
+    refund = payments.refund_credit(customer=customer, currency="EUR", amount_minor=100, reason="Asked", **common)
+    product = PlanItem.objects.get(plan=office.plan).product
+    line = drafting.DraftLine(description="Set-up", unit_amount=office.plan.items.get().prices.get().unit_amount,
+                              product=product)  # fmt: skip
+    draft = drafting.create_draft(company=company, customer=customer, currency="EUR", lines=[line], **common)
+    unknown = payments.record(
+        company=company, customer=None, amount_minor=500, currency="EUR", method="transfer", received_on=TODAY, **common
+    )
+    contact = contacts.add_contact(customer=customer, name="Ada", email="ada@windkraft.example", **common)
+    mail = messages.write(
+        company=company, customer=customer, template="portal_invitation", language="en", subject="Hello", body="Hi",
+        recipients=["ada@windkraft.example"], at=at,
+    )  # fmt: skip
+    key, _text = issue_key(company=company, name="Shop", scopes=["invoices:read"], **common)
+    stored = files.store(company_id=company.pk, name="a.csv", media_type="text/csv", content=b"a;b")
+    job = jobs.start(
+        company_id=company.pk, name="billing_run", user=None,
+        params={"on": TODAY.isoformat(), "notify_since": None, "dry_run": True},
+    )  # fmt: skip
+    second = acts.start(company=company, customer=customer, plan=office.plan, start_on=TODAY, on=TODAY, **common)
+    acts.cancel(subscription=second.subscription, timing="period_end", **common)
+    run = BillingRun.objects.create(
+        company=company, on=TODAY, notify_since=TODAY, forecast_lines=0, due_count=0, actor_label="test", started_at=at
+    )
+    imported = Import.objects.create(
+        company=company, file_name="a.csv", file_sha256="0" * 64, file=stored, mapping={}, on=TODAY, state="done"
+    )
+    member = Membership.objects.select_related("role").get(company=company, user=office.user())
+    assert isinstance(note, CreditNote)
+    assert isinstance(mail, Message)
+    assert isinstance(job, Job)
+    return {
+        "customer": customer, "contact": contact, "note": notes.add_note(customer=customer, text="Call", **common),
+        "message": mail, "product": product, "plan": office.plan, "plan-item": office.plan.items.get(),
+        "subscription": subscription, "ended": second.subscription, "invoice": invoice, "draft": draft,
+        "credit-note": note, "payment": payment, "unknown": unknown, "refund": refund, "run": run, "job": job,
+        "import": imported, "key": key, "member": member, "role": member.role,
+    }  # fmt: skip
+
+
+def argument(name: str, route: str, rows: dict[str, Any]) -> list[Any]:
+    """What fills the one open place of an address."""
+    if "<int:pk>" in route:
+        return [rows["member" if "people" in route else "role"].pk]
+    if "<str:ref>" not in route:
+        return []
+    if name in ("credit-refund",):
+        return [rows["customer"].ref]
+    if name.startswith("draft"):
+        return [rows["draft"].ref]
+    if name == "payment-allocate":
+        return [rows["unknown"].ref]
+    kind = route.partition("/")[0].removesuffix("s")
+    if route.startswith("settings/keys"):
+        kind = "key"
+    return [rows[kind].ref]
+
+
+def addresses(rows: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, right and address of every page."""
+    found = []
+    for pattern in urlpatterns:
+        name, route = str(pattern.name), str(pattern.pattern)
+        url = reverse(f"backoffice:{name}", args=argument(name, route, rows))
+        found.append((name, pattern.callback.right, url))  # type: ignore[union-attr]
+    return found
+
+
+def test_every_view_is_guarded_by_a_right() -> None:
+    assert [p.name for p in urlpatterns if not getattr(p.callback, "right", "")] == []  # type: ignore[union-attr]
+
+
+def test_every_page_opens_for_an_administrator(office: Office) -> None:
+    client, rows = office.client(), rows_of(office)
+    answers = {}
+    for name, _right, url in addresses(rows):
+        if name not in POSTS_ONLY and name != "logo":
+            answers[name] = client.get(url).status_code
+    assert {name: code for name, code in answers.items() if code != 200} == {}
+
+
+LISTS = ("customers", "products", "plans", "subscriptions", "invoices", "credit-notes", "payments", "runs", "jobs",
+         "imports", "taxes", "audit", "outbox", "parked")  # fmt: skip
+QUERIES = ("?sort=-nonsense", "?after=rubbish", "?before=W10", "?after=WyJ4IiwxXQ", "?q=%00", "?q=x%27%22%25_", "?state=nonsense",
+           "?state=paid", "?state=draft", "?view=unallocated", "?view=refunds", "?country=XX", "?issued_from=31-02",
+           "?kind=", "?tab=nonsense", "?format=csv")  # fmt: skip
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_list_bears_any_query(office: Office, query: str) -> None:
+    rows_of(office)
+    client = office.client()
+    answers = {name: client.get(reverse(f"backoffice:{name}") + query).status_code for name in LISTS}
+    assert {name: code for name, code in answers.items() if code != 200} == {}
+
+
+def test_every_tab_of_a_customer_opens(office: Office) -> None:
+    rows, client = rows_of(office), office.client()
+    url = reverse("backoffice:customer", args=[rows["customer"].ref])
+    for tab in ("", "subscriptions", "invoices", "payments", "timeline", "notes", "contacts"):
+        assert client.get(f"{url}?tab={tab}").status_code == 200, tab
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_page_opens_only_with_its_right(office: Office, role: str) -> None:
+    from core.rights import ROLES as RIGHTS_OF
+
+    rows, client, rights = rows_of(office), office.client(role), RIGHTS_OF[role][1]
+    wrong = []
+    for name, right, url in addresses(rows):
+        if name == "logo":
+            continue
+        code = client.get(url).status_code
+        expected = 403 if right not in rights else 405 if name in POSTS_ONLY else 200
+        if code != expected:
+            wrong.append((name, code, expected))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_an_act_is_refused_without_its_right(office: Office, role: str) -> None:
+    from core.rights import ROLES as RIGHTS_OF
+
+    rows, client, rights = rows_of(office), office.client(role), RIGHTS_OF[role][1]
+    for _name, right, url in addresses(rows):
+        if right not in rights:
+            assert client.post(url).status_code == 403, url
+
+
+def test_a_row_of_another_company_is_not_found(office: Office) -> None:
+    other = a_company(today=TODAY)
+    stranger = Office(other, a_plan(other), a_customer(other))
+    rows, client = rows_of(office), stranger.client()
+    for name, _right, url in addresses(rows):
+        if argument(name, next(str(p.pattern) for p in urlpatterns if p.name == name), rows):
+            assert client.get(url).status_code in (404, 405), url
+            if name not in ("switch-company",):
+                assert client.post(url).status_code == 404, url
+
+
+def test_a_row_of_another_company_is_not_found_in_a_parameter(office: Office) -> None:
+    other = a_company(today=TODAY)
+    stranger = Office(other, a_plan(other), a_customer(other))
+    rows, client = rows_of(office), stranger.client()
+    own = stranger.customer.ref
+    for url in (
+        f"{reverse('backoffice:subscription-start')}?customer={rows['customer'].ref}",
+        f"{reverse('backoffice:subscription-start')}?customer={own}&plan={rows['plan'].ref}",
+        f"{reverse('backoffice:draft-create')}?customer={rows['customer'].ref}",
+        f"{reverse('backoffice:payment-record')}?customer={rows['customer'].ref}",
+        f"{reverse('backoffice:payment-record')}?invoice={rows['invoice'].ref}",
+    ):
+        assert client.get(url).status_code == 404, url
+
+
+def test_a_stranger_is_sent_to_the_sign_in_page(office: Office) -> None:
+    from django.test import Client
+
+    rows = rows_of(office)
+    for _name, _right, url in addresses(rows):
+        answer = Client().get(url)
+        assert answer.status_code == 302, url
+        assert answer["Location"].startswith("/accounts/login/"), url
