@@ -169,6 +169,6 @@ class AuditFilter(forms.Form):
 class OutboxFilter(forms.Form):
     state = forms.ChoiceField(
         label=_("State"), required=False,
-        choices=[("", _("dead")), ("waiting", _("waiting")), ("done", _("done")), ("all", _("all"))],
+        choices=[("", _("failed for good")), ("waiting", _("waiting")), ("done", _("done")), ("all", _("all"))],
     )  # fmt: skip
     kind = forms.CharField(label=_("Kind"), required=False, max_length=40)

@@ -191,7 +191,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(help_text='Which handler carries it out.', max_length=40)),
                 ('key', models.CharField(help_text='Names the effect; a second row with the same kind and key is refused.', max_length=120)),
                 ('payload', models.JSONField(default=dict, help_text='What the handler needs, ids only.')),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('done', 'done'), ('dead', 'dead')], default='waiting', help_text='Where it stands.', max_length=8)),
+                ('state', models.CharField(choices=[('waiting', 'waiting'), ('done', 'done'), ('dead', 'failed for good')], default='waiting', help_text='Where it stands.', max_length=8)),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often it was tried.')),
                 ('due_at', models.DateTimeField(help_text="Not before this instant of the machine's clock.")),
                 ('lease_until', models.DateTimeField(help_text='A relay works on it until then.', null=True)),

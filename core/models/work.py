@@ -17,7 +17,7 @@ class Outbox(CompanyOwned):
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
         DONE = "done", _("done")
-        DEAD = "dead", _("dead")
+        DEAD = "dead", _("failed for good")
 
     kind = models.CharField(max_length=40, help_text=_("Which handler carries it out."))
     key = models.CharField(
