@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from billing.services import books, snapshots
 from billing.services.chain import add_link
-from billing.services.copying import NULL, canonical, copy, json_text, optional, take_ids, text
+from billing.services.copying import NULL, array, canonical, copy, json_text, optional, take_ids, text
 from billing.services.grouping import InvoiceDoc
 from billing.services.loading import CreditLeft
 from billing.services.snapshots import plain
@@ -129,10 +129,6 @@ INVOICE_COLUMNS: Final = (
     "net_minor, tax_minor, gross_minor, tax_rows, snapshot_hash, chain_link_id, created_at, charge_due_on, "
     "payment_due_on, po_reference, address_id, run_id, notifies"
 )
-BALANCE_COLUMNS: Final = (
-    "invoice_id, company_id, customer_id, currency, status, payment_due_on, gross_minor, paid_minor, "
-    "credit_used_minor, credited_minor, settled_by_credit_notes_minor, written_off_minor, closed_on"
-)
 LINE_COLUMNS: Final = (
     "id, company_id, invoice_id, position, subscription_id, slot_id, product_id, description, quantity, unit_amount, "
     "period_start, period_end, amount_minor, net_minor, tax_category, tax_rate, calculation"
@@ -158,16 +154,49 @@ def tax_rows_of(document: InvoiceDoc) -> list[dict[str, Any]]:
     ]
 
 
-def write_balances(company: Company, invoices: Sequence[InvoiceDoc]) -> None:
-    rows = []
-    for document in invoices:
-        status = document.status
-        rows.append(
-            f"{document.id}\t{company.pk}\t{document.customer.id}\t{document.currency}\t{status}\t"
-            f"{document.payment_due_on}\t{document.gross_minor}\t0\t{document.credit_used_minor}\t0\t0\t0\t"
-            f"{document.issued_on if status == 'paid' else NULL}"
-        )
-    copy("billing_invoicebalance", BALANCE_COLUMNS, rows)
+_MAILS: Final = """
+    INSERT INTO core_outbox (
+        company_id, kind, key, payload, state, attempts, due_at, lease_by, last_error, created_at
+    )
+    SELECT %(company)s, 'document_mail', 'invoice-' || v.invoice,
+           jsonb_build_object('id', v.invoice, 'kind', 'invoice'), 'waiting', 0, %(now)s, '', '', %(now)s
+    FROM unnest(%(mailed)s::bigint[]) v(invoice)
+"""
+#: Part of a statement of settling's: what the customer owes for each invoice, and the mails to be sent. Plain values
+#: only, so a list of columns does, and no statement of their own is needed.
+BESIDE: Final = f"""
+owed AS (
+    INSERT INTO billing_invoicebalance (
+        invoice_id, company_id, customer_id, currency, status, payment_due_on, gross_minor, paid_minor,
+        credit_used_minor, credited_minor, settled_by_credit_notes_minor, written_off_minor, closed_on
+    )
+    SELECT v.invoice, %(company)s, v.customer, v.currency, v.status, v.due_on, v.gross, 0, v.used, 0, 0, 0, v.closed_on
+    FROM unnest(
+        %(invoices)s::bigint[], %(customers)s::bigint[], %(currencies)s::text[], %(statuses)s::text[],
+        %(due_days)s::date[], %(grosses)s::bigint[], %(used)s::bigint[], %(closed_days)s::date[]
+    ) v(invoice, customer, currency, status, due_on, gross, used, closed_on)
+), mailed AS (
+    {_MAILS}
+)"""  # noqa: S608  put together of this module's own texts
+
+
+def beside(invoices: Sequence[InvoiceDoc]) -> dict[str, str]:
+    """The parameters of `BESIDE` for dated invoices."""
+    statuses = [document.status for document in invoices]
+    return {
+        "invoices": array(document.id for document in invoices),
+        "customers": array(document.customer.id for document in invoices),
+        "currencies": array(document.currency for document in invoices),
+        "statuses": array(statuses),
+        "due_days": array(document.payment_due_on for document in invoices),
+        "grosses": array(document.gross_minor for document in invoices),
+        "used": array(document.credit_used_minor for document in invoices),
+        "closed_days": array(
+            document.issued_on if status == "paid" else None
+            for document, status in zip(invoices, statuses, strict=True)
+        ),
+        "mailed": array(document.id for document in invoices if document.notifies),
+    }
 
 
 def write_invoices(company: Company, invoices: Sequence[InvoiceDoc], *, link_id: int, at: datetime) -> None:
@@ -290,10 +319,10 @@ def paid_row(
 
 
 def write_mails(company: Company, invoices: Sequence[InvoiceDoc]) -> None:
-    """The outbox rows of those that are mailed."""
-    machine = clock.machine_now()
-    rows = [mail_row(company.pk, "invoice", document.id, machine) for document in invoices if document.notifies]
-    copy("core_outbox", OUTBOX_COLUMNS, rows)
+    """The outbox rows of those that are mailed, where no other statement carries them."""
+    params = beside(invoices) | {"company": company.pk, "now": clock.machine_now()}
+    with connection.cursor() as cursor:
+        cursor.execute(_MAILS, params)
 
 
 def mail_row(company_id: int, kind: str, document_id: int, at: datetime) -> str:
@@ -392,11 +421,9 @@ def write_ahead(
     more_days: Sequence[str] = (),
 ) -> None:
     """Everything of dated invoices that names no number, while nobody waits for them."""
-    write_balances(company, invoices)
     write_lines(company, invoices, frozen)
     write_days(company, invoices, more_days)
     write_postings(company, invoices, accounts=accounts, entries=entries, allocations=allocations)
-    write_mails(company, invoices)
 
 
 def write_numbered(

@@ -90,6 +90,9 @@ def settle(
             )  # fmt: skip
         return outcome
 
+    if run is not None:
+        # The run's chunk is a transaction of its own, and begins again as a whole when dates move on.
+        return work()
     return issuing.with_dates(work)
 
 
@@ -138,9 +141,10 @@ def _settle_locked(
     link_id, entries, allocations = issuing.assign_ids(invoices)
     frozen = issuing.freeze(invoices)
     seller = snapshots.seller_body(company) if invoices or given_back.notes else None
-    audit = _audit(company, customers, invoices, given_back, outcome, by=by, run=run)
-    _write_state(company, dues, outcome.parked, given_back, seller=seller, audit=audit, at=at)
     issuing.set_dates(invoices, max(today, known.last_invoice_on or today))
+    audit = _audit(company, customers, invoices, given_back, outcome, by=by, run=run)
+    beside = audit | issuing.beside(invoices)
+    _write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
     issuing.write_ahead(
         company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,
         more_days=free_days,
@@ -260,7 +264,7 @@ def _days_only(company: Company, document: InvoiceDoc) -> list[str]:
     ]
 
 
-_STATE = """
+_STATE = f"""
 WITH moved AS (
     UPDATE subscriptions_slot slot SET billed_through_on = v.day
     FROM unnest(%(slots)s::bigint[], %(through)s::date[]) v(id, day) WHERE slot.id = v.id
@@ -278,11 +282,11 @@ WITH moved AS (
     SELECT %(company)s, %(at)s, %(now)s, %(actor_kind)s, %(actor_id)s, %(actor_label)s, 'billing.settle',
            %(subject_kind)s, %(subject_id)s, %(customer)s, '', %(facts)s::jsonb
     WHERE %(facts)s::jsonb IS NOT NULL
-)
+), {issuing.BESIDE}
 UPDATE subscriptions_subscription s SET next_bill_on = v.day
 FROM unnest(%(agreements)s::bigint[], %(next)s::date[]) v(id, day)
 WHERE s.id = v.id
-"""
+"""  # noqa: S608  put together of this room's own texts
 
 
 def _write_state(
@@ -292,11 +296,11 @@ def _write_state(
     given_back: crediting.GivenBack,
     *,
     seller: bytes | None,
-    audit: dict[str, Any],
+    beside: dict[str, Any],
     at: datetime,
 ) -> None:
-    """Moves slots and subscriptions on, parks what could not be billed, keeps the seller's part and the audit row: in
-    one statement (one more for each slot whose days wait to be billed again)."""
+    """Moves slots and subscriptions on, parks what could not be billed, keeps the seller's part and what stands beside
+    (audit row, balances, mails): in one statement (one more for each slot whose days wait to be billed again)."""
     through = dict(given_back.ended)
     through |= {
         slot.id: due.billed_through_on
@@ -320,7 +324,7 @@ def _write_state(
         "next": array(day for _, day in agreements),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_STATE, params | audit)
+        cursor.execute(_STATE, params | beside)
         for entry in dues:
             for slot, due in zip(entry.agreement.slots, entry.slots, strict=True):
                 if slot.reopened != due.reopened:

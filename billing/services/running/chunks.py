@@ -14,8 +14,10 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.expressions import RawSQL
 
 from billing.models import BillingChunk, BillingRun
+from billing.services.issuing import DatesMoved
 from billing.services.running import forecast, parking
 from billing.services.running.halving import in_halves
 from billing.services.settling import Settlement, settle
@@ -78,13 +80,21 @@ def bill_one(chunk_id: int) -> Step:
 
 
 def _bill(**which: int) -> Step:
+    while True:
+        try:
+            return _bill_once(**which)
+        except DatesMoved:
+            continue
+
+
+def _bill_once(**which: int) -> Step:
     customer_ids: list[int] = []
     try:
         with transaction.atomic():
             chunk = _claim(**which)
             if chunk is None:
                 return Step.NONE
-            customer_ids = due_customers(chunk)
+            customer_ids = chunk.due_customer_ids  # type: ignore[attr-defined]
             batch = Batch.of(chunk.run)
             return _write(chunk, batch, customer_ids)
     except TooMany:
@@ -96,21 +106,31 @@ def _bill(**which: int) -> Step:
     return _bill_in_halves(chunk.pk, customer_ids)
 
 
+#: The customers of a chunk's range with something due now, in id order. What is due is read again under their lock.
+_DUE_CUSTOMERS = RawSQL(
+    """ARRAY(
+        SELECT DISTINCT s.customer_id FROM subscriptions_subscription s
+        WHERE s.company_id = billing_billingchunk.company_id AND s.next_bill_on <= billing_billingrun."on"
+          AND s.parked_at IS NULL AND s.state NOT IN ('paused', 'suspended')
+          AND (billing_billingrun.zones = '[]' OR billing_billingrun.zones ? s.time_zone)
+          AND s.customer_id BETWEEN billing_billingchunk.first_customer_id AND billing_billingchunk.last_customer_id
+        ORDER BY 1
+    )""",
+    (),
+)
+
+
 def _claim(**which: int) -> BillingChunk | None:
-    """Locks an open chunk of a running run; those tried least come first."""
+    """Locks an open chunk of a running run, with its `due_customer_ids`; those tried least come first."""
     so_far = BillingChunk.objects.filter(run=OuterRef("run")).order_by().values("run").annotate(n=Sum("line_count"))
     rows = BillingChunk.objects.select_for_update(of=("self",), skip_locked=True).select_related("run", "run__company")
     rows = rows.filter(**which, state=BillingChunk.State.OPEN, run__state=BillingRun.State.RUNNING)
-    return rows.annotate(lines_so_far=Subquery(so_far.values("n"))).order_by("tries", "first_customer_id").first()
-
-
-def due_customers(chunk: BillingChunk) -> list[int]:
-    """The customers of the chunk's range with something due now, in id order."""
-    run = chunk.run
-    return customers_between(run, chunk.first_customer_id, chunk.last_customer_id)
+    rows = rows.annotate(lines_so_far=Subquery(so_far.values("n")), due_customer_ids=_DUE_CUSTOMERS)
+    return rows.order_by("tries", "first_customer_id").first()
 
 
 def customers_between(run: BillingRun, first: int, last: int) -> list[int]:
+    """The customers of a range with something due now, in id order."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT DISTINCT s.customer_id FROM subscriptions_subscription s WHERE {forecast.DUE} "  # noqa: S608
