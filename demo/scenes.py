@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import override
+
 from billing.models import Invoice
 from billing.services import acts, crediting, drafting, payments, voiding
 from catalog.models import Plan, PlanItem, Product
@@ -191,9 +193,9 @@ def the_shipyard_cancels_in_the_portal(stage: Stage) -> None:
     subscription = stage.subscription("yard-calendar")
     choice = cancelling.choices(subscription, stage.day)[0]
     token = cancelling.preview(visitor, subscription, choice).token
-    cancelling.cancel(
-        visitor, subscription, choice, reason="not_used", comment="Wir nehmen nur noch Studio.", token=token
-    )
+    comment = "Wir nehmen nur noch Studio."
+    with override(customers.language_of(visitor.customer)):
+        cancelling.cancel(visitor, subscription, choice, reason="not_used", comment=comment, token=token)
 
 
 # States

@@ -28,6 +28,7 @@ from aiosmtpd.controller import UnthreadedController
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 MAIL_NAME = re.compile(r"\d{8}T\d{6}-\d{6}-\d{4}\.eml")
+REFUSED = "@refused.example"
 _counter = itertools.count()
 
 
@@ -36,6 +37,15 @@ class Keeper:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Takes every address but those of one domain, so that a refusal can be seen."""
+        if address.lower().endswith(REFUSED):
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         moment = datetime.now(UTC)

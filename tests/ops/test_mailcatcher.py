@@ -85,6 +85,13 @@ def test_a_mail_is_kept_with_its_attachment(catcher: Catcher) -> None:
     assert catcher.get(f"{seen['id']}/0") == b"%PDF-1.7\r\n\x00\xff"
 
 
+def test_a_mail_to_a_refused_address_is_not_taken(catcher: Catcher) -> None:
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        catcher.send(letter(), ["nobody@refused.example"])
+    catcher.send(letter(), ["nobody@refused.example", "ada@example.com"])
+    assert [mail["to"] for mail in catcher.listed()] == ["ada@example.com"]
+
+
 def test_the_pages_show_a_mail_as_text(catcher: Catcher) -> None:
     catcher.send(letter(), ["juergen@example.org"])
     (seen,) = catcher.listed()

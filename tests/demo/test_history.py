@@ -1,0 +1,177 @@
+"""The demo's story, told once for all tests here: every state and mishap is there, and the books agree."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def story(django_db_setup, django_db_blocker):
+    from django.db import transaction
+
+    from demo import history
+
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield SimpleNamespace(company=history.load(NOW))
+        transaction.set_rollback(True)
+
+
+def count(rows: Any, *fields: str) -> dict[Any, int]:
+    values = rows.values_list(*fields, flat=True) if len(fields) == 1 else rows.values_list(*fields)
+    return dict(Counter(values))
+
+
+def cast(story, key: str):
+    from customers.models import Customer
+
+    return Customer.objects.get(company=story.company, external_id=f"CAST-{key}")
+
+
+def test_the_clock_stands_at_now(story):
+    assert story.company.clock_at == NOW
+
+
+def test_subscriptions_are_in_every_state_they_can_reach(story):
+    from subscriptions.models import Subscription
+
+    rows = Subscription.objects.filter(company=story.company)
+    assert set(count(rows, "state")) == {"pending", "trial", "active", "canceled", "expired"}
+    ended = rows.filter(state="canceled", end_kind="cancel")
+    assert set(count(ended, "end_unused")) == {"credit", "refund", "none"}
+    assert rows.filter(state="active", end_kind="cancel", ends_on__gt=NOW.date()).exists()
+
+
+def test_one_is_parked_with_its_reason(story):
+    from subscriptions.models import Subscription
+
+    [parked] = Subscription.objects.filter(company=story.company, parked_at__isnull=False)
+    assert parked.external_id == "CAST-parked"
+    assert parked.parked_code
+
+
+def test_invoices_are_in_every_state(story):
+    from billing.models import InvoiceBalance
+
+    rows = InvoiceBalance.objects.filter(company_id=story.company.pk)
+    assert set(count(rows, "status")) == {"draft", "open", "paid", "void", "uncollectible"}
+    assert rows.filter(status="open", payment_due_on__lt=NOW.date()).count() > 10
+
+
+def test_money_came_in_every_way(story):
+    from billing.models import Credit, InvoiceBalance, Payment, Refund
+
+    payments = Payment.objects.filter(company=story.company)
+    assert payments.filter(customer=None).count() == 2
+    assert payments.filter(status="returned").count() == 1
+    assert Credit.objects.filter(company=story.company, payment__isnull=False).count() == 1
+    partly = InvoiceBalance.objects.filter(company_id=story.company.pk, status="open", paid_minor__gt=0)
+    assert [one.customer_id for one in partly] == [cast(story, "partial").pk]
+    refunds = Refund.objects.filter(company=story.company, status="pending")
+    assert {one.customer_id for one in refunds} == {cast(story, "end-refund").pk, cast(story, "end-credit").pk}
+
+
+def test_taxes_are_of_every_kind(story):
+    from billing.models import InvoiceLine
+
+    kinds = InvoiceLine.objects.filter(company=story.company).values_list("tax_category", flat=True).distinct()
+    assert set(kinds) == {"S", "AE", "O", "E"}
+
+
+def test_credit_notes_have_every_cause(story):
+    from billing.models import CreditNote
+
+    assert set(count(CreditNote.objects.filter(company=story.company), "cause")) == {"cancel", "void", "manual"}
+
+
+def test_only_what_is_recent_is_mailed(story):
+    from billing.models import Invoice
+    from core.models import Outbox
+
+    waiting = Outbox.objects.filter(company=story.company, kind="document_mail", payload__kind="invoice")
+    ids = [row.payload["id"] for row in waiting]
+    assert len(ids) > 20
+    oldest = Invoice.objects.filter(pk__in=ids).order_by("charge_due_on").first()
+    assert oldest is not None
+    assert oldest.charge_due_on >= NOW.date() - timedelta(days=14)
+
+
+def test_nothing_due_was_left_unbilled(story):
+    from subscriptions.models import Subscription
+
+    rows = Subscription.objects.filter(company=story.company, next_bill_on__lte=NOW.date(), parked_at__isnull=True)
+    assert rows.exclude(state__in=["paused", "suspended"]).count() == 0
+
+
+def test_the_chain_is_whole_and_the_books_balance(story):
+    from billing.services import books, chain
+
+    assert chain.verify_chain(story.company) == []
+    sums: Counter[str] = Counter()
+    for *_account, currency, minor in books.trial_balance(story.company, NOW.date()):
+        sums[currency] += minor
+    assert dict(sums) == {"EUR": 0, "CHF": 0, "USD": 0}
+
+
+def test_revenue_movements_add_up_to_what_runs(story):
+    from django.db.models import Sum
+
+    from subscriptions.models import Movement, Slot
+
+    moved = Movement.objects.filter(company=story.company).aggregate(sum=Sum("amount_minor"))["sum"]
+    runs = Slot.objects.filter(company=story.company).aggregate(sum=Sum("mrr_minor"))["sum"]
+    assert moved == runs
+
+
+def test_telling_it_again_adds_nothing(story):
+    from billing.models import Invoice
+    from demo import history
+
+    before = Invoice.objects.filter(company=story.company).count()
+    history.load(NOW)
+    assert Invoice.objects.filter(company=story.company).count() == before
+
+
+def test_logins_work_and_are_kept(story, settings, tmp_path):
+    from core.models import User
+    from core.services import keys
+    from demo import logins
+
+    settings.RUN_DIR = tmp_path
+    logins.write(story.company)
+    rows = json.loads((tmp_path / "demo.json").read_text())
+    assert [row["label"] for row in rows] == [
+        "Administrator",
+        "Accounting",
+        "Sales",
+        "Support",
+        "Customer",
+        "API key",
+    ]
+    for row in rows[:5]:
+        assert User.objects.get(email=row["login"]).check_password(row["secret"])
+    key = keys.find_key(rows[5]["secret"])
+    assert key is not None and key.company == story.company
+    assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
+    assert logins.write(story.company) == rows
+
+
+def test_the_portals_customer_has_something_to_do(story):
+    from customers.models import Contact
+    from portal import standing
+    from portal.access import Visitor
+
+    contact = Contact.objects.select_related("customer__company").get(email="kundin@werft-petersen.example")
+    visitor = Visitor(contact)
+    assert standing.open_invoices(visitor)
+    states = {standing.state_of(row) for row in visitor.subscriptions}
+    assert states == {"active", "canceling"}
+    assert visitor.messages.filter(template="cancellation_receipt").count() == 1
