@@ -46,8 +46,12 @@ def nothing(request: HttpRequest, rest: str) -> HttpResponse:
     return Problem(404, "not_found").answer()
 
 
+#: What comes first on the page; what isn't named follows.
+ORDER = ("Customers", "Catalog", "Subscriptions", "Invoices", "Payments", "Billing runs", "Imports", "Jobs")
+
+
 def _by_tag(document: dict[str, Any]) -> list[dict[str, Any]]:
-    tags: dict[str, list[dict[str, Any]]] = {}
+    tags: dict[str, list[dict[str, Any]]] = {name: [] for name in ORDER}
     for address, methods in document["paths"].items():
         for method, described in methods.items():
             tags.setdefault(described["tags"][0], []).append(_operation(document, address, method, described))
@@ -74,11 +78,38 @@ def _operation(document: dict[str, Any], address: str, method: str, described: d
         "summary": described["summary"],
         "description": described["description"].replace("`", "").split("\n\n"),
         "parameters": [_whole(document, parameter) for parameter in described["parameters"]],
+        "fields": _fields(document, described.get("requestBody", {})),
         "sends": _example(described.get("requestBody", {})),
         "status": status,
         "shows": _example(answers[status]),
         "errors": [(status, names) for status, names in errors if status >= "4"],
     }
+
+
+def _fields(document: dict[str, Any], described: dict[str, Any]) -> list[dict[str, Any]]:
+    """Name, kind, whether required and meaning of each member of a body."""
+    schema = described.get("content", {}).get("application/json", {}).get("schema")
+    if schema is None:
+        return []
+    body = _whole(document, schema)
+    required = body.get("required", [])
+    return [
+        {"name": name, "kind": _kind(member), "required": name in required, "meaning": member.get("description", "")}
+        for name, member in body["properties"].items()
+    ]
+
+
+def _kind(member: dict[str, Any]) -> str:
+    """A member's kind in a few letters: string, one of some values, a list of objects."""
+    if "$ref" in member:
+        return "object"
+    if "enum" in member:
+        return " | ".join(str(value) for value in member["enum"] if value is not None)
+    if member.get("type") == "array":
+        return f"list of {_kind(member['items'])}"
+    kinds = member.get("type") or next((_kind(half) for half in member.get("anyOf", member.get("oneOf", []))), "any")
+    name = kinds if isinstance(kinds, str) else " | ".join(kinds)
+    return f"{name} ({member['format']})" if "format" in member else name
 
 
 def _example(described: dict[str, Any]) -> str:

@@ -33,3 +33,11 @@ def caller(company):
     from .caller import Caller, key_for
 
     return lambda *scopes: Caller(key_for(company, *scopes))
+
+
+@pytest.fixture
+def house(db):
+    """A row of every kind an address can name."""
+    from tests.house.test_every_door import build_house
+
+    return build_house()

@@ -25,7 +25,11 @@ class House:
 
 
 @pytest.fixture
-def house(db) -> House:
+def house(db: None) -> House:
+    return build_house()
+
+
+def build_house() -> House:
     from core.models import Event, Job
     from tests.factories import a_company, a_customer, a_plan
 
