@@ -115,13 +115,13 @@ def _documents_in_words(documents: list[PreviewDocument]) -> str:
 
 
 def start_with_initial(form: forms.Form) -> None:
-    """Fills a fresh form as if its initial values had been sent."""
+    """Fills a form that was not sent, or sent empty, as if its initial values had been sent."""
     if form.is_bound:
         return
     data: dict[str, Any] = {}
     for name, entry in form.fields.items():
         value = entry.prepare_value(form.get_initial_for_field(entry, name))
-        if value not in (None, False):
+        if value is not None and value is not False:
             data[form.add_prefix(name)] = value.isoformat() if isinstance(value, date) else str(value)
     form.data, form.is_bound = data, True
 
@@ -143,8 +143,7 @@ def act_page(
     shown: Shown | None = None
     refused = ""
     posted = request.method == "POST"
-    if not posted:
-        start_with_initial(form)
+    start_with_initial(form)
     if form.is_valid():
         try:
             if posted and request.POST.get("step") == "do" and request.POST.get("preview_token"):

@@ -323,7 +323,9 @@ class PayOutForm(SectionedForm):
 
     def __init__(self, *args: Any, currencies: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["currency"] = forms.ChoiceField(label=_("Currency"), choices=[(code, code) for code in currencies])
+        self.fields["currency"] = forms.ChoiceField(
+            label=_("Currency"), choices=[(code, code) for code in currencies], initial=currencies[0]
+        )
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}

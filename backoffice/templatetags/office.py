@@ -21,9 +21,9 @@ register = template.Library()
 
 @register.simple_tag
 def length(count: int, unit: str) -> str:
-    """A length of time: "12 months"; nothing shows a dash."""
+    """A length of time: "12 months"; no length at all is "none"."""
     if not count:
-        return "–"
+        return _("none")
     words = {
         "day": ngettext("%(count)d day", "%(count)d days", count),
         "week": ngettext("%(count)d week", "%(count)d weeks", count),
@@ -81,6 +81,6 @@ def period(start: date | None, end: date | None) -> SafeString:
         return mark_safe("–")
     last = end - timedelta(days=1)
     return format_html(
-        '<time class="nowrap" datetime="{}">{}</time> – <time class="nowrap" datetime="{}">{}</time>',
+        '<span><time class="nowrap" datetime="{}">{}</time> – <time class="nowrap" datetime="{}">{}</time></span>',
         start.isoformat(), formats.day(start), last.isoformat(), formats.day(last),
     )  # fmt: skip

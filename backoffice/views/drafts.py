@@ -62,7 +62,26 @@ def _write(
                 )
     failed = request.method == "POST" and not more
     context = {"title": title, "crumbs": trail, "form": form, "lines": lines, "back": back, "checked": failed}
+    if failed:
+        context["line_errors"] = _errors_of(lines)
     return page(request, "invoices/draft", context, status=422 if failed else 200)
+
+
+def _errors_of(lines: Any) -> list[dict[str, str]]:
+    """What is wrong with the lines, each with the field it is about."""
+    found = [{"message": message, "id": ""} for message in lines.non_form_errors()]
+    for number, line in enumerate(lines.forms, start=1):
+        for name, messages in line.errors.items():
+            field = line[name]
+            for message in messages:
+                words = _("Line %(number)s, %(field)s: %(message)s")
+                found.append(
+                    {
+                        "message": words % {"number": number, "field": field.label, "message": message},
+                        "id": field.id_for_label,
+                    }
+                )
+    return found
 
 
 @needs("invoice.issue")
