@@ -6,7 +6,9 @@ Customers whom others hold keep it open; one bad subscription is found by halvin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -142,7 +144,8 @@ def customers_between(run: BillingRun, first: int, last: int) -> list[int]:
 
 def _write(chunk: BillingChunk, batch: Batch, customer_ids: Sequence[int]) -> Step:
     """Settles these customers in the chunk's transaction and adds what came of it to the chunk."""
-    outcome = batch.settle(customer_ids)
+    with uncollected():
+        outcome = batch.settle(customer_ids)
     run = chunk.run
     lines: int = chunk.lines_so_far + outcome.lines  # type: ignore[attr-defined]
     if run.released_at is None and lines > run.forecast_lines * MOST:
@@ -156,6 +159,18 @@ def _write(chunk: BillingChunk, batch: Batch, customer_ids: Sequence[int]) -> St
         chunk.state, chunk.done_at = BillingChunk.State.DONE, clock.machine_now()
     chunk.save()
     return Step.BUSY if outcome.skipped_customer_ids else Step.DONE
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector: nothing here goes in circles, and its rounds over what lives cost a fifth."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def add(into: Any, outcome: Settlement) -> None:
