@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 
 from api.models import IdempotencyRecord
 from api.problems import Problem
@@ -77,6 +78,7 @@ def once(
             response = effect()
     except Exception as error:  # noqa: BLE001  every refusal has an answer; what has none is raised again
         response = refusal(error)
+    response.setdefault("Content-Language", translation.get_language() or "en")
     IdempotencyRecord.objects.create(
         company=company,
         key=key,

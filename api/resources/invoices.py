@@ -187,6 +187,10 @@ class InvoiceView(ResourceView):
         )
         return rows.prefetch_related(Prefetch("lines", lines)) if self.needs_lines else rows
 
+    def lock(self, row: Invoice) -> None:
+        receivables.lock_customer(self.company, row.customer_id)
+        super().lock(row)
+
     @property
     def needs_lines(self) -> bool:
         return "lines" in self.asked.expand or "invoice" in self.kwargs or self.request.method != "GET"

@@ -1,4 +1,4 @@
-"""Mails to customers, as they were sent."""
+"""What is said with customers and what happened with them: mails as they were sent, and the timeline."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.urls import path
 from rest_framework.request import Request
 
 from api.query import Filter
-from api.shapes import Computed, Id, Shape
-from api.views import ResourceView, operation
+from api.shapes import Computed, Id, Part, PlainShape, Shape
+from api.views import ApiView, ResourceView, operation
 from customers.models import Customer, Message
+from customers.services.timeline import timeline
 
 READ = "customer.read"
 ADDRESSES = {"type": "array", "items": {"type": "string"}}
@@ -52,6 +53,55 @@ class MessageView(ResourceView):
         return super().rows().filter(customer__isnull=False).select_related("customer")
 
 
+class LinkedShape(PlainShape):
+    """The row an entry is about."""
+
+    kind = Computed({"type": "string"}, lambda row, reading: row.link_kind)
+    id = Computed({"type": "string"}, lambda row, reading: row.link_id)
+
+
+class TimelineEntryShape(PlainShape):
+    """One thing that happened."""
+
+    at = Computed({"type": "string", "format": "date-time"}, lambda row, reading: row.at)
+    kind = Computed({"type": "string", "enum": ["event", "message", "note", "audit"]}, lambda row, reading: row.kind)
+    title = Computed({"type": "string"}, lambda row, reading: row.title, help_text="In the language asked for.")
+    text = Computed({"type": "string"}, lambda row, reading: row.text)
+    actor = Computed({"type": "string"}, lambda row, reading: row.actor, help_text="Who or what did it.")
+    about = Part(
+        LinkedShape, lambda row: row if row.link_id else None, allow_null=True, help_text="The row it is about."
+    )
+
+
+class TimelineShape(PlainShape):
+    """Events, acts, mails and notes in one list, newest first. For more, send the last `at` as `before`."""
+
+    data = Part(TimelineEntryShape, lambda row: row, many=True)
+
+
+class Timeline(ApiView):
+    tag = "Customers"
+    places: ClassVar[dict[str, Any]] = {"customer": "cus"}
+
+    @operation(
+        "Get the timeline of a customer",
+        right=READ,
+        answer=TimelineShape,
+        filters=[
+            Filter("before", "instant", is_value=True, help="Only earlier entries."),
+            Filter("count", "whole", is_value=True, most=100, help="At least so many; 30 when left out."),
+        ],
+        description="Entries of one instant are never parted, so a page may be a little longer than `count`.",
+    )
+    def get(self, request: Request, customer: str) -> HttpResponse:
+        found = timeline(
+            customer=self.of(Customer, customer),
+            before=self.asked.values.get("before"),
+            limit=self.asked.values.get("count", 30),
+        )
+        return self.shaped(TimelineShape, found)
+
+
 class Messages(MessageView):
     @operation(
         "List mails to a customer",
@@ -72,5 +122,6 @@ class OneMessage(MessageView):
 
 urlpatterns = [
     path("customers/<str:customer>/messages", Messages.as_view()),
+    path("customers/<str:customer>/timeline", Timeline.as_view()),
     path("messages/<str:message>", OneMessage.as_view()),
 ]

@@ -81,3 +81,21 @@ def test_notes_are_kept_and_taken_off(api):
     assert note["text"] == "Tab\tand \\ stay."
     api.post(f"notes/{note['id']}/archive")
     assert api.get(f"customers/{ref}/notes?archived=true").body["data"][0]["id"] == note["id"]
+
+
+def test_the_timeline_tells_what_happened_newest_first(api, company):
+    from datetime import timedelta
+
+    ref = api.post("customers", {"name": "Beck"}).body["id"]
+    company.clock_at += timedelta(hours=1)
+    company.save(update_fields=["clock_at"])
+    api.post(f"customers/{ref}/notes", {"text": "Prefers calls."})
+    entries = api.get(f"customers/{ref}/timeline").body["data"]
+    assert [(entry["kind"], entry["at"]) for entry in entries] == [
+        ("note", "2026-03-10T10:00:00Z"), ("event", "2026-03-10T09:00:00Z"),
+    ]  # fmt: skip
+    assert entries[0]["text"] == "Prefers calls."
+    assert entries[1]["about"] == {"kind": "customer", "id": ref}
+    assert entries[1]["actor"] == "test"
+    older = api.get(f"customers/{ref}/timeline?before={entries[0]['at']}").body["data"]
+    assert older == entries[1:]

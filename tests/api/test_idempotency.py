@@ -28,6 +28,13 @@ def test_the_same_request_gets_the_same_answer(api):
 
 
 @pytest.mark.django_db
+def test_an_answer_keeps_its_language(api):
+    first = api.post("customers", {"kind": "club"}, **{**KEY, "Accept-Language": "de"})
+    again = api.post("customers", {"kind": "club"}, **{**KEY, "Accept-Language": "fr"})
+    assert (again.content, again["Content-Language"]) == (first.content, "de")
+
+
+@pytest.mark.django_db
 def test_another_body_with_the_same_key_is_refused(api):
     api.post("customers", {"name": "Beck"}, **KEY)
     answer = api.post("customers", {"name": "Becker"}, **KEY)
