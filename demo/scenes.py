@@ -370,7 +370,7 @@ def money_of_an_unknown_payer(stage: Stage) -> None:
 # Documents by hand, mail, data
 
 
-@scene(18)
+@scene(10)
 def an_onboarding_is_invoiced_by_hand(stage: Stage) -> None:
     drafting.issue(invoice=_onboarding(stage, "corrected", "Einrichtung vor Ort, 27.–28."), **stage.now)
 
