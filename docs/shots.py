@@ -121,6 +121,7 @@ def take(browser: Browser, options: argparse.Namespace, person: dict[str, str], 
 
 def sign_in(page: Page, site: str, person: dict[str, str]) -> None:
     page.goto(f"{site}/accounts/login/")
+    page.click("details > summary")
     page.fill("input[name=login]", person["login"])
     page.fill("input[name=password]", person["secret"])
     page.press("input[name=password]", "Enter")

@@ -283,7 +283,7 @@ def cancel(request: HttpRequest, ref: str) -> HttpResponse:
 
     context = {
         "title": _("Cancel %(number)s") % {"number": subscription.number},
-        "crumbs": _above(subscription, _("Cancel")),
+        "crumbs": _above(subscription, _("Cancel the subscription")),
         "lead": subscription.name,
         "act": _("Cancel the subscription"),
         "tone": "danger",

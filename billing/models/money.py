@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core.models import Addressed, CompanyKeyed
 from customers.models import Customer
@@ -31,7 +32,7 @@ class Payment(CompanyKeyed, Addressed):
         PENDING = "pending", _("pending")
         SETTLED = "settled", _("settled")
         FAILED = "failed", _("failed")
-        CANCELED = "canceled", _("canceled")
+        CANCELED = "canceled", pgettext_lazy("money", "canceled")
         RETURNED = "returned", _("returned")
         DISPUTED = "disputed", _("disputed")
         REFUNDED = "refunded", _("refunded")
@@ -228,7 +229,7 @@ class Refund(CompanyKeyed, Addressed):
     class Status(models.TextChoices):
         PENDING = "pending", _("to be paid out")
         SETTLED = "settled", _("paid out")
-        CANCELED = "canceled", _("canceled")
+        CANCELED = "canceled", pgettext_lazy("money", "canceled")
 
     customer = models.ForeignKey(
         Customer, models.PROTECT, related_name="refunds", db_constraint=False, help_text=_("Who gets it.")

@@ -12,7 +12,7 @@ from typing import Literal
 
 from django.db import connection, transaction
 
-from billing.models import BilledDays, CreditNote, Invoice
+from billing.models import BilledDays, CreditNote, Invoice, InvoiceBalance
 from billing.services.crediting import audit_note, calculation_of, issue_notes, load_invoices
 from billing.services.loading import lock_customers
 from billing.services.noting import NoteLine, note_of
@@ -39,7 +39,7 @@ def void(
     customers = lock_customers(company, [invoice.customer_id])
     known = load_invoices(company, [invoice.pk])[invoice.pk]
     if known.status not in ("open", "paid"):
-        raise Refused("void.not_open", state=known.status)
+        raise Refused("void.not_open", state=InvoiceBalance.Status(known.status).label)
     lines = [
         NoteLine(line, line.left_minor, line.period_start, line.period_end, calculation_of(line, None))
         for line in known.lines.values()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Look(NamedTuple):
@@ -55,6 +56,7 @@ LOOKS: dict[str, Look] = {
     "returned": Look(_("Returned"), "bad", "undo-2"),
     "disputed": Look(_("Disputed"), "bad", "scale"),
     "refunded": Look(_("Refunded"), "quiet", "undo-2"),
+    "not_paid": Look(pgettext_lazy("money", "Canceled"), "quiet", "circle-x"),
     "requires_action": Look(_("Needs the customer"), "warn", "user-round"),
     # what is worked on and sent
     "queued": Look(_("Waiting"), "quiet", "clock"),
