@@ -18,6 +18,7 @@ from core.rights import needs
 from core.services import files, jobs
 from subscriptions.models import Import, ImportLine
 from subscriptions.services import importing
+from subscriptions.services.importing import mapping as mappings
 from subscriptions.services.importing.working import KIND
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -38,6 +39,7 @@ def create(request: HttpRequest) -> HttpResponse:
         upload = form.cleaned_data["file"]
         try:
             mapping = importing.from_toml(form.cleaned_data["mapping"])
+            mappings.parse(mapping)
             content = upload.read()
             stored = files.store(
                 company_id=request.company.pk,
