@@ -59,7 +59,12 @@ def copy(table: str, columns: str, lines: Sequence[str]) -> None:
     """Writes the lines, each a row of tab-separated fields, in one COPY; nothing when there are none."""
     if not lines:
         return
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as sink:
+    # What the database refuses would come as the driver's own error otherwise.
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as sink,
+    ):
         sink.write("\n".join(lines) + "\n")
 
 

@@ -200,7 +200,7 @@ def _bill_in_halves(chunk_id: int, customer_ids: list[int]) -> Step:
             if chunk is not None:
                 _write(chunk, Batch.of(chunk.run), part)
                 _reopen(chunk)
-                _check_now()
+                parking.check_now()
 
     def give_up(customer_id: int, error: Exception) -> None:
         with transaction.atomic():
@@ -226,12 +226,6 @@ def _reopen(chunk: BillingChunk) -> None:
     """A part is not the whole: the chunk stays open until a plain try finds nothing left."""
     if chunk.state == BillingChunk.State.DONE:
         BillingChunk.objects.filter(pk=chunk.pk).update(state=BillingChunk.State.OPEN, done_at=None)
-
-
-def _check_now() -> None:
-    """Lets checks that wait for the end of the transaction speak while it is known whom they are about."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def hold(run: BillingRun) -> None:

@@ -39,6 +39,13 @@ def is_about_data(error: Exception) -> bool:
     )
 
 
+def check_now() -> None:
+    """Lets checks that wait for the end of the transaction speak while it is known whom they are about."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
 def parked(*, company: Company, by_day: date) -> QuerySet[Subscription]:
     """What is due by that day and parked, for whatever reason."""
     return Subscription.objects.filter(company=company, parked_at__isnull=False, next_bill_on__lte=by_day).order_by(
@@ -88,9 +95,7 @@ def park_bad(run: BillingRun, customer_id: int, error: Exception, settles: Settl
             for other in set(due) - set(part):
                 park(subscription_id=other, code="billing.unexpected", detail="", at=at)
             settles([customer_id])
-            with connection.cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+            check_now()
             transaction.set_rollback(True)
 
     in_halves(due, attempt, lambda pk, error: bad.append((pk, error)), splits=is_about_data)
@@ -167,8 +172,7 @@ def retry_parked(*, company: Company, on: date, at: datetime, by: Actor) -> dict
                 outcome = settle(company=company, customer_ids=[customer_id], on=on, at=at, by=by, skip_locked=True)
                 if outcome.skipped_customer_ids:
                     transaction.set_rollback(True)
-                with connection.cursor() as cursor:
-                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                check_now()
                 tell(company, outcome.parked, by=by, at=at)
             still += len(ids) if outcome.skipped_customer_ids else len(outcome.parked)
         except Exception as error:
