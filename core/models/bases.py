@@ -40,10 +40,14 @@ class Addressed(models.Model):
 
 
 class CompanyOwned(models.Model):
-    """A row of one company. Composite keys in the schema keep rows of two companies apart."""
+    """A row of one company. Composite keys in the schema keep rows of two companies apart.
+
+    The company alone has no index: with one company it would lead to every row, and be taken for the composite key's
+    by a plan made while the table was small.
+    """
 
     company = models.ForeignKey(
-        "core.Company", models.PROTECT, related_name="+", help_text="The company this row belongs to."
+        "core.Company", models.PROTECT, related_name="+", db_index=False, help_text="The company this row belongs to."
     )
 
     class Meta:

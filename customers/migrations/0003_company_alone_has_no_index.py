@@ -1,0 +1,70 @@
+import django.db.models.deletion
+from django.db import migrations, models
+
+from core.schema import LOCK_TIMEOUT
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("core", "0003_company_alone_has_no_index"),
+        ("customers", "0002_guards"),
+    ]
+
+    operations = [
+        LOCK_TIMEOUT,
+        migrations.AlterField(
+            model_name="address",
+            name="company",
+            field=models.ForeignKey(
+                db_index=False,
+                help_text="The company this row belongs to.",
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.company",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="contact",
+            name="company",
+            field=models.ForeignKey(
+                db_index=False,
+                help_text="The company this row belongs to.",
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.company",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="customer",
+            name="company",
+            field=models.ForeignKey(
+                db_index=False,
+                help_text="The company this row belongs to.",
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.company",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="message",
+            name="company",
+            field=models.ForeignKey(
+                db_index=False,
+                help_text="The company this row belongs to.",
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.company",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="note",
+            name="company",
+            field=models.ForeignKey(
+                db_index=False,
+                help_text="The company this row belongs to.",
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.company",
+            ),
+        ),
+    ]
