@@ -107,7 +107,7 @@ def _firm(draw: random.Random, place: Place, last: str) -> str:
 def _fields(draw: random.Random, number: int, place: Place, country: str, name: str, is_person: bool) -> dict[str, Any]:
     habit = draw.choices(list(HABITS), list(HABITS.values()))[0]
     fields: dict[str, Any] = {
-        "email": f"{_letters(name)[:30]}-{number + 1}@{country.lower()}.example",
+        "email": f"{_letters(name)[:30].strip('-')}-{number + 1}@{country.lower()}.example",
         "phone": place.phone.format(number % 100),
         "language": place.language,
         "currency": place.currency,

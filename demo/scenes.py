@@ -90,7 +90,7 @@ class Stage:
 
     def pay(self, key: str, minor: int, **more: Any) -> None:
         """Money from it comes in."""
-        values = {"currency": "EUR", "method": "transfer", "received_on": self.day}
+        values: dict[str, Any] = {"currency": "EUR", "method": "transfer", "received_on": self.day}
         payments.record(
             company=self.company, customer=self.customer(key), amount_minor=minor, **(values | more), **self.now
         )

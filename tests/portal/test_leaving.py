@@ -187,3 +187,10 @@ def test_the_receipts_words_follow_the_page(ada, house):
     leave(ada, house)
     assert receipts(house).get().language == "de"
     assert "31. Januar 2026" in receipts(house).get().body
+
+
+def test_a_reason_has_the_same_code_at_every_door():
+    from portal.forms import REASONS
+    from subscriptions.services.end_reasons import WORDS
+
+    assert {code for code, _words in REASONS if code} <= set(WORDS)
