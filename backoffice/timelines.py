@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 from customers.services import timeline, titles
+from subscriptions.services import end_reasons
 
 SHOWN = 30
 titles.register(
@@ -18,10 +19,14 @@ titles.register(
         "subscription.start": _("Agreed"),
         "subscription.cancel": _("Cancellation planned"),
         "subscription.undo_cancel": _("Cancellation taken back"),
+        "subscription.end": _("Subscription ended after cancellation"),
+        "subscription.import": _("Import"),
+        "import.undo": _("Take the import back"),
         "subscription.park": _("Billing gave up on it"),
         "subscription.converted": _("Trial over, goes on paid"),
     }
 )
+titles.register_reasons(end_reasons.WORDS)
 LOOKS = {
     "note": ("sticky-note", ""),
     "message": ("mail", "info"),

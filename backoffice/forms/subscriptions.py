@@ -20,20 +20,10 @@ from catalog.services.texts import in_language
 from customers.models import Customer
 from customers.services.customers import currency_of
 from subscriptions.models import Subscription
+from subscriptions.services import end_reasons
 from subscriptions.services.starting import ItemSpec
 
-REASONS = [
-    ("", "–"),
-    ("price", _("too expensive")),
-    ("not_used", _("not used")),
-    ("features", _("something is missing")),
-    ("service", _("unhappy with the service")),
-    ("competitor", _("goes to somebody else")),
-    ("closing", _("closes down")),
-    ("moved", _("moved away")),
-    ("payment", _("does not pay")),
-    ("other", _("other")),
-]
+REASONS = [("", "–"), *end_reasons.WORDS.items()]
 
 
 class StartForm(SectionedForm):

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from backoffice import exports, figures, previewing
+from backoffice import exports, figures, histories, previewing
 from backoffice.acting import actor, done, found, may, now, own, today
 from backoffice.forms.sections import SectionedForm
 from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFilter
@@ -25,6 +25,7 @@ from billing.models import Invoice, InvoiceLine
 from billing.services import acts, previews
 from catalog.models import Plan
 from core import clock
+from core.design import formats
 from core.models import AuditEntry
 from core.refusal import Refused
 from core.rights import needs
@@ -203,8 +204,8 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "mrr_minor": sum(slot.mrr_minor for slot in slots),
         "clock": [{"text": text, "icon": "calendar-clock"} for text in words],
         "invoices": invoices,
-        "movements": subscription.movements.order_by("-pk")[:50],
-        "history": [_entry(entry) for entry in history],
+        "movements": _movements(subscription),
+        "history": [histories.entry(row) for row in history],
         "ending": ending,
         "over": subscription.state in moves.ENDED,
         "shown_state": "canceling" if ending else subscription.state,
@@ -212,22 +213,18 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
     return page(request, "subscriptions/detail", context)
 
 
+def _movements(subscription: Subscription) -> list[Any]:
+    rows = list(subscription.movements.order_by("-pk")[:50])
+    for row in rows:
+        row.cause_words = title_of(row.cause)  # type: ignore[attr-defined]
+    return rows
+
+
 def _terms_on(slot: Slot, day: Any) -> Any:
     """The terms that hold that day, else the first to come, else the last there were."""
     rows = sorted(slot.terms.all(), key=lambda row: row.from_on)
     holding = [row for row in rows if row.from_on <= day and (row.until_on is None or row.until_on > day)]
     return holding[0] if holding else next((row for row in rows if row.from_on > day), rows[-1] if rows else None)
-
-
-def _entry(entry: AuditEntry) -> dict[str, Any]:
-    facts = ", ".join(f"{name}: {value}" for name, value in entry.facts.items() if value not in ("", None, False))
-    return {
-        "at": entry.at,
-        "title": title_of(entry.verb),
-        "who": entry.actor_label,
-        "icon": "history",
-        "body": "\n".join(part for part in (entry.reason, facts) if part),
-    }
 
 
 @needs("subscription.read")
@@ -277,7 +274,7 @@ def cancel(request: HttpRequest, ref: str) -> HttpResponse:
         ended = act(values, token).subscription
         text = _("The last day of %(number)s is %(day)s.") % {
             "number": ended.number,
-            "day": ended.ends_on.isoformat() if ended.ends_on else "–",
+            "day": formats.day(ended.ends_on) if ended.ends_on else "–",
         }
         return done(request, text, back)
 

@@ -16,7 +16,7 @@ from django.db.models import Model, QuerySet
 from core.design import formats
 from core.models import AuditEntry, Event
 from customers.models import Customer, Message, Note
-from customers.services.titles import title_of
+from customers.services.titles import reason_of, title_of
 
 _AMOUNTS = ("gross_minor", "amount_minor")
 _LONG_TEXT = 500
@@ -125,7 +125,7 @@ def _facts(data: Mapping[str, Any], reason: str) -> list[str]:
     if data.get("ends_on"):
         words.append("→ " + formats.day(date.fromisoformat(data["ends_on"])))
     if reason:
-        words.append(reason)
+        words.append(reason_of(reason))
     return words
 
 
@@ -134,7 +134,7 @@ def _of_act(act: AuditEntry) -> TimelineEntry:
         at=act.at,
         kind="audit",
         title=title_of(act.verb),
-        text=act.reason,
+        text=reason_of(act.reason),
         actor=act.actor_label,
         link_kind=act.subject_kind,
         link_id="",

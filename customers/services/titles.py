@@ -45,10 +45,26 @@ _TITLES: dict[str, str | Promise] = {
     "refund.settled": _("Refund paid"),
 }
 
+_REASONS: dict[str, str | Promise] = {}
+
 
 def register(titles: Mapping[str, str | Promise]) -> None:
     """Gives event types and verbs their words."""
     _TITLES.update(titles)
+
+
+def register_reasons(reasons: Mapping[str, str | Promise]) -> None:
+    """Gives reason codes their words."""
+    _REASONS.update(reasons)
+
+
+def reason_of(reason: str) -> str:
+    """The words of a reason code; a sentence somebody wrote stays as it is.
+
+    >>> reason_of("the pipe burst")
+    'the pipe burst'
+    """
+    return str(_REASONS.get(reason, reason))
 
 
 def title_of(name: str) -> str:

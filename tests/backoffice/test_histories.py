@@ -1,0 +1,45 @@
+"""The history on a subscription's page speaks in words, days by locale, whoever said why."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.urls import reverse
+
+from tests.backoffice.conftest import TODAY, Office
+from tests.backoffice.test_acts import text_of
+from tests.factories import BY
+
+
+def canceled_page(office: Office, comment: str = "") -> str:
+    from billing.services import acts
+
+    subscription = office.start()
+    acts.cancel(
+        subscription=subscription, timing="date", ends_on=date(2026, 5, 14), reason="too_expensive", comment=comment,
+        on=TODAY, by=BY, at=office.at,
+    )  # fmt: skip
+    return text_of(office.client().get(reverse("backoffice:subscription", args=[subscription.ref])))
+
+
+def test_a_cancellation_is_told_in_words(office: Office) -> None:
+    text = canceled_page(office)
+    assert "too expensive" in text and "too_expensive" not in text
+    assert "Last day: 14 May 2026 · Cancellation takes effect: a date · Unused days: credited" in text
+
+
+def test_a_start_is_told_in_words(office: Office) -> None:
+    text = canceled_page(office)
+    assert "State: active" in text and "First day: 15 Mar 2026" in text and "start_on" not in text
+
+
+def test_a_movement_names_its_cause_in_words(office: Office) -> None:
+    text = canceled_page(office)
+    assert "15 Mar 2026 new Agreed" in text and "subscription.start" not in text
+
+
+def test_the_portal_offers_no_reason_the_office_has_no_words_for() -> None:
+    from portal.forms import REASONS
+    from subscriptions.services.end_reasons import WORDS
+
+    assert {code for code, _ in REASONS if code} <= set(WORDS)
