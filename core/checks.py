@@ -6,11 +6,17 @@ Every check answers the value itself or refuses, naming the field at fault.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import date, datetime
 from decimal import Decimal
 
 from core import countries
 from core.refusal import Refused
 from pricing import money
+
+#: No amount is larger: sums of thousands of them still fit where amounts are kept.
+MOST_MINOR = 10**15
+#: Days a contract, a period or a payment can have: far from where the calendar ends.
+EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)
 
 
 def known(names: Iterable[str], allowed: Collection[str]) -> None:
@@ -51,6 +57,26 @@ def decimal(value: object, *, field: str, most: int, places: int) -> Decimal:
         raise Refused("number.range", field=field, value=value, least=0, most=most)
     if -int(value.as_tuple().exponent) > places and value != round(value, places):
         raise Refused("number.places", field=field, value=value, places=places)
+    return value
+
+
+def minor(value: object, *, field: str, least: int = 0) -> int:
+    """An amount in minor units, up to `MOST_MINOR` (`number.form`, `number.range`)."""
+    return whole(value, field=field, least=least, most=MOST_MINOR)
+
+
+def total(value: Decimal, currency: str, *, field: str) -> Decimal:
+    """What a line comes to, in whole units of the currency: no more than `MOST_MINOR` (`number.range`)."""
+    minor(money.to_minor(value, currency), field=field)
+    return value
+
+
+def day(value: object, *, field: str, least: date = EARLIEST, most: date = LATEST) -> date:
+    """A day in the range (`day.form`, `day.range`); without one, days that no calendar trick can push over its edge."""
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise Refused("day.form", field=field)
+    if not least <= value <= most:
+        raise Refused("day.range", field=field, value=value.isoformat(), least=least.isoformat(), most=most.isoformat())
     return value
 
 

@@ -34,6 +34,8 @@ register(
         "time_zone.unknown": _("%(value)s is no time zone; an example is Europe/Berlin."),
         "language.unknown": _("%(value)s is no language of this system; these are: %(choices)s."),
         "number.range": _("%(value)s is not between %(least)s and %(most)s."),
+        "day.form": _("A day is expected here."),
+        "day.range": _("%(value)s is not between %(least)s and %(most)s."),
         "number.form": _("A number is expected here."),
         "number.places": _("%(value)s has more than %(places)s decimal places."),
     }

@@ -141,10 +141,8 @@ def refund_credit(
     """
     company = customer.company
     checks.currency(currency)
-    if not reason.strip():
-        raise Refused("reason.missing", field="reason")
-    checked(reason, field="reason", limit=500)
-    if amount_minor <= 0:
+    receivables.reasoned(reason)
+    if type(amount_minor) is not int or amount_minor <= 0:
         raise Refused("payment.amount", field="amount_minor")
     on = clock.day_in(at, company.time_zone)
     with transaction.atomic():
@@ -189,8 +187,8 @@ def settle_refund(*, refund: Refund, paid_on: date, reference: str = "", by: Act
         company, refund, moved = _move_refund(refund, Refund.Status.SETTLED)
         if not moved:
             return refund
-        if paid_on > clock.day_in(at, company.time_zone):
-            raise Refused("payment.received_range", field="paid_on", day=paid_on.isoformat())
+        if not checks.EARLIEST <= paid_on <= clock.day_in(at, company.time_zone):
+            raise Refused("refund.paid_range", field="paid_on", day=paid_on.isoformat())
         refund.paid_on, refund.reference = paid_on, reference
         refund.save(update_fields=["status", "paid_on", "reference"])
         amounts = [
@@ -206,8 +204,7 @@ def settle_refund(*, refund: Refund, paid_on: date, reference: str = "", by: Act
 
 def cancel_refund(*, refund: Refund, reason: str, by: Actor, at: datetime) -> Refund:
     """The refund will not be paid out; its credit is at hand again. Repeated: nothing happens."""
-    if not reason.strip():
-        raise Refused("reason.missing", field="reason")
+    receivables.reasoned(reason)
     with transaction.atomic():
         company, refund, moved = _move_refund(refund, Refund.Status.CANCELED)
         if not moved:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from billing.services import previews
+from billing.services.releasing import take_up_again
 from billing.services.settling import Settlement, settle
 from core import clock
 from core.actors import Actor
@@ -81,6 +82,7 @@ def cancel(
             by=by,
             at=at,
         )
+        take_up_again(ended.pk)
         result = _settled(ended, today, at, by, before=before)
         _check(result, preview_token)
     return result
@@ -98,9 +100,9 @@ def undo_cancel(
     today = on or clock.day_in(at, subscription.time_zone)
     with transaction.atomic():
         before = _mrr(subscription)
-        result = _settled(
-            ending.undo_end(subscription=subscription, on=today, by=by, at=at), today, at, by, before=before
-        )
+        undone = ending.undo_end(subscription=subscription, on=today, by=by, at=at)
+        take_up_again(undone.pk)
+        result = _settled(undone, today, at, by, before=before)
         _check(result, preview_token)
     return result
 
@@ -109,7 +111,8 @@ def move_due(*, company: Company, at: datetime, by: Actor, customer_ids: Sequenc
     """Makes every move due at that instant and gives back, with an end, the paid days after it. Counts of moves."""
 
     def give_back(ended: Sequence[Subscription], day: date) -> None:
-        settle(company=company, customer_ids=sorted({sub.customer_id for sub in ended}), on=day, at=at, by=by)
+        customer_ids, zones = sorted({sub.customer_id for sub in ended}), sorted({sub.time_zone for sub in ended})
+        settle(company=company, customer_ids=customer_ids, on=day, at=at, by=by, zones=zones)
 
     return renewals.move_due(company=company, at=at, by=by, customer_ids=customer_ids, after_ends=give_back)
 
@@ -121,7 +124,11 @@ def moves_tick(company: Company, at: datetime) -> dict[str, Any]:
 
 
 def _settled(subscription: Subscription, on: date, at: datetime, by: Actor, *, before: int) -> ActResult:
-    settlement = settle(company=subscription.company, customer_ids=[subscription.customer_id], on=on, at=at, by=by)
+    # `on` is today where this subscription lives; what lives elsewhere has a day of its own.
+    settlement = settle(
+        company=subscription.company, customer_ids=[subscription.customer_id], on=on, at=at, by=by,
+        zones=[subscription.time_zone],
+    )  # fmt: skip
     subscription.refresh_from_db(fields=list(holding.CHANGED))
     return ActResult(subscription, settlement, before, mrr_to_come(subscription))
 

@@ -31,6 +31,7 @@ from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from core.services import trail
+from core.texts import checked
 from customers.models import Customer
 from pricing.money import spread
 
@@ -146,7 +147,8 @@ def give_back_after_end(
         cursor.execute(_LIVE, [list(after), list(after.values())])
         live = cursor.fetchall()
     invoices = load_invoices(company, [row[5] for row in live if row[5] is not None])
-    by_note: dict[tuple[int, str], list[NoteLine]] = {}
+    # Days of one line can stand in several rows; the line gives them back together.
+    unused: dict[tuple[int, str], dict[int, list[tuple[date, date]]]] = {}
     releases: list[tuple[int, date, bool, tuple[int, str] | None]] = []
     for days_id, slot_id, start, end, line_id, invoice_id, is_prorated in live:
         agreement = of_slot[slot_id]
@@ -158,12 +160,12 @@ def give_back_after_end(
         key = None
         if line_id is not None:
             key = (invoice_id, agreement.end_unused)
-            line = invoices[invoice_id].lines[line_id]
-            by_note.setdefault(key, []).append(released_line(line, cut, end))
+            unused.setdefault(key, {}).setdefault(line_id, []).append((cut, end))
         releases.append((days_id, cut, False, key))
     notes: dict[tuple[int, str], NoteDoc] = {}
-    for key, lines in by_note.items():
+    for key, spans in unused.items():
         invoice = invoices[key[0]]
+        lines = [released_line(invoice.lines[line_id], days) for line_id, days in spans.items()]
         ends_on = min(line.period_start for line in lines if line.period_start) - ONE_DAY
         note = note_of(
             invoice, customers[invoice.customer_id], lines, cause="cancel", reason=end_words(ends_on, invoice.language),
@@ -194,12 +196,13 @@ def end_words(ends_on: date, language: str) -> str:
         return _("Ended on %(day)s: unused days are given back.") % {"day": date_format(ends_on, "DATE_FORMAT")}
 
 
-def released_line(line: InvoicedLine, start: date, end: date) -> NoteLine:
-    """The days [start, end) of a line, at what was charged for them."""
-    unused = (end - start).days
+def released_line(line: InvoicedLine, spans: Sequence[tuple[date, date]]) -> NoteLine:
+    """The days of these spans [start, end) of a line, at what was charged for them: rounded once for all of them."""
+    unused = sum((end - start).days for start, end in spans)
     amount = line.worth_of(unused)
     line.billed_days -= unused
-    return NoteLine(line, amount, start, end, calculation_of(line, unused))
+    first, last = min(start for start, _ in spans), max(end for _, end in spans)
+    return NoteLine(line, amount, first, last, calculation_of(line, unused))
 
 
 def calculation_of(line: InvoicedLine, days: int | None) -> dict[str, Any]:
@@ -265,6 +268,7 @@ def give_back(
     Released days are no longer billed (they are not billed again by themselves). Refuses `credit.above_left`,
     `credit.line_unknown`, `credit.nothing_left`.
     """
+    checked(reason, field="reason", limit=500)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT l.id, l.invoice_id, i.customer_id FROM billing_invoiceline l JOIN billing_invoice i "
@@ -277,8 +281,12 @@ def give_back(
     customers = lock_customers(company, sorted({customer_id for _, customer_id in invoice_of.values()}))
     invoices = load_invoices(company, [invoice_id for invoice_id, _ in invoice_of.values()])
     by_invoice: dict[int, list[NoteLine]] = {}
+    asked: set[int] = set()
     for item in invoice_lines:
         line = invoices[invoice_of[item.line_id][0]].lines[item.line_id]
+        if item.line_id in asked:
+            raise Refused("credit.line_twice", position=line.position)
+        asked.add(item.line_id)
         by_invoice.setdefault(invoice_of[item.line_id][0], []).append(_asked(line, item))
     notes = []
     for invoice_id, lines in by_invoice.items():
@@ -286,7 +294,7 @@ def give_back(
         if invoice.status == "void":
             raise Refused("credit.nothing_left", number=invoice.number)
         customer = customers[invoice.customer_id]
-        note = note_of(invoice, customer, lines, cause=cause, reason=reason[:500], is_refund=refund)
+        note = note_of(invoice, customer, lines, cause=cause, reason=reason, is_refund=refund)
         if note is not None:
             notes.append(note)
     if not notes:
@@ -303,10 +311,15 @@ def give_back(
 def _asked(line: InvoicedLine, item: GiveBack) -> NoteLine:
     start, end = item.release or (None, None)
     days = None if start is None or end is None else (end - start).days
+    if start is not None and end is not None and not (
+        line.period_start is not None and line.period_end is not None
+        and line.period_start <= start < end <= line.period_end
+    ):  # fmt: skip
+        raise Refused("credit.days_outside", position=line.position)
     if item.amount_minor is None:
         if start is None or end is None:
             return NoteLine(line, line.left_minor, line.period_start, line.period_end, calculation_of(line, None))
-        return released_line(line, start, end)
+        return released_line(line, [(start, end)])
     if item.amount_minor < 0 or item.amount_minor > line.left_minor:
         raise Refused("credit.above_left", field="amount", position=line.position, left=line.left_minor)
     return NoteLine(line, item.amount_minor, start, end, calculation_of(line, days))

@@ -20,18 +20,21 @@ from billing.services.grouping import InvoiceDoc, Line
 from billing.services.loading import CustomerRow, Facts, facts, lock_customers
 from billing.services.snapshots import plain
 from billing.services.taxing import LineTax, Taxing
-from catalog.models import Product, TaxCategory
-from core import clock
+from catalog.models import Product, TaxBehavior, TaxCategory
+from core import checks, clock
 from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from core.services import trail
+from core.texts import checked
 from customers.models import Customer
 from pricing.errors import PricingError
 from pricing.money import is_currency
 
-LARGEST_UNIT_AMOUNT = Decimal(10) ** 10
-LARGEST_QUANTITY = Decimal(10) ** 14
+LARGEST_UNIT_AMOUNT = 10**10
+LARGEST_QUANTITY = 10**14
+LONGEST_DESCRIPTION = 400
+LONGEST_TERMS = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,10 @@ def create_draft(
     """
     if not is_currency(currency):
         raise Refused("draft.currency", field="currency", currency=currency)
+    if customer.company_id != company.pk:
+        raise Refused("not_found", field="customer")
+    _check(company, lines, currency, payment_terms_days, po_reference)
+    checks.choice(tax_behavior, TaxBehavior.values, field="tax_behavior")
     row = lock_customers(company, [customer.pk])[customer.pk]
     today = clock.day_in(at, company.time_zone)
     if payment_terms_days is None:
@@ -117,6 +124,7 @@ def update_draft(
 ) -> Invoice:
     """Replaces the lines of a draft, and its terms and order reference when given. Refuses `draft.only`."""
     company = invoice.company
+    _check(company, lines, invoice.currency, payment_terms_days, po_reference or "")
     row = lock_customers(company, [invoice.customer_id])[invoice.customer_id]
     invoice = _locked_draft(invoice)
     today = clock.day_in(at, company.time_zone)
@@ -189,6 +197,34 @@ def _issue(invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     return Invoice.objects.get(pk=stored.pk)
 
 
+def _check(
+    company: Company, lines: Sequence[DraftLine], currency: str, payment_terms_days: int | None, po_reference: str
+) -> None:
+    """Refuses what no invoice can hold: figures, days and texts out of range, things of another company."""
+    if payment_terms_days is not None:
+        checks.whole(payment_terms_days, field="payment_terms_days", most=LONGEST_TERMS)
+    checked(po_reference, field="po_reference", limit=80)
+    for position, line in enumerate(lines, 1):
+        category = line.product.tax_category if line.product else line.tax_category
+        if category is None:
+            raise Refused("draft.product", field="lines", position=position)
+        if category.company_id != company.pk or (line.product and line.product.company_id != company.pk):
+            raise Refused("not_found", field="lines")
+        for value, largest in ((line.quantity, LARGEST_QUANTITY), (line.unit_amount, LARGEST_UNIT_AMOUNT)):
+            if not isinstance(value, Decimal) or not (value.is_finite() and 0 <= value < largest):
+                raise Refused("draft.quantity", field="lines", position=position)
+        checks.decimal(line.quantity, field="quantity", most=LARGEST_QUANTITY, places=6)
+        checks.decimal(line.unit_amount, field="unit_amount", most=LARGEST_UNIT_AMOUNT, places=10)
+        checks.total(line.quantity * line.unit_amount, currency, field="unit_amount")
+        checked(line.description, field="description", limit=LONGEST_DESCRIPTION)
+        if line.period is not None:
+            start, end = line.period
+            checks.day(start, field="period_start")
+            checks.day(end, field="period_end")
+            if end <= start:
+                raise Refused("draft.period", field="lines", position=position)
+
+
 def _locked_draft(invoice: Invoice) -> Invoice:
     stored = Invoice.objects.select_for_update().get(pk=invoice.pk)
     if stored.sequence is not None:
@@ -238,11 +274,7 @@ def _line(
 ) -> Line:
     product = line.product
     category = product.tax_category if product else line.tax_category
-    if category is None:
-        raise Refused("draft.product", field="lines", position=position)
-    for value, largest in ((line.quantity, LARGEST_QUANTITY), (line.unit_amount, LARGEST_UNIT_AMOUNT)):
-        if not (value.is_finite() and 0 <= value < largest):
-            raise Refused("draft.quantity", field="lines", position=position)
+    assert category is not None  # `_check`
     name = ""
     if product is not None:
         name = product.name.get(customer.language) or product.name.get(company.language, "")
@@ -268,7 +300,7 @@ def _line(
         subscription_id=None,
         slot_id=None,
         product_id=product.pk if product else None,
-        description=(line.description or name)[:400],
+        description=(line.description or name)[:LONGEST_DESCRIPTION],
         detail="",
         quantity=line.quantity,
         unit=(product.unit_name.get(customer.language) or product.unit_name.get(company.language, ""))

@@ -62,7 +62,7 @@ def record(
     if invoice is not None and customer is None:
         customer = invoice.customer
     _check(company, customer, amount_minor, currency, method, invoice)
-    if received_on > clock.day_in(at, company.time_zone):
+    if not checks.EARLIEST <= received_on <= clock.day_in(at, company.time_zone):
         raise Refused("payment.received_range", field="received_on", day=received_on.isoformat())
     with transaction.atomic():
         if customer is not None:
@@ -117,7 +117,7 @@ def allocate(
     whose = customer or (invoice.customer if invoice is not None else payment.customer)
     if whose is None:
         raise Refused("payment.customer_missing", field="customer")
-    _check(company, whose, amount_minor or 1, payment.currency, payment.method, invoice)
+    _check(company, whose, 1 if amount_minor is None else amount_minor, payment.currency, payment.method, invoice)
     on = receivables.booking_day(company, clock.day_in(at, company.time_zone))
     with transaction.atomic():
         receivables.lock_customer(company, whose.pk)
@@ -169,6 +169,7 @@ def _check(
     checks.choice(method, Payment.Method.values, field="method")
     if type(amount_minor) is not int or amount_minor <= 0:
         raise Refused("payment.amount", field="amount_minor")
+    checks.minor(amount_minor, field="amount_minor")
     if customer is not None and customer.company_id != company.pk:
         raise Refused("not_found", field="customer")
     if invoice is None:

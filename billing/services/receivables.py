@@ -22,6 +22,7 @@ from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from core.services import trail
+from core.texts import checked
 from customers.models import Customer
 
 Status = InvoiceBalance.Status
@@ -91,6 +92,13 @@ def save(balances: Iterable[InvoiceBalance]) -> None:
     InvoiceBalance.objects.bulk_update(balances, COUNTERS)
 
 
+def reasoned(reason: str) -> str:
+    """The reason somebody gave; refuses none (`reason.missing`) and what can't be kept."""
+    if not checked(reason, field="reason", limit=500).strip():
+        raise Refused("reason.missing", field="reason")
+    return reason
+
+
 def lock_customer(company: Company, customer_id: int) -> Customer:
     """One writer per customer's money: the customer's row, locked."""
     found = Customer.objects.select_for_update(no_key=True).filter(company=company, pk=customer_id).first()
@@ -147,8 +155,7 @@ def write_off(*, invoice: Invoice, reason: str, by: Actor, at: datetime) -> Invo
 
     Later money for it counts as recovered. Tax is not corrected here: that takes a credit note.
     """
-    if not reason.strip():
-        raise Refused("reason.missing", field="reason")
+    reasoned(reason)
     company = invoice.company
     on = booking_day(company, clock.day_in(at, company.time_zone))
     with transaction.atomic():
@@ -213,6 +220,21 @@ def tell(
     }
     trail.audit(by=by, verb=verb, facts=facts, reason=reason, **common)
     trail.emit(type=type, data=data, **common)
+
+
+def lock_whose(payment: Payment) -> tuple[Payment, PaymentBalance]:
+    """The payment and its balance row, locked after its customer's row, whose allocation may name it meanwhile."""
+    while True:
+        whose = Payment.objects.values_list("customer_id", flat=True).get(pk=payment.pk)
+        if whose is not None:
+            lock_customer(payment.company, whose)
+        before = transaction.savepoint()
+        held, balance = lock_payment(payment)
+        if held.customer_id == whose:
+            transaction.savepoint_commit(before)
+            return held, balance
+        # Lets go of the payment: the customer comes first.
+        transaction.savepoint_rollback(before)
 
 
 def lock_payment(payment: Payment) -> tuple[Payment, PaymentBalance]:

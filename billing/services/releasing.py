@@ -41,6 +41,20 @@ def cut_days(days_id: int, cut: date, *, at: datetime, forfeit: bool, note_id: i
             )
 
 
+def take_up_again(subscription_id: int) -> None:
+    """Days forfeited for an end that was moved or taken back are billed days again, up to the last day of service."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE billing_billeddays days SET kind = 'billed'
+            FROM subscriptions_slot slot JOIN subscriptions_subscription sub ON sub.id = slot.subscription_id
+            WHERE sub.id = %s AND days.slot_id = slot.id AND days.kind = 'forfeited' AND days.released_at IS NULL
+              AND (sub.ends_on IS NULL OR lower(days.days) <= sub.ends_on)
+            """,
+            [subscription_id],
+        )
+
+
 def release(line_id: int, days: tuple[date, date], note_id: int, at: datetime) -> None:
     """Releases [start, end) of a line's billed days; what lies before and after stays billed."""
     start, end = days

@@ -40,14 +40,15 @@ def take_back(
     part of it was paid out to the customer.
     """
     checks.choice(status, [choice.value for choice in TAKEN_BACK], field="status")
-    if not reason.strip():
-        raise Refused("reason.missing", field="reason")
+    receivables.reasoned(reason)
     company = payment.company
-    day = receivables.booking_day(company, on or clock.day_in(at, company.time_zone))
+    today = clock.day_in(at, company.time_zone)
+    gone_on = on or today
+    if not payment.received_on <= gone_on <= max(today, payment.received_on):
+        raise Refused("payment.returned_range", field="on", day=gone_on.isoformat())
+    day = receivables.booking_day(company, gone_on)
     with transaction.atomic():
-        if payment.customer_id is not None:
-            receivables.lock_customer(company, payment.customer_id)
-        payment, balance = receivables.lock_payment(payment)
+        payment, balance = receivables.lock_whose(payment)
         if payment.status in TAKEN_BACK:
             return payment
         if payment.status != Status.SETTLED:

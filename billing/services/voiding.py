@@ -16,8 +16,10 @@ from billing.models import BilledDays, CreditNote, Invoice, InvoiceBalance
 from billing.services.crediting import audit_note, calculation_of, issue_notes, load_invoices
 from billing.services.loading import lock_customers
 from billing.services.noting import NoteLine, note_of
+from core import checks
 from core.actors import Actor
 from core.refusal import Refused
+from core.texts import checked
 from subscriptions.models import Slot
 
 ONE_DAY = timedelta(days=1)
@@ -34,6 +36,8 @@ def void(
     stay unbilled for good. Refuses `credit.not_issued`, `void.not_open`, `credit.nothing_left`.
     """
     company = invoice.company
+    checks.choice(days, ("bill_again", "free"), field="days")
+    checked(reason, field="reason", limit=500)
     if invoice.sequence is None:
         raise Refused("credit.not_issued")
     customers = lock_customers(company, [invoice.customer_id])
@@ -45,7 +49,7 @@ def void(
         for line in known.lines.values()
         if line.left_minor
     ]
-    note = note_of(known, customers[invoice.customer_id], lines, cause="void", reason=reason[:500]) if lines else None
+    note = note_of(known, customers[invoice.customer_id], lines, cause="void", reason=reason) if lines else None
     if note is None:
         raise Refused("credit.nothing_left", number=known.number)
     issue_notes(company, [note], at=at, by=by)

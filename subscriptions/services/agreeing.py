@@ -20,13 +20,13 @@ from core.models import NAME_LENGTH, Company
 from core.refusal import Refused
 from core.texts import checked
 from customers.models import Customer
+from customers.services import fields
 from pricing.errors import PricingError
 from pricing.periods import Anchor, Interval
 from subscriptions.models import Slot, SlotTerms, Subscription
 from subscriptions.services import standing, terms
 
 ONE_DAY = timedelta(days=1)
-EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)
 MOST_TRIAL_DAYS = 3660
 #: What may differ from the plan, beside its rules.
 OVERRIDES = (*term_rules.FIELDS, "trial_days", "description", "payment_terms_days", "tax_behavior", "time_zone")
@@ -119,9 +119,10 @@ def build(
     if plan is not None and plan.status != Plan.Status.ON_SALE:
         raise Refused("subscription.plan_not_on_sale", field="plan", plan=plan.code, state=plan.get_status_display())
     checks.known(spec.overrides, OVERRIDES)
-    for day in (spec.start_on, spec.ends_on or spec.start_on):
-        if not EARLIEST <= day <= LATEST:
-            raise Refused("subscription.day_range", field="start_on", day=day.isoformat())
+    for name in ("start_on", "ends_on", "billed_through_on"):
+        day = getattr(spec, name)
+        if day is not None and not checks.EARLIEST <= day <= checks.LATEST:
+            raise Refused("subscription.day_range", field=name, day=day.isoformat())
     currency = checks.currency(spec.currency or customer.currency or company.currency)
     subscription = Subscription(
         company=company,
@@ -156,8 +157,7 @@ def build(
 
 
 def _words(company: Company, spec: AgreementSpec) -> dict[str, Any]:
-    metadata = dict(spec.metadata or {})
-    checked(repr(metadata), field="metadata", limit=20_000)
+    metadata = fields.metadata(spec.metadata or {})
     return {
         "name": checked(spec.name, field="name", limit=NAME_LENGTH),
         "description": checked(spec.overrides.get("description", ""), field="description", limit=10_000),
@@ -204,6 +204,8 @@ def _priced(
     if product.archived_at is not None:
         raise Refused("product.archived", field="items", product=product.code)
     price = item.price or (offer.price(product, currency, on) if offer is not None else None)
+    if price is not None and price.company_id != spec.customer.company_id:
+        raise Refused("not_found", field="items")
     if price is not None and price.currency != currency:
         raise Refused("subscription.price_currency", field="currency", currency=currency, other=price.currency)
     if price is None and item.unit_amount is None:
@@ -221,6 +223,8 @@ def _priced(
     )
     values["unit_amount"] = checks.decimal(amount, field="unit_amount", most=10**10, places=10)
     values["quantity"] = quantity
+    units = 1 if values["model"] == Price.Model.FLAT else quantity
+    checks.total(values["unit_amount"] * units, currency, field="unit_amount")
     if item.interval_unit is not None or item.interval_count is not None:
         values["interval_unit"] = checks.choice(item.interval_unit, Unit.values, field="interval_unit")
         values["interval_count"] = checks.whole(item.interval_count or 1, field="interval_count", least=1, most=366)

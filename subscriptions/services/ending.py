@@ -56,6 +56,8 @@ def plan_end(
     checked(override_reason, field="override_reason", limit=500)
     if timing == CancelTiming.DATE and ends_on is None:
         raise Refused("subscription.end_missing", field="ends_on")
+    if ends_on is not None and ends_on > checks.LATEST:
+        raise Refused("subscription.day_range", field="ends_on", day=ends_on.isoformat())
     if override and not override_reason.strip():
         raise Refused("subscription.override_needs_reason", field="override_reason")
     with transaction.atomic():

@@ -6,9 +6,9 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 
+from core.checks import EARLIEST, LATEST
 from core.refusal import Refused
 from pricing.money import BadAmount, parse_amount
-from subscriptions.services.agreeing import EARLIEST, LATEST
 
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
