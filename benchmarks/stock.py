@@ -147,4 +147,5 @@ def _multiply(times: int) -> None:
                 f"FROM {table} CROSS JOIN generate_series(1, %s) k ORDER BY k, id",
                 [times - 1],
             )
+            cursor.execute(f"ANALYZE {table}")
             cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
