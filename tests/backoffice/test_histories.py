@@ -36,10 +36,3 @@ def test_a_start_is_told_in_words(office: Office) -> None:
 def test_a_movement_names_its_cause_in_words(office: Office) -> None:
     text = canceled_page(office)
     assert "15 Mar 2026 new Agreed" in text and "subscription.start" not in text
-
-
-def test_the_portal_offers_no_reason_the_office_has_no_words_for() -> None:
-    from portal.forms import REASONS
-    from subscriptions.services.end_reasons import WORDS
-
-    assert {code for code, _ in REASONS if code} <= set(WORDS)
