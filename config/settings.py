@@ -133,16 +133,18 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = RUN_DIR / "collected-static"
+# Files are served from where they lie, or collected once with names that change with their content.
+PLAIN_STATIC = DEBUG or flag("TURNUS_PLAIN_STATIC", default=True)
+STATIC_ROOT = None if PLAIN_STATIC else RUN_DIR / "collected-static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG or flag("TURNUS_PLAIN_STATIC", default=True)
+        if PLAIN_STATIC
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG or flag("TURNUS_PLAIN_STATIC", default=True)
+WHITENOISE_USE_FINDERS = PLAIN_STATIC
 
 EMAIL_BACKEND = "core.smtp.Backend"
 EMAIL_HOST = os.environ.get("TURNUS_SMTP_HOST", "localhost")
