@@ -7,12 +7,12 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from backoffice import exports, papers
+from backoffice import exports, finding, papers
 from backoffice.acting import found, own
 from backoffice.forms.billing import InvoiceFilter
 from backoffice.lists import listing
 from backoffice.pages import Crumb, crumbs, page
-from backoffice.views.invoices import pdf_response, searched, send_page
+from backoffice.views.invoices import pdf_response, send_page
 from billing.models import CreditNote
 from core.rights import needs
 from customers.models import Message
@@ -22,7 +22,7 @@ from customers.models import Message
 def index(request: HttpRequest) -> HttpResponse:
     form, q = InvoiceFilter(request.GET), request.GET.get("q", "")
     del form.fields["due_to"]
-    rows = searched(own(request, CreditNote), q, "crn")
+    rows = finding.credit_notes(request.company, q)
     chosen = form.cleaned_data if form.is_valid() else {}
     for name, lookup in (("currency", "currency"), ("issued_from", "issued_on__gte"), ("issued_to", "issued_on__lte")):
         if chosen.get(name):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from backoffice import exports, figures, timelines
+from backoffice import exports, figures, finding, timelines
 from backoffice.acting import actor, done, found, now, own, show_refusal, tells_refusals, today
 from backoffice.forms.customers import CustomerFilter, CustomerForm, NoteForm
 from backoffice.forms.fields import country_name
@@ -36,28 +36,11 @@ TABS = (
 SHOWN = 50
 
 
-def matching(rows: QuerySet[Customer], q: str) -> QuerySet[Customer]:
-    """Customers whose name or e-mail holds the text, or whose number, VAT id or external id it is."""
-    q = q.strip()[:200].replace("\0", "")
-    if not q:
-        return rows
-    wanted = Q(name__icontains=q) | Q(email__icontains=q) | Q(external_id=q) | Q(vat_id=q.replace(" ", "").upper())
-    digits = q.upper().removeprefix("CUS-")
-    if digits.isascii() and digits.isdigit() and len(digits) < 19:
-        wanted |= Q(pk=int(digits))
-    if q.startswith("cus_"):
-        try:
-            wanted |= Q(public_id=Customer.public_id_of(q))
-        except ValueError:
-            return rows.none()
-    return rows.filter(wanted)
-
-
 @needs("customer.read")
 def index(request: HttpRequest) -> HttpResponse:
     form = CustomerFilter(request.GET)
     q = request.GET.get("q", "")
-    rows = matching(own(request, Customer), q)
+    rows = finding.customers(request.company, q)
     chosen = form.cleaned_data if form.is_valid() else {}
     rows = rows.filter(archived_at__isnull=chosen.get("archived") != "only")
     for name in ("kind", "language"):
@@ -123,7 +106,7 @@ def _csv(rows: QuerySet[Customer]) -> HttpResponse:
 def pick(request: HttpRequest) -> HttpResponse:
     """The rows of a live search for one customer, each a link that goes on to the page `here` with `?customer=`."""
     q = request.GET.get("q", "")
-    rows = matching(own(request, Customer).filter(archived_at__isnull=True), q).order_by("sort_key", "pk")[:8]
+    rows = finding.customers(request.company, q).filter(archived_at__isnull=True).order_by("sort_key", "pk")[:8]
     base = request.GET.get("here", "")
     if not base.startswith("/office/") or "?" in base:
         base = ""

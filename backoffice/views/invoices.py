@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from backoffice import exports, figures, papers, previewing
+from backoffice import exports, figures, finding, papers, previewing
 from backoffice.acting import actor, done, found, now, own, show_refusal, tells_refusals, today
 from backoffice.forms.billing import CreditForm, InvoiceFilter, ReasonForm, SendForm, VoidForm
 from backoffice.lists import listing, tabs_of
 from backoffice.pages import crumbs, page
-from backoffice.views.customers import matching
 from billing.documents import rendering
 from billing.models import Allocation, CreditNote, Invoice, InvoiceBalance
 from billing.services import crediting, mailing, payments, trying, voiding
 from core.refusal import Refused
 from core.rights import needs
-from customers.models import Customer, Message
+from customers.models import Message
 
 VIEWS = (
     ("", gettext_lazy("All")),
@@ -34,30 +33,12 @@ VIEWS = (
 )
 
 
-def searched(rows: QuerySet[Any], q: str, prefix: str) -> QuerySet[Any]:
-    """Documents with this number or outside id, or of customers whose name holds the text."""
-    q = q.strip()[:200].replace("\0", "")
-    if not q:
-        return rows
-    wanted = Q(number__iexact=q)
-    digits = q.rpartition("-")[2]
-    if digits.isascii() and digits.isdigit() and len(digits) < 19:
-        wanted |= Q(sequence=int(digits)) if "-" not in q else Q(number__iendswith=q)
-    if q.startswith(prefix + "_"):
-        try:
-            return rows.filter(public_id=rows.model.public_id_of(q))
-        except ValueError:
-            return rows.none()
-    wanted |= Q(customer_id__in=matching(Customer.objects.all(), q).values("pk")[:500])
-    return rows.filter(wanted)
-
-
 @needs("invoice.read")
 def index(request: HttpRequest) -> HttpResponse:
     form, q, state = InvoiceFilter(request.GET), request.GET.get("q", ""), request.GET.get("state", "")
     if state not in dict(VIEWS):
         state = ""
-    rows, on = searched(own(request, Invoice), q, "inv"), today(request)
+    rows, on = finding.invoices(request.company, q), today(request)
     rows = rows.filter(issued_on__isnull=state == "draft")
     if state == "overdue":
         rows = rows.filter(balance__status="open", balance__payment_due_on__lt=on)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from backoffice import exports, figures, previewing
+from backoffice import exports, figures, finding, previewing
 from backoffice.acting import actor, done, found, now, own, tells_refusals, today
 from backoffice.forms.billing import (
     AllocateForm,
@@ -23,7 +23,6 @@ from backoffice.forms.billing import (
 )
 from backoffice.lists import listing, tabs_of
 from backoffice.pages import Crumb, crumbs, page
-from backoffice.views.customers import matching
 from billing.models import Allocation, Invoice, Payment, Refund
 from billing.services import payments as verbs
 from billing.services import trying
@@ -45,13 +44,10 @@ def index(request: HttpRequest) -> HttpResponse:
     view = request.GET.get("view", "")
     if view == "refunds":
         return _refunds(request)
-    form, q = PaymentFilter(request.GET), request.GET.get("q", "").strip()[:200].replace("\0", "")
-    rows = own(request, Payment)
+    form, q = PaymentFilter(request.GET), request.GET.get("q", "")
+    rows = finding.payments(request.company, q)
     if view == "unallocated":
         rows = rows.filter(balance__left_minor__gt=0, status=Payment.Status.SETTLED)
-    if q:
-        wanted = Q(reference__icontains=q) | Q(customer_id__in=matching(Customer.objects.all(), q).values("pk")[:500])
-        rows = rows.filter(wanted)
     chosen = form.cleaned_data if form.is_valid() else {}
     lookups = {"method": "method", "received_from": "received_on__gte", "received_to": "received_on__lte"}
     for name, lookup in lookups.items():
@@ -107,7 +103,7 @@ def record(request: HttpRequest) -> HttpResponse:
         customer = found(own(request, Customer).select_related("company"), request.GET["customer"])
     elif "unknown" not in request.GET:
         q = request.GET.get("q", "")
-        rows = matching(own(request, Customer).filter(archived_at__isnull=True), q).order_by("sort_key", "pk")[:8]
+        rows = finding.customers(request.company, q).filter(archived_at__isnull=True).order_by("sort_key", "pk")[:8]
         context = {
             "title": title,
             "crumbs": crumbs(first, (title, "")),
@@ -198,7 +194,7 @@ def allocate(request: HttpRequest, ref: str) -> HttpResponse:
         customer = found(own(request, Customer).select_related("company"), request.GET["customer"])
     if customer is None:
         q = request.GET.get("q", "")
-        rows = matching(own(request, Customer).filter(archived_at__isnull=True), q).order_by("sort_key", "pk")[:8]
+        rows = finding.customers(request.company, q).filter(archived_at__isnull=True).order_by("sort_key", "pk")[:8]
         context = {
             "title": title,
             "crumbs": _above(payment, title),

@@ -9,10 +9,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from backoffice import figures
-from backoffice.acting import may, own, today
+from backoffice import figures, finding
+from backoffice.acting import may, today
 from backoffice.pages import page
-from backoffice.views import customers, invoices, subscriptions
 from billing.models import CreditNote, Invoice, Payment
 from core.rights import needs
 from customers.models import Customer
@@ -23,28 +22,28 @@ SHOWN = 10
 
 @needs("customer.read")
 def index(request: HttpRequest) -> HttpResponse:
-    q = request.GET.get("q", "").strip()[:200].replace("\0", "")
+    q = finding.cleaned(request.GET.get("q", ""))
     context: dict[str, Any] = {"title": _("Search"), "q": q}
     if not q:
         return page(request, "search", context)
     if goal := _exact(request, q):
         return redirect(goal)
-    context["customers"] = customers.matching(own(request, Customer), q).order_by("sort_key", "pk")[:SHOWN]
+    context["customers"] = finding.customers(request.company, q).order_by("sort_key", "pk")[:SHOWN]
     if may(request, "subscription.read"):
-        rows = subscriptions.searched(own(request, Subscription), q).select_related("customer")
+        rows = finding.subscriptions(request.company, q).select_related("customer")
         context["subscriptions"] = found = list(rows.order_by("-pk")[:SHOWN])
         mrr = figures.mrr_by_subscription([row.pk for row in found])
         for row in found:
             row.mrr_minor = mrr.get(row.pk, 0)  # type: ignore[attr-defined]
     if may(request, "invoice.read"):
-        rows_ = invoices.searched(own(request, Invoice), q, "inv").select_related("customer", "balance")
+        rows_ = finding.invoices(request.company, q).select_related("customer", "balance")
         context["invoices"] = bills = list(rows_.order_by("-pk")[:SHOWN])
         for bill in bills:
             bill.state = figures.shown_state(bill, today(request))  # type: ignore[attr-defined]
-        notes = invoices.searched(own(request, CreditNote), q, "crn").select_related("customer", "invoice")
+        notes = finding.credit_notes(request.company, q).select_related("customer", "invoice")
         context["credit_notes"] = notes.order_by("-pk")[:SHOWN]
     if may(request, "payment.read"):
-        payments = own(request, Payment).filter(reference__icontains=q).select_related("customer", "balance")
+        payments = finding.payments(request.company, q).select_related("customer", "balance")
         context["payments"] = payments.order_by("-pk")[:SHOWN]
     parts = ("customers", "subscriptions", "invoices", "credit_notes", "payments")
     context["nothing"] = not any(context.get(part) for part in parts)
@@ -56,23 +55,8 @@ def _exact(request: HttpRequest, q: str) -> str:
     kinds: list[tuple[str, str, Any]] = [("customer.read", "customer", Customer)]
     kinds += [("subscription.read", "subscription", Subscription), ("invoice.read", "invoice", Invoice)]
     kinds += [("invoice.read", "credit-note", CreditNote), ("payment.read", "payment", Payment)]
-    prefix, _sep, digits = q.upper().partition("-")
     for right, name, model in kinds:
-        if not may(request, right):
-            continue
-        rows = own(request, model)
-        row = None
-        if q.lower().startswith(model.PREFIX + "_"):
-            try:
-                row = rows.filter(public_id=model.public_id_of(q.lower())).first()
-            except ValueError:
-                row = None
-        elif hasattr(model, "number") and model in (Customer, Subscription):
-            if prefix == model.PREFIX.upper() and digits.isascii() and digits.isdigit() and len(digits) < 19:
-                row = rows.filter(pk=int(digits)).first()
-        elif model in (Invoice, CreditNote):
-            row = rows.filter(number=q.upper()).first()
-        if row is not None:
+        if may(request, right) and (row := finding.exact(request.company, model, q)) is not None:
             return reverse(f"backoffice:{name}", args=[row.ref])
     return ""
 

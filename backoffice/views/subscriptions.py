@@ -6,20 +6,19 @@ from datetime import datetime, time
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from backoffice import exports, figures, histories, previewing
+from backoffice import exports, figures, finding, histories, previewing
 from backoffice.acting import actor, done, found, may, now, own, today
 from backoffice.forms.sections import SectionedForm
 from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFilter
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
-from backoffice.views.customers import matching
 from backoffice.views.products import named
 from billing.models import Invoice, InvoiceLine
 from billing.services import acts, previews
@@ -35,29 +34,10 @@ from subscriptions.models import Slot, Subscription
 from subscriptions.services import moves, terms
 
 
-def searched(rows: QuerySet[Subscription], q: str) -> QuerySet[Subscription]:
-    """Subscriptions with this number, external id or order reference, or of customers whose name holds the text."""
-    q = q.strip()[:200].replace("\0", "")
-    if not q:
-        return rows
-    wanted = Q(external_id=q) | Q(po_reference=q)
-    digits = q.upper().removeprefix("SUB-")
-    if digits.isascii() and digits.isdigit() and len(digits) < 19:
-        wanted |= Q(pk=int(digits))
-    if q.startswith("sub_"):
-        try:
-            wanted |= Q(public_id=Subscription.public_id_of(q))
-        except ValueError:
-            return rows.none()
-    if not q.upper().startswith("SUB-"):
-        wanted |= Q(customer_id__in=matching(Customer.objects.all(), q).values("pk")[:500]) | Q(name__icontains=q)
-    return rows.filter(wanted)
-
-
 @needs("subscription.read")
 def index(request: HttpRequest) -> HttpResponse:
     form, q = SubscriptionFilter(request.GET), request.GET.get("q", "")
-    rows = searched(own(request, Subscription), q)
+    rows = finding.subscriptions(request.company, q)
     chosen = form.cleaned_data if form.is_valid() else {}
     state = chosen.get("state")
     if state == "ending":
@@ -99,7 +79,7 @@ def _csv(rows: QuerySet[Subscription]) -> HttpResponse:
 def pick_customer(request: HttpRequest, title: str, above: tuple[str, str]) -> HttpResponse:
     """The page on which a customer is chosen before an act goes on."""
     q = request.GET.get("q", "")
-    rows = matching(own(request, Customer).filter(archived_at__isnull=True), q).order_by("sort_key", "pk")[:8]
+    rows = finding.customers(request.company, q).filter(archived_at__isnull=True).order_by("sort_key", "pk")[:8]
     context = {
         "title": title,
         "crumbs": crumbs(above, (title, "")),

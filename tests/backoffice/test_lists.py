@@ -198,3 +198,18 @@ def test_a_large_list_is_counted_about(office: Office, monkeypatch: pytest.Monke
 
 def test_an_address_without_a_filter_keeps_the_others() -> None:
     assert lists.without(QueryDict("a=1&b=2&after=x"), "a") == "?b=2"
+
+
+@pytest.mark.parametrize("q", ["TEST-INV-2026-000002", "test-inv-2026-000002", "2", "000002"])
+def test_an_invoice_is_found_by_its_number(office: Office, q: str) -> None:
+    office.invoice()
+    office.invoice(customer=a_customer(office.company))
+    rows = office.client().get(reverse("backoffice:invoices"), {"q": q}).context["list"].rows
+    assert [row.number for row in rows] == ["TEST-INV-2026-000002"]
+
+
+@pytest.mark.parametrize("q", ["TEST-INV-2026-00000", "INV-2026-000002", "9" * 30, "2026-2026-1-2-3-4", "inv_x", "²"])
+def test_what_is_no_number_finds_no_invoice(office: Office, q: str) -> None:
+    office.invoice()
+    office.invoice()
+    assert office.client().get(reverse("backoffice:invoices"), {"q": q}).context["list"].rows == []
