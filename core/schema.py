@@ -50,3 +50,35 @@ def frozen(table: str) -> RunSQL:
         """,
         f"DROP TRIGGER {table}_frozen ON {table}; DROP TRIGGER {table}_frozen_truncate ON {table};",
     )
+
+
+NAMED_COLUMNS_FUNCTION = RunSQL(
+    """
+    CREATE FUNCTION turnus_named_columns_move() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - TG_ARGV::text[]) = (to_jsonb(OLD) - TG_ARGV::text[]) THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION '% changes in named columns only: % refused', TG_TABLE_NAME, TG_OP
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_TABLE_NAME || '_is_frozen';
+    END $$
+    """,
+    "DROP FUNCTION turnus_named_columns_move()",
+)
+
+
+def frozen_but(table: str, *columns: str, when: str = "true") -> RunSQL:
+    """Rows of the table change in these columns alone, and never go. `when`: a condition on OLD for the guard to act.
+
+    Generated columns that move with others have to be named, too.
+    """
+    names = ", ".join(f"'{column}'" for column in columns)
+    return RunSQL(
+        f"""
+        CREATE TRIGGER {table}_frozen BEFORE UPDATE OR DELETE ON {table}
+            FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION turnus_named_columns_move({names});
+        CREATE TRIGGER {table}_frozen_truncate BEFORE TRUNCATE ON {table}
+            FOR EACH STATEMENT EXECUTE FUNCTION turnus_frozen();
+        """,
+        f"DROP TRIGGER {table}_frozen ON {table}; DROP TRIGGER {table}_frozen_truncate ON {table};",
+    )

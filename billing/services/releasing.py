@@ -65,18 +65,16 @@ def release(line_id: int, days: tuple[date, date], note_id: int, at: datetime) -
             [line_id, start, end],
         )
         for days_id, lower, upper in cursor.fetchall():
-            cut = max(lower, start)
-            cut_days(days_id, cut, at=at, forfeit=False, note_id=note_id)
             if upper > end:
                 cursor.execute(
                     """
-                    WITH released AS (
-                        UPDATE billing_billeddays SET days = daterange(lower(days), %(end)s)
-                        WHERE line_id = %(line)s AND released_by = %(note)s AND upper(days) = %(upper)s
+                    WITH cut AS (
+                        UPDATE billing_billeddays SET days = daterange(lower(days), %(end)s) WHERE id = %(id)s
                         RETURNING company_id, slot_id, component, line_id, kind
                     )
                     INSERT INTO billing_billeddays (company_id, slot_id, component, line_id, kind, days)
-                    SELECT company_id, slot_id, component, line_id, kind, daterange(%(end)s, %(upper)s) FROM released
+                    SELECT company_id, slot_id, component, line_id, kind, daterange(%(end)s, %(upper)s) FROM cut
                     """,
-                    {"line": line_id, "note": note_id, "end": end, "upper": upper},
+                    {"id": days_id, "end": end, "upper": upper},
                 )
+            cut_days(days_id, max(lower, start), at=at, forfeit=False, note_id=note_id)

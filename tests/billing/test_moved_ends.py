@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -128,16 +128,18 @@ def test_a_payment_taken_back_while_it_is_allocated_leaves_nothing_paid() -> Non
         assert cursor.fetchone() == (0,)
 
 
-def test_a_customers_row_is_locked_before_its_payment() -> None:
+def test_the_customer_an_allocation_named_meanwhile_is_locked_before_the_payment() -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     company = a_company()
     payment = payments.record(
-        company=company, customer=a_customer(company), amount_minor=100, currency="EUR", method="transfer",
-        received_on=TODAY, by=BY, at=at_noon(TODAY) + timedelta(seconds=1),
+        company=company, customer=None, amount_minor=100, currency="EUR", method="transfer", received_on=TODAY, by=BY,
+        at=at_noon(TODAY),
     )  # fmt: skip
+    again = type(payment).objects.get(pk=payment.pk)
+    payments.allocate(payment=again, customer=a_customer(company), by=BY, at=at_noon(TODAY))
     with CaptureQueriesContext(connection) as seen:
         payments.take_back(payment=payment, reason="returned", by=BY, at=at_noon(TODAY))
-    locks = [q["sql"].split(" FROM ")[1].split()[0] for q in seen.captured_queries if " FOR " in q["sql"]]
+    locks = [query["sql"].split(" FROM ")[1].split()[0] for query in seen.captured_queries if " FOR " in query["sql"]]
     assert locks[:3] == ['"customers_customer"', '"billing_payment"', '"billing_paymentbalance"']

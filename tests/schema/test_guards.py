@@ -117,12 +117,70 @@ FROZEN: list[tuple[str, str]] = [
     ("core_auditentry", "UPDATE core_auditentry SET verb = 'x'"),
     ("core_auditentry", "DELETE FROM core_auditentry"),
     ("core_auditentry", "TRUNCATE core_auditentry CASCADE"),
+    (
+        "billing_invoiceline",
+        "INSERT INTO billing_invoiceline (company_id, invoice_id, position, description, quantity, unit_amount, "
+        "amount_minor, net_minor, tax_category, tax_rate, calculation) "
+        "SELECT company_id, id, 99, 'slipped in', 1, 1, 100, 100, 'S', 19, '{}' FROM billing_invoice",
+    ),
+    ("billing_invoicebalance", "UPDATE billing_invoicebalance SET gross_minor = gross_minor + 1"),
+    ("billing_invoicebalance", "UPDATE billing_invoicebalance SET payment_due_on = payment_due_on + 1"),
+    ("billing_invoicebalance", "DELETE FROM billing_invoicebalance"),
+    ("billing_invoicebalance", "TRUNCATE billing_invoicebalance"),
+    ("billing_billeddays", "UPDATE billing_billeddays SET days = daterange(lower(days), upper(days) + 1)"),
+    ("billing_billeddays", "UPDATE billing_billeddays SET line_id = NULL"),
+    ("billing_billeddays", "DELETE FROM billing_billeddays"),
+    ("billing_billeddays", "TRUNCATE billing_billeddays"),
+    ("billing_payment", "UPDATE billing_payment SET amount_minor = amount_minor + 1"),
+    ("billing_payment", "UPDATE billing_payment SET received_on = received_on - 1"),
+    ("billing_paymentbalance", "UPDATE billing_paymentbalance SET amount_minor = amount_minor + 1"),
+    ("billing_paymentbalance", "DELETE FROM billing_paymentbalance"),
+    ("billing_credit", "UPDATE billing_credit SET amount_minor = amount_minor + 1"),
+    ("billing_creditbalance", "UPDATE billing_creditbalance SET amount_minor = amount_minor + 1"),
+    ("billing_creditbalance", "DELETE FROM billing_creditbalance"),
 ]
 
 
+@pytest.fixture
+def overpaid(company: Company) -> None:
+    """A payment that left account credit."""
+    from billing.models import InvoiceBalance
+    from billing.services.payments import record
+    from customers.models import Customer
+    from tests.factories import BY, at_noon
+
+    day = date(2026, 2, 1)
+    owed = sum(InvoiceBalance.objects.filter(company_id=company.pk).values_list("open_minor", flat=True))
+    record(
+        company=company, customer=Customer.objects.get(company=company), amount_minor=owed + 100, currency="EUR",
+        method="transfer", received_on=day, by=BY, at=at_noon(day),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("table", "attack"), FROZEN, ids=[attack for _, attack in FROZEN])
-def test_history_never_changes(company: Company, table: str, attack: str) -> None:
+def test_history_never_changes(company: Company, overpaid: None, table: str, attack: str) -> None:
     assert refused(attack) == f"{table}_is_frozen"
+
+
+def test_released_days_stay_released(company: Company) -> None:
+    BilledDays.objects.update(released_at="2026-02-01T12:00:00Z")
+    assert refused("UPDATE billing_billeddays SET released_at = NULL") == "billing_billeddays_is_frozen"
+
+
+def test_an_event_has_a_kilobyte_at_most(company: Company) -> None:
+    from core.services import trail
+    from tests.factories import at_noon
+
+    fact = {
+        "company_id": company.pk,
+        "type": "x",
+        "at": at_noon(date(2026, 1, 1)),
+        "subject_kind": "x",
+        "subject_id": 1,
+    }
+    with pytest.raises(DatabaseError, match="event_is_small"), transaction.atomic():
+        trail.emit(data={"text": "x" * 1024}, **fact)
+    trail.emit(data={"text": "x" * 1000}, **fact)
 
 
 def test_a_pdf_may_be_filled_in_once(company: Company) -> None:
