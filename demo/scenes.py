@@ -26,7 +26,6 @@ from demo.company import BY, RATES, price_in
 from portal import cancelling
 from portal.access import Visitor
 from subscriptions.models import Subscription
-from subscriptions.services import starting
 from subscriptions.services.agreeing import ItemSpec
 
 PORTAL_EMAIL = "kundin@werft-petersen.example"
@@ -251,25 +250,6 @@ def credit_is_to_be_paid_out(stage: Stage) -> None:
     )  # fmt: skip
 
 
-@scene(26)
-def somebody_scans_a_barcode_into_the_quantity(stage: Stage) -> None:
-    """It starts eight days later, can't be billed, and is parked."""
-    customer = stage.enter("parked", "Elektrotechnik Wójcik GmbH & Co. KG")
-    plan = Plan.objects.get(company=stage.company, code="studio")
-    studio = Product.objects.get(company=stage.company, code="studio")
-    starting.agree(
-        company=stage.company,
-        customer=customer,
-        plan=plan,
-        items=[ItemSpec(product=studio, quantity=Decimal("94006381333931"), unit_amount=Decimal("149000"))],
-        start_on=stage.day + timedelta(days=8),
-        on=stage.day,
-        external_id="CAST-parked",
-        by=stage.staff("sales"),
-        at=stage.at,
-    )
-
-
 # Money
 
 
@@ -410,7 +390,6 @@ def colleagues_take_notes(stage: Stage) -> None:
     words = {
         "never": "Dreimal angerufen, niemand da. Nächster Versuch am Montag.",
         "partial": "Zahlt den Rest mit der nächsten Rechnung, so besprochen.",
-        "parked": "Menge im Vertrag prüfen! Da steht ein Strichcode.",
     }
     for key, text in words.items():
         notes.add_note(customer=stage.customer(key), text=text, by=stage.staff("support"), at=stage.at)
