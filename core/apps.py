@@ -9,5 +9,5 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import refusals, tasks  # noqa: F401  registering is their effect
+        from core import durability, refusals, tasks  # noqa: F401  registering is their effect
         from core.services import advancing  # noqa: F401

@@ -211,7 +211,8 @@ def _check(
         if category.company_id != company.pk or (line.product and line.product.company_id != company.pk):
             raise Refused("not_found", field="lines")
         for value, largest in ((line.quantity, LARGEST_QUANTITY), (line.unit_amount, LARGEST_UNIT_AMOUNT)):
-            if not isinstance(value, Decimal) or not (value.is_finite() and 0 <= value < largest):
+            given: object = value
+            if not isinstance(given, Decimal) or not (given.is_finite() and 0 <= given < largest):
                 raise Refused("draft.quantity", field="lines", position=position)
         checks.decimal(line.quantity, field="quantity", most=LARGEST_QUANTITY, places=6)
         checks.decimal(line.unit_amount, field="unit_amount", most=LARGEST_UNIT_AMOUNT, places=10)
