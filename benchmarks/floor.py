@@ -1,4 +1,4 @@
-"""The floor: COPY of exactly the rows a run wrote, into the same tables emptied; and what an ORM would take.
+"""The floor: COPY of exactly the rows a run wrote, into the same tables emptied.
 
 The rule that matters: same columns, same bytes, same chunks, every index, constraint and trigger on.
 """
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 
@@ -102,58 +102,3 @@ def pour(rows: Rows) -> Taken:
                     with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                         copy.write(rows.path(chunk, table).read_bytes())
     return taken
-
-
-def saved_one_by_one(count: int) -> float:
-    """Seconds an invoice when each is saved by the ORM in a transaction of its own: every row with save().
-
-    Postings alone go in by `bulk_create`, as an entry is only accepted whole. Their subscription and slot are saved as
-    moved on, and the number is taken from its locked counter, as anybody would.
-    """
-    from django.apps import apps
-
-    from billing.models import ChainLink, Invoice
-    from core.models import NumberSeries
-    from subscriptions.models import Slot, Subscription
-
-    models = {
-        name: apps.get_model(name)
-        for name in ("billing.InvoiceBalance", "billing.InvoiceLine", "billing.BilledDays", "billing.Posting",
-                     "billing.Snapshot", "core.Event", "core.Outbox")
-    }  # fmt: skip
-    loaded: list[tuple[Invoice, list[Any], list[Any], list[Any]]] = []
-    previous = ""
-    links = []
-    for height, invoice in enumerate(Invoice.objects.order_by("sequence")[:count], 1):
-        lines = list(models["billing.InvoiceLine"].objects.filter(invoice=invoice))
-        rows = [
-            models["billing.InvoiceBalance"].objects.get(pk=invoice.pk), *lines,
-            *models["billing.BilledDays"].objects.filter(line__in=lines),
-            models["billing.Snapshot"].objects.get(document_kind="invoice", document_id=invoice.pk),
-            models["core.Event"].objects.get(subject_kind="invoice", subject_id=invoice.pk),
-            models["core.Outbox"].objects.get(kind="document_mail", key=f"invoice-{invoice.pk}"),
-        ]  # fmt: skip
-        postings = list(models["billing.Posting"].objects.filter(cause_kind="invoice", cause_id=invoice.pk))
-        moved = list(Subscription.objects.filter(pk=lines[0].subscription_id)) + list(
-            Slot.objects.filter(pk__in=[line.slot_id for line in lines])
-        )
-        link = ChainLink.objects.get(pk=invoice.chain_link_id)
-        link.height, link.previous_sha256, link.document_hashes = height, previous, [invoice.snapshot_hash]
-        previous = link.sha256 = f"{height:064x}"
-        link.pk = invoice.chain_link_id = 10_000_000 + height
-        links.append(link)
-        loaded.append((invoice, rows, postings, moved))
-    empty()
-    with Meter() as taken:
-        for link, (invoice, rows, postings, moved) in zip(links, loaded, strict=True):
-            with transaction.atomic():
-                series = NumberSeries.objects.select_for_update().get(company_id=invoice.company_id, series="invoice")
-                series.save()
-                for row in moved:
-                    row.save()
-                link.save(force_insert=True)
-                invoice.save(force_insert=True)
-                for row in rows:
-                    row.save(force_insert=True)
-                models["billing.Posting"].objects.bulk_create(postings)
-    return taken.seconds / count

@@ -34,6 +34,7 @@ class BilledDays(CompanyKeyed):
         null=True,
         related_name="days",
         db_constraint=False,
+        db_index=False,
         help_text=_("Line that bills them; empty: a period that cost nothing and was not issued."),
     )
     kind = models.CharField(

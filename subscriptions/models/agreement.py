@@ -159,7 +159,12 @@ class Slot(CompanyKeyed, Addressed):
     PREFIX = "sit"
 
     subscription = models.ForeignKey(
-        Subscription, models.PROTECT, related_name="slots", db_constraint=False, help_text=_("Whose position.")
+        Subscription,
+        models.PROTECT,
+        related_name="slots",
+        db_constraint=False,
+        db_index=False,
+        help_text=_("Whose position."),
     )
     product = models.ForeignKey(
         Product, models.PROTECT, related_name="slots", db_constraint=False, help_text=_("What is supplied.")
