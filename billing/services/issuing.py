@@ -320,7 +320,7 @@ def paid_row(
 
 def write_mails(company: Company, invoices: Sequence[InvoiceDoc]) -> None:
     """The outbox rows of those that are mailed, where no other statement carries them."""
-    params = beside(invoices) | {"company": company.pk, "now": clock.machine_now()}
+    params: dict[str, Any] = beside(invoices) | {"company": company.pk, "now": clock.machine_now()}
     with connection.cursor() as cursor:
         cursor.execute(_MAILS, params)
 
