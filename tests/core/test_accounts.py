@@ -1,0 +1,22 @@
+"""An account has the one address it was made with; nobody ties a stranger's to theirs."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+
+@pytest.mark.django_db
+def test_nobody_adds_an_address_to_their_account() -> None:
+    from allauth.account.models import EmailAddress
+
+    from core.models import User
+
+    user = User.objects.create(email="ada@corp.example", name="Ada")
+    client = Client()
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    answer = client.post(reverse("account_email"), {"action_add": "", "email": "boss@corp.example"})
+    assert answer.status_code == 200
+    assert not EmailAddress.objects.filter(email="boss@corp.example").exists()
+    assert "boss@corp.example" not in client.get(reverse("account_email")).content.decode()
