@@ -41,7 +41,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
-def nothing(request: HttpRequest, rest: str) -> HttpResponse:
+def nothing(request: HttpRequest, rest: str = "") -> HttpResponse:
     """An address of this door that doesn't exist."""
     return Problem(404, "not_found").answer()
 

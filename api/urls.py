@@ -30,4 +30,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 for resource in RESOURCES:
     urlpatterns += import_module(f"api.resources.{resource}").urlpatterns
-urlpatterns.append(path("<path:rest>", docs.nothing))
+urlpatterns += [path("", docs.nothing), path("<path:rest>", docs.nothing)]

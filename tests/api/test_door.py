@@ -202,3 +202,9 @@ def test_a_live_company_has_live_keys(db):
     live = make_company(is_live=False)
     assert key_for(live).startswith("sk_test_")
     assert key_for(make_company(is_live=True, clock_at=None)).startswith("sk_live_")
+
+
+@pytest.mark.django_db
+def test_the_door_itself_answers_as_an_address_that_is_not_there(client):
+    answer = client.get("/api/v1/")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
