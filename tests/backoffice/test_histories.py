@@ -36,3 +36,9 @@ def test_a_start_is_told_in_words(office: Office) -> None:
 def test_a_movement_names_its_cause_in_words(office: Office) -> None:
     text = canceled_page(office)
     assert "15 Mar 2026 new Agreed" in text and "subscription.start" not in text
+
+
+def test_the_customers_timeline_says_the_reason_in_words(office: Office) -> None:
+    canceled_page(office)
+    text = text_of(office.client().get(reverse("backoffice:customer", args=[office.customer.ref])))
+    assert "14 May 2026 · too expensive" in text and "too_expensive" not in text
