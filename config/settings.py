@@ -99,9 +99,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": dj_database_url.config(default="postgres:///turnus", conn_max_age=60, conn_health_checks=True)
-}
+DATABASES = {"default": dj_database_url.config(default="postgres:///turnus", conn_max_age=60, conn_health_checks=True)}
 DATABASES["default"].setdefault("TEST", {})["NAME"] = os.environ.get("TURNUS_TEST_DB", "test_turnus")
 # A benchmark may bill live companies on a server that forgets (`core.durability`); nobody else should.
 SILENCED_SYSTEM_CHECKS = ["core.E028"] if flag("TURNUS_MAY_FORGET") else []

@@ -384,7 +384,8 @@ def _sum_up(outcome: Settlement, invoices: list[InvoiceDoc], given_back: crediti
     outcome.invoice_ids = [document.id for document in invoices]
     outcome.credit_note_ids = [note.id for note in given_back.notes]
     outcome.lines = sum(len(document.lines) for document in invoices)
-    outcome.quiet = sum(not document.notifies for document in (*invoices, *given_back.notes))
+    outcome.quiet = sum(not document.notifies for document in invoices)
+    outcome.quiet += sum(not note.notifies for note in given_back.notes)
     for sums, documents in (
         (outcome.totals_by_currency, invoices),
         (outcome.credited_by_currency, given_back.notes),

@@ -122,7 +122,7 @@ def build(
     for name in ("start_on", "ends_on", "billed_through_on"):
         day = getattr(spec, name)
         if day is not None and not checks.EARLIEST <= day <= checks.LATEST:
-            raise Refused("subscription.day_range", field=name, day=day.isoformat())
+            raise Refused("subscription.day_range", field=name, day=day)
     currency = checks.currency(spec.currency or customer.currency or company.currency)
     subscription = Subscription(
         company=company,
@@ -221,10 +221,10 @@ def _priced(
     quantity = checks.decimal(
         usual if item.quantity is None else item.quantity, field="quantity", most=10**14, places=6
     )
-    values["unit_amount"] = checks.decimal(amount, field="unit_amount", most=10**10, places=10)
-    values["quantity"] = quantity
-    units = 1 if values["model"] == Price.Model.FLAT else quantity
-    checks.total(values["unit_amount"] * units, currency, field="unit_amount")
+    unit_amount = checks.decimal(amount, field="unit_amount", most=10**10, places=10)
+    values["unit_amount"], values["quantity"] = unit_amount, quantity
+    units = Decimal(1) if values["model"] == Price.Model.FLAT else quantity
+    checks.total(unit_amount * units, currency, field="unit_amount")
     if item.interval_unit is not None or item.interval_count is not None:
         values["interval_unit"] = checks.choice(item.interval_unit, Unit.values, field="interval_unit")
         values["interval_count"] = checks.whole(item.interval_count or 1, field="interval_count", least=1, most=366)
@@ -270,7 +270,7 @@ def _dates(subscription: Subscription, spec: AgreementSpec, trial_used: bool) ->
 def _end(subscription: Subscription, spec: AgreementSpec) -> None:
     runs_out = terms.end_by_itself(subscription)
     if spec.ends_on is not None and spec.ends_on < spec.start_on:
-        raise Refused("subscription.end_before_start", field="ends_on", start=spec.start_on.isoformat())
+        raise Refused("subscription.end_before_start", field="ends_on", start=spec.start_on)
     if spec.ends_on is not None and (runs_out is None or spec.ends_on < runs_out):
         subscription.ends_on, subscription.end_kind = spec.ends_on, Subscription.EndKind.CANCEL
         subscription.end_unused = spec.end_unused or subscription.cancel_unused
@@ -319,6 +319,6 @@ def _check_books(company: Company, subscription: Subscription, slots: Sequence[t
     if subscription.ends_on is not None and first > subscription.ends_on:
         return
     if first < company.books_start_on:
-        raise Refused("subscription.before_books", field="start_on", day=company.books_start_on.isoformat())
+        raise Refused("subscription.before_books", field="start_on", day=company.books_start_on)
     if company.books_closed_on is not None and first <= company.books_closed_on:
-        raise Refused("subscription.books_closed", field="start_on", day=company.books_closed_on.isoformat())
+        raise Refused("subscription.books_closed", field="start_on", day=company.books_closed_on)

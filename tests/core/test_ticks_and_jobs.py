@@ -41,9 +41,7 @@ def asked() -> Iterator[list[tuple[str, date]]]:
 
 def test_advancing_asks_every_tick_on_every_day_in_order(company: Company, asked: list[tuple[str, date]]) -> None:
     ticks.advance(company=company, to=datetime(2026, 2, 1, 12, tzinfo=UTC))
-    assert asked == [
-        ("first", date(2026, 1, 31)), ("second", date(2026, 1, 31)), ("first", date(2026, 2, 1)), ("second", date(2026, 2, 1)),
-    ]  # fmt: skip
+    assert asked == [(name, day) for day in (date(2026, 1, 31), date(2026, 2, 1)) for name in ("first", "second")]
     assert Company.objects.get(pk=company.pk).clock_at == datetime(2026, 2, 1, 12, tzinfo=UTC)
     assert TickRun.objects.get(company=company, name="second").outcome == {"heard": 4}
 

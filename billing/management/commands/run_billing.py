@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -29,7 +28,7 @@ PLAIN_EVERY = 10
 class Command(BaseCommand):
     help = "Bill everything due up to a day. Again, at once, or after a crash: it goes on and adds nothing twice."
     # They would load every page: time and memory that a run doesn't need.
-    requires_system_checks: Sequence[str] = ()
+    requires_system_checks: tuple[str, ...] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -115,7 +114,7 @@ class Command(BaseCommand):
         self.draw(done, run.forecast_lines, last=True)
         self.sum_up(done, due=run.due_count)
         if run.state == BillingRun.State.HELD:
-            raise Refused("run.held", run=run.ref, on=run.on.isoformat())
+            raise Refused("run.held", run=run.ref, on=run.on)
 
     def draw(self, done: Figures, expected: int, *, last: bool = False) -> None:
         now = time.monotonic()

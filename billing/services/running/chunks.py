@@ -91,6 +91,7 @@ def _bill(**which: int) -> Step:
 
 def _bill_once(**which: int) -> Step:
     customer_ids: list[int] = []
+    chunk: BillingChunk | None = None
     try:
         with transaction.atomic():
             chunk = _claim(**which)
@@ -100,10 +101,11 @@ def _bill_once(**which: int) -> Step:
             batch = Batch.of(chunk.run)
             return _write(chunk, batch, customer_ids)
     except TooMany:
+        assert chunk is not None
         hold(chunk.run)
         return Step.HELD
     except Exception as error:  # Who is to blame is found by halving.
-        if not customer_ids or not parking.is_about_data(error):
+        if chunk is None or not customer_ids or not parking.is_about_data(error):
             raise
     return _bill_in_halves(chunk.pk, customer_ids)
 

@@ -95,7 +95,7 @@ def _chunks(run: BillingRun) -> list[tuple[int, int, int, int]]:
             forecast.CHUNKS,
             forecast.params(run.company, run.on, run.zones, subscriptions=cut.subscriptions, lines=cut.lines),
         )
-        rows = cursor.fetchall()
+        rows: list[tuple[int, int, int, int]] = cursor.fetchall()
         transaction.set_rollback(True)
     return rows
 
