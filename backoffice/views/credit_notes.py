@@ -37,9 +37,7 @@ def index(request: HttpRequest) -> HttpResponse:
             for row in rows.order_by("-pk").iterator(chunk_size=1000)
         )  # fmt: skip
         return exports.csv_response("credit-notes", head, cells)  # type: ignore[return-value]
-    listed = listing(
-        request, rows, sorts={"issued": "issued_on", "gross": "gross_minor"}, default="-issued", form=form, q=q
-    )
+    listed = listing(request, rows, sorts={"issued": "pk"}, default="-issued", form=form, q=q)
     return page(request, "credit_notes/list", {"title": _("Credit notes"), "list": listed, "exports": True})
 
 

@@ -56,7 +56,7 @@ def index(request: HttpRequest) -> HttpResponse:
     rows = rows.select_related("customer", "balance")
     if request.GET.get("format") == "csv":
         return _csv(rows)
-    sorts = {"received": "received_on", "amount": "amount_minor"}
+    sorts = {"received": "received_on"}
     listed = listing(request, rows, sorts=sorts, default="-received", form=form, q=q)
     listed.tabs = tabs_of(request, "view", VIEWS, view if view in dict(VIEWS) else "")
     return page(request, "payments/list", {"title": _("Payments"), "list": listed, "exports": True, "view": view})
@@ -64,7 +64,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _refunds(request: HttpRequest) -> HttpResponse:
     rows = own(request, Refund).select_related("customer")
-    listed = listing(request, rows, sorts={"asked": "asked_on", "amount": "amount_minor"}, default="-asked")
+    listed = listing(request, rows, sorts={"asked": "pk"}, default="-asked")
     listed.tabs = tabs_of(request, "view", VIEWS, "refunds")
     context = {"title": _("Payments"), "list": listed, "view": "refunds", "search_name": ""}
     return page(request, "payments/list", context)
