@@ -76,7 +76,7 @@ def day(value: object, *, field: str, least: date = EARLIEST, most: date = LATES
     if not isinstance(value, date) or isinstance(value, datetime):
         raise Refused("day.form", field=field)
     if not least <= value <= most:
-        raise Refused("day.range", field=field, value=value.isoformat(), least=least.isoformat(), most=most.isoformat())
+        raise Refused("day.range", field=field, value=value, least=least, most=most)
     return value
 
 

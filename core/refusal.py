@@ -5,9 +5,13 @@ Each room registers the words of its codes in its `refusals.py`; a code without 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 
 from django.utils.functional import Promise
+
+from core.design import formats
+from pricing.money import Money
 
 _words: dict[str, str | Promise] = {}
 
@@ -28,11 +32,23 @@ class Refused(Exception):
 
     @property
     def message(self) -> str:
-        """The reason in the active language."""
-        return str(_words[self.code]) % self.params if self.params else str(_words[self.code])
+        """The reason in the active language, its days and amounts (`Money`) as that language writes them."""
+        text = str(_words[self.code])
+        return text % {name: _shown(value) for name, value in self.params.items()} if self.params else text
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+def _shown(value: object) -> object:
+    match value:
+        case dt.datetime():
+            return formats.instant(value)
+        case dt.date():
+            return formats.day(value)
+        case Money():
+            return formats.money(value.minor, value.currency)
+    return value
 
 
 def register(words: Mapping[str, str | Promise]) -> None:

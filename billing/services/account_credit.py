@@ -188,7 +188,7 @@ def settle_refund(*, refund: Refund, paid_on: date, reference: str = "", by: Act
         if not moved:
             return refund
         if not checks.EARLIEST <= paid_on <= clock.day_in(at, company.time_zone):
-            raise Refused("refund.paid_range", field="paid_on", day=paid_on.isoformat())
+            raise Refused("refund.paid_range", field="paid_on", day=paid_on)
         refund.paid_on, refund.reference = paid_on, reference
         refund.save(update_fields=["status", "paid_on", "reference"])
         amounts = [

@@ -33,7 +33,7 @@ from core.refusal import Refused
 from core.services import trail
 from core.texts import checked
 from customers.models import Customer
-from pricing.money import spread
+from pricing.money import Money, spread
 
 number_notes = noting_rows.number_notes
 write_notes = noting_rows.write_notes
@@ -283,11 +283,12 @@ def give_back(
     by_invoice: dict[int, list[NoteLine]] = {}
     asked: set[int] = set()
     for item in invoice_lines:
-        line = invoices[invoice_of[item.line_id][0]].lines[item.line_id]
+        invoice = invoices[invoice_of[item.line_id][0]]
+        line = invoice.lines[item.line_id]
         if item.line_id in asked:
             raise Refused("credit.line_twice", position=line.position)
         asked.add(item.line_id)
-        by_invoice.setdefault(invoice_of[item.line_id][0], []).append(_asked(line, item))
+        by_invoice.setdefault(invoice.id, []).append(_asked(line, item, invoice.currency))
     notes = []
     for invoice_id, lines in by_invoice.items():
         invoice = invoices[invoice_id]
@@ -308,7 +309,7 @@ def give_back(
     return list(CreditNote.objects.filter(pk__in=[note.id for note in notes]).order_by("pk"))
 
 
-def _asked(line: InvoicedLine, item: GiveBack) -> NoteLine:
+def _asked(line: InvoicedLine, item: GiveBack, currency: str) -> NoteLine:
     start, end = item.release or (None, None)
     days = None if start is None or end is None else (end - start).days
     if start is not None and end is not None and not (
@@ -321,7 +322,8 @@ def _asked(line: InvoicedLine, item: GiveBack) -> NoteLine:
             return NoteLine(line, line.left_minor, line.period_start, line.period_end, calculation_of(line, None))
         return released_line(line, [(start, end)])
     if item.amount_minor < 0 or item.amount_minor > line.left_minor:
-        raise Refused("credit.above_left", field="amount", position=line.position, left=line.left_minor)
+        left = Money(line.left_minor, currency)
+        raise Refused("credit.above_left", field="amount", position=line.position, left=left)
     return NoteLine(line, item.amount_minor, start, end, calculation_of(line, days))
 
 
@@ -378,7 +380,7 @@ def shares_of_gross(invoice: Invoiced, gross_minor: int) -> dict[int, int]:
     """
     left_gross = invoice.gross_minor - invoice.credited_minor
     if gross_minor <= 0 or gross_minor > left_gross:
-        raise Refused("credit.above_left", field="gross", position=0, left=left_gross)
+        raise Refused("credit.above_left", field="gross", position=0, left=Money(left_gross, invoice.currency))
     lines = [line for line in invoice.lines.values() if line.left_minor]
     if gross_minor == left_gross:
         return {line.id: line.left_minor for line in lines}

@@ -63,7 +63,7 @@ def record(
         customer = invoice.customer
     _check(company, customer, amount_minor, currency, method, invoice)
     if not checks.EARLIEST <= received_on <= clock.day_in(at, company.time_zone):
-        raise Refused("payment.received_range", field="received_on", day=received_on.isoformat())
+        raise Refused("payment.received_range", field="received_on", day=received_on)
     with transaction.atomic():
         if customer is not None:
             receivables.lock_customer(company, customer.pk)

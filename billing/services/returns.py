@@ -45,7 +45,7 @@ def take_back(
     today = clock.day_in(at, company.time_zone)
     gone_on = on or today
     if not payment.received_on <= gone_on <= max(today, payment.received_on):
-        raise Refused("payment.returned_range", field="on", day=gone_on.isoformat())
+        raise Refused("payment.returned_range", field="on", day=gone_on)
     day = receivables.booking_day(company, gone_on)
     with transaction.atomic():
         payment, balance = receivables.lock_whose(payment)

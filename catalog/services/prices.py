@@ -96,7 +96,7 @@ def write_version(item: PlanItem, spec: PriceSpec) -> Price:
             "price.valid_from_past_version",
             field="valid_from",
             version=last.version,
-            day=last.valid_from.isoformat(),
+            day=last.valid_from,
         )
     return Price.objects.create(
         company_id=item.company_id,

@@ -49,7 +49,7 @@ def update_company(*, company: Company, changes: Mapping[str, Any], by: Actor, a
         company = Company.objects.select_for_update().get(pk=company.pk)
         closed = changes.get("books_closed_on", company.books_closed_on)
         if company.books_closed_on is not None and (closed is None or closed < company.books_closed_on):
-            raise Refused("company.books_reopen", field="books_closed_on", day=company.books_closed_on.isoformat())
+            raise Refused("company.books_reopen", field="books_closed_on", day=company.books_closed_on)
         before = {name: getattr(company, name) for name in changes}
         changed = sorted(name for name, value in changes.items() if before[name] != value)
         if not changed:

@@ -82,7 +82,7 @@ def advance(*, company: Company, to: datetime, told: Callable[[datetime], None] 
     if company.is_live or company.clock_at is None:
         raise Refused("company.clock_is_real")
     if to < company.clock_at:
-        raise Refused("company.clock_goes_forward", now=company.clock_at.isoformat())
+        raise Refused("company.clock_goes_forward", now=company.clock_at)
     steps = []
     moment = to
     while moment > company.clock_at:

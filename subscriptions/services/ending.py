@@ -57,7 +57,7 @@ def plan_end(
     if timing == CancelTiming.DATE and ends_on is None:
         raise Refused("subscription.end_missing", field="ends_on")
     if ends_on is not None and ends_on > checks.LATEST:
-        raise Refused("subscription.day_range", field="ends_on", day=ends_on.isoformat())
+        raise Refused("subscription.day_range", field="ends_on", day=ends_on)
     if override and not override_reason.strip():
         raise Refused("subscription.override_needs_reason", field="override_reason")
     with transaction.atomic():
@@ -91,7 +91,7 @@ def undo_end(*, subscription: Subscription, on: date, by: Actor, at: datetime) -
         if held.end_kind != EndKind.CANCEL or held.ends_on is None:
             return held
         if held.state in moves.ENDED or on > held.ends_on:
-            raise Refused("subscription.undo_too_late", day=held.ends_on.isoformat())
+            raise Refused("subscription.undo_too_late", day=held.ends_on)
         before = held.ends_on
         held.ends_on = terms.end_by_itself(held)
         held.end_kind = EndKind.EXPIRE if held.ends_on is not None else ""
@@ -120,7 +120,7 @@ def _last_day(held: Subscription, timing: str, ends_on: date | None, on: date, *
     try:
         end, _ = effective_end(terms.terms_of(held, with_planned_end=False), requested, on)
     except EndTooEarly as error:
-        raise Refused("subscription.end_too_early", field="ends_on", day=error.earliest_end.isoformat()) from error
+        raise Refused("subscription.end_too_early", field="ends_on", day=error.earliest_end) from error
     except BadTerms as error:
         raise Refused("subscription.end_in_the_past", field="ends_on") from error
     return end
@@ -137,10 +137,10 @@ def _overridden(held: Subscription, timing: str, ends_on: date | None, on: date)
         end = ends_on
     earliest = held.start_on if on >= held.start_on else held.start_on - ONE_DAY
     if end < earliest and timing == CancelTiming.DATE:
-        raise Refused("subscription.end_before_start", field="ends_on", start=held.start_on.isoformat())
+        raise Refused("subscription.end_before_start", field="ends_on", start=held.start_on)
     closed = held.company.books_closed_on
     if closed is not None and end < closed:
-        raise Refused("subscription.books_closed", field="ends_on", day=closed.isoformat())
+        raise Refused("subscription.books_closed", field="ends_on", day=closed)
     by_itself = terms.end_by_itself(held)
     return end if by_itself is None else min(end, by_itself)
 

@@ -268,7 +268,7 @@ def test_a_subscription_without_a_tax_rate_is_parked_and_the_others_are_billed()
     assert [len(lines_of(subscription)) for subscription in (bad, good)] == [0, 1]
     bad.refresh_from_db()
     assert (bad.parked_code, bad.parked_at is not None) == ("tax_rate_missing", True)
-    assert bad.parked_detail == "No tax rate is known for FR (standard) on 2026-01-31."
+    assert bad.parked_detail == "No tax rate is known for FR (standard) on 31 Jan 2026."
     assert bill(company, date(2026, 1, 1)) == Settlement()
 
 

@@ -128,7 +128,7 @@ def test_a_version_is_on_sale_from_its_day(plan):
 def test_a_version_begins_after_the_last_one(plan):
     with pytest.raises(Refused) as refused:
         plans.add_price_version(item=plan.items.get(), spec=spec(valid_from=date(2026, 1, 1)), by=BY, at=AT)
-    assert refused.value.params == {"version": 1, "day": "2026-01-01"}
+    assert refused.value.params == {"version": 1, "day": date(2026, 1, 1)}
 
 
 def test_a_sold_price_never_changes_even_in_the_database(plan):

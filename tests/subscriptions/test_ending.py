@@ -93,7 +93,7 @@ def test_a_date_before_the_earliest_end_is_refused():
     company = a_company()
     subscription = a_subscription(company, plan=a_plan(company, rules=YEAR))
     refusal = refused(lambda: end(subscription, "date", ends_on=date(2026, 6, 30)), "subscription.end_too_early")
-    assert refusal.params == {"day": "2026-12-31"}
+    assert refusal.params == {"day": date(2026, 12, 31)}
 
 
 def test_an_override_breaks_the_minimum_term_and_keeps_its_reason():

@@ -65,7 +65,7 @@ def start(
         lock(company)
         for run in unfinished(company=company):
             if run.state == BillingRun.State.HELD:
-                raise Refused("run.held", run=run.ref, on=run.on.isoformat())
+                raise Refused("run.held", run=run.ref, on=run.on)
             if run.on == on and run.zones == list(zones):
                 return run
         parking.unpark(company, on, zones)
