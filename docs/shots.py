@@ -34,6 +34,8 @@ class Shot:
     follow: list[str] = field(default_factory=list)
 
 
+CUSTOMER = r"/office/customers/cus_[^/]+/$"
+SUBSCRIPTION = r"/office/subscriptions/sub_[^/]+/$"
 OFFICE = [
     Shot("office-home", "/office/"),
     Shot("customers", "/office/customers/"),
@@ -42,8 +44,8 @@ OFFICE = [
     Shot("plans", "/office/plans/"),
     Shot("plan", "/office/plans/", [r"/office/plans/pln_[^/]+/$"]),
     Shot("subscriptions", "/office/subscriptions/"),
-    Shot("subscription", "/office/subscriptions/?state=active", [r"/office/subscriptions/sub_[^/]+/$"]),
-    Shot("preview", "/office/subscriptions/?state=active", [r"/office/subscriptions/sub_[^/]+/$", r"/cancel/"]),
+    Shot("subscription", "/office/customers/?q=Werft+Petersen", [CUSTOMER, SUBSCRIPTION]),
+    Shot("preview", "/office/customers/?q=Werft+Petersen", [CUSTOMER, SUBSCRIPTION, r"/cancel/"]),
     Shot("subscription-new", "/office/subscriptions/new/"),
     Shot("invoices", "/office/invoices/"),
     Shot("invoice", "/office/invoices/", [r"/office/invoices/inv_[^/]+/$"]),
@@ -130,13 +132,13 @@ def sign_in(page: Page, site: str, person: dict[str, str]) -> None:
 
 def reach(page: Page, site: str, shot: Shot) -> bool:
     """Goes to the page; False when a link on the way does not exist."""
-    page.goto(site + shot.start)
+    page.goto(site + shot.start, wait_until="networkidle")
     for pattern in shot.follow:
         links = page.eval_on_selector_all("main a[href]", "links => links.map(link => link.getAttribute('href'))")
         goal = next((link for link in links if re.search(pattern, link)), None)
         if goal is None:
             return False
-        page.goto(site + goal)
+        page.goto(site + goal, wait_until="networkidle")
     return True
 
 
