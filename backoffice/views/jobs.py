@@ -109,7 +109,8 @@ def _of_run(request: HttpRequest, job: Job, result: dict[str, Any]) -> dict[str,
         ],
     }
     if dry and "run.start" in request.rights and (result.get("invoices") or result.get("credit_notes")):
-        found_["next"] = {"url": reverse("backoffice:run-do", args=[job.ref]), "label": _("Bill now")}
+        sums = ", ".join(formats.money(row["gross"], row["currency"]) for row in found_["totals"])
+        found_["next"] = {"url": reverse("backoffice:run-do", args=[job.ref]), "label": _("Bill now"), "sums": sums}
     elif result.get("run"):
         found_["link"] = {"url": reverse("backoffice:run", args=[result["run"]]), "label": _("Open the run")}
     return found_

@@ -160,6 +160,9 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
     for slot in slots:
         slot.now = _terms_on(slot, day)  # type: ignore[attr-defined]
         slot.shown_name = named(request, slot.product.name)  # type: ignore[attr-defined]
+        # Before the first bill it holds the day before the first one to pay for.
+        billed = slot.billed_through_on >= subscription.paid_from_on or slot.elsewhere_through_on
+        slot.through = slot.billed_through_on if billed else None  # type: ignore[attr-defined]
     words = terms.in_words(terms.contract_clock_of(subscription, on=day))
     lines = InvoiceLine.objects.filter(slot_id__in=[slot.pk for slot in slots]).order_by().values("invoice_id")
     invoices = list(
