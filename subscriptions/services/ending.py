@@ -69,7 +69,9 @@ def plan_end(
         planned = held.ends_on if held.end_kind == EndKind.CANCEL else None
         if planned is not None:
             same = planned == end and held.end_unused == unused
-            if same or (planned < end and timing != CancelTiming.DATE):
+            if same:
+                return _told_again(held, reason, comment, by=by, at=at)
+            if planned < end and timing != CancelTiming.DATE:
                 return held
         held.ends_on, held.end_kind, held.end_unused = end, EndKind.CANCEL, unused
         held.end_reason, held.end_comment, held.cancel_asked_at = reason, comment, at
@@ -81,6 +83,17 @@ def plan_end(
             facts["planned_before"] = planned.isoformat()
         _tell(held, "cancel", "end_planned", facts, override_reason or reason, by=by, at=at)
         renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
+    return held
+
+
+def _told_again(held: Subscription, reason: str, comment: str, *, by: Actor, at: datetime) -> Subscription:
+    """Keeps what asking again says anew; what it leaves out stays as it was told before."""
+    told = (reason or held.end_reason, comment or held.end_comment)
+    if told != (held.end_reason, held.end_comment):
+        facts = {"ends_on": held.ends_on and held.ends_on.isoformat(), "reason_before": held.end_reason}
+        held.end_reason, held.end_comment = told
+        holding.save([held])
+        _audit(held, "cancel", facts, reason, by=by, at=at)
     return held
 
 
@@ -145,9 +158,7 @@ def _overridden(held: Subscription, timing: str, ends_on: date | None, on: date)
     return end if by_itself is None else min(end, by_itself)
 
 
-def _tell(
-    held: Subscription, verb: str, past: str, facts: dict[str, Any], reason: str, *, by: Actor, at: datetime
-) -> None:
+def _audit(held: Subscription, verb: str, facts: dict[str, Any], reason: str, *, by: Actor, at: datetime) -> None:
     trail.audit(
         company_id=held.company_id,
         at=at,
@@ -159,6 +170,12 @@ def _tell(
         reason=reason,
         facts=facts,
     )
+
+
+def _tell(
+    held: Subscription, verb: str, past: str, facts: dict[str, Any], reason: str, *, by: Actor, at: datetime
+) -> None:
+    _audit(held, verb, facts, reason, by=by, at=at)
     trail.emit(
         company_id=held.company_id,
         type=f"subscription.{past}",

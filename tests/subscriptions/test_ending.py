@@ -127,6 +127,18 @@ def test_asking_again_for_the_same_end_changes_nothing():
     assert audits(subscription, "subscription.cancel").count() == 1
 
 
+def test_asking_again_with_another_reason_keeps_the_new_one_and_is_audited():
+    subscription = a_subscription(a_company())
+    end(subscription, reason="price", comment="Too dear")
+    again = end(subscription, reason="moved", comment="Moving away")
+    again.refresh_from_db()
+    assert (again.end_reason, again.end_comment) == ("moved", "Moving away")
+    assert list(audits(subscription, "subscription.cancel").order_by("pk").values_list("reason", flat=True)) == [
+        "price",
+        "moved",
+    ]
+
+
 def test_asking_for_a_later_end_than_planned_changes_nothing():
     subscription = a_free_subscription()
     end(subscription, "now", on=date(2026, 1, 10))
