@@ -12,7 +12,6 @@ from typing import Any
 
 from django.db.models import Prefetch
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 
 from billing.documents.explaining import every, explain
 from billing.documents.figures import Figures
@@ -34,7 +33,7 @@ class Position:
     name: str
     quantity: str
     price: str
-    """With currency and interval: "49.00 EUR per month"."""
+    """With currency and interval: "€49.00 per month"."""
     counts: bool
     """Whether the quantity matters: a flat price has none."""
 
@@ -49,10 +48,7 @@ def positions(subscription: Subscription, on: date) -> list[Position]:
         if not rows:
             continue
         agreed = next((row for row in reversed(rows) if row.from_on <= on), rows[0])
-        amount = _("%(amount)s %(currency)s") % {
-            "amount": figures.unit_amount(str(agreed.unit_amount)),
-            "currency": subscription.currency,
-        }
+        amount = figures.price(str(agreed.unit_amount))
         interval = every(f"{agreed.interval_count} {agreed.interval_unit}")
         shown.append(
             Position(

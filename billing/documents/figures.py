@@ -44,6 +44,14 @@ class Figures:
         amount = Decimal(value).normalize()
         return self._decimal(amount, max(places(self.currency), -int(amount.as_tuple().exponent)))
 
+    def price(self, value: str) -> str:
+        """A unit price with the currency's sign; with its code where it has more places than the currency."""
+        amount = Decimal(value).normalize()
+        minor = amount.scaleb(places(self.currency))
+        if minor == minor.to_integral_value():
+            return self.money(int(minor))
+        return f"{self.unit_amount(value)}\xa0{self.currency}"
+
     def quantity(self, value: str) -> str:
         amount = Decimal(value).normalize()
         return self._decimal(amount, max(0, -int(amount.as_tuple().exponent)))

@@ -87,7 +87,7 @@ def test_a_contract_names_price_clock_and_the_next_three_invoices(ada, house):
         (date(2026, 4, 1), 3689),
     ]
     [position] = page.context["positions"]
-    assert (position.quantity, position.price) == ("1", "31.00 EUR per month")
+    assert (position.quantity, position.price) == ("1", "€31.00 per month")
     assert "31 Jan 2026" in page.context["clock"][0]["text"]
 
 
