@@ -16,18 +16,18 @@ from django.db import connection, transaction
 
 from benchmarks.meters import Meter, Taken
 
-#: The tables a run writes, in an order their keys allow, and how a row names its chunk: the chain link of its invoice.
+#: The tables a run writes, in an order the guards allow, and how a row names its chunk: the chain link of its invoice.
 _OF_INVOICE: Final = "(SELECT id FROM billing_invoice WHERE chain_link_id = %s)"
 TABLES: Final = {
     "billing_chainlink": "id = %s",
     "core_auditentry": "facts->'invoice_ids'->0 = "
     "(SELECT to_jsonb(min(id)) FROM billing_invoice WHERE chain_link_id = %s)",
-    "billing_invoice": "chain_link_id = %s",
     "billing_invoicebalance": f"invoice_id IN {_OF_INVOICE}",
     "billing_invoiceline": f"invoice_id IN {_OF_INVOICE}",
     "billing_billeddays": "line_id IN (SELECT l.id FROM billing_invoiceline l JOIN billing_invoice i "
     "ON i.id = l.invoice_id WHERE i.chain_link_id = %s)",
     "billing_posting": f"cause_kind = 'invoice' AND cause_id IN {_OF_INVOICE}",
+    "billing_invoice": "chain_link_id = %s",
     "billing_snapshot": f"document_kind = 'invoice' AND document_id IN {_OF_INVOICE}",
     "core_event": f"subject_kind = 'invoice' AND subject_id IN {_OF_INVOICE}",
     "core_outbox": "kind = 'document_mail' AND key IN "

@@ -28,7 +28,7 @@ from billing.models import (
 )
 from catalog.models import TaxRate
 from core.models import Company, Event, NumberSeries, Outbox
-from customers.models import Address
+from customers.models import Address, Customer
 from pricing.money import to_minor
 from pricing.periods import Anchor, Interval, period_at
 from subscriptions.models import Subscription
@@ -66,67 +66,74 @@ class Naive:
                 lines.append((slot, terms, position, minor, percent))
                 net += minor
             tax = to_minor(sum((Decimal(line[3]) * line[4] / 10000 for line in lines), Decimal(0)), "EUR")
-            series = NumberSeries.objects.select_for_update().get(company=self.company, series="invoice", year=on.year)
-            series.last_number += 1
-            series.save()
-            number = f"TEST-INV-{on.year}-{series.last_number:06d}"
-            body = {"number": number, "customer": customer.name, "net": net, "tax": tax, "lines": [
-                {"description": slot.product.name, "amount": minor, "start": str(start), "end": str(end),
-                 "calculation": {"quantity": str(terms.quantity), "unit_amount": str(terms.unit_amount)}}
-                for slot, terms, _, minor, _ in lines]}  # fmt: skip
-            text = json.dumps(body, sort_keys=True)
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            self.height += 1
-            link = ChainLink(
-                company=self.company, height=self.height, previous_sha256=self.previous, document_hashes=[digest],
-                sha256=hashlib.sha256(f"{self.previous}{digest}".encode()).hexdigest(), linked_at=AT,
-            )  # fmt: skip
-            link.save()
-            self.previous = link.sha256
             invoice = Invoice(
-                company=self.company, customer=customer, year=on.year, sequence=series.last_number, number=number,
-                issued_on=on, language="en", currency="EUR", tax_behavior="exclusive", net_minor=net, tax_minor=tax,
-                gross_minor=net + tax, tax_rows=[{"base_minor": net, "tax_minor": tax}], snapshot_hash=digest,
-                chain_link=link, created_at=AT, charge_due_on=start, payment_due_on=on + timedelta(days=14),
-                address_id=address.pk, notifies=True,
+                company=self.company, customer=customer, language="en", currency="EUR", tax_behavior="exclusive",
+                net_minor=net, tax_minor=tax, gross_minor=net + tax, tax_rows=[{"base_minor": net, "tax_minor": tax}],
+                created_at=AT, charge_due_on=start, payment_due_on=on + timedelta(days=14), address_id=address.pk,
             )  # fmt: skip
             invoice.save()
-            InvoiceBalance(
-                invoice=invoice, company=self.company, customer_id=customer.pk, currency="EUR", status="open",
-                payment_due_on=invoice.payment_due_on, gross_minor=invoice.gross_minor,
-            ).save()  # fmt: skip
+            shown = []
             for slot, terms, position, minor, percent in lines:
+                calculation = {"quantity": str(terms.quantity), "unit_amount": str(terms.unit_amount)}
                 line = InvoiceLine(
                     company=self.company, invoice=invoice, position=position, subscription=subscription, slot=slot,
                     product=slot.product, description=slot.product.name["en"], quantity=terms.quantity,
                     unit_amount=terms.unit_amount, period_start=start, period_end=end, amount_minor=minor,
-                    net_minor=minor, tax_category="S", tax_rate=percent, calculation=body["lines"][position - 1],
+                    net_minor=minor, tax_category="S", tax_rate=percent, calculation=calculation,
                 )  # fmt: skip
                 line.save()
                 BilledDays(company=self.company, slot=slot, days=DateRange(start, end), line=line, kind="billed").save()
                 slot.billed_through_on = end - timedelta(days=1)
                 slot.save()
-            Posting.objects.bulk_create(
-                Posting(
-                    company=self.company, entry=10_000_000 + series.last_number, account=self.accounts[role],
-                    booked_on=on, currency="EUR", amount_minor=minor, customer_id=customer.pk, cause_kind="invoice",
-                    cause_id=invoice.pk,
-                )
-                for role, minor in (("receivable", net + tax), ("revenue", -net), ("tax", -tax))
-            )  # fmt: skip
-            Snapshot(
-                company=self.company, document_kind="invoice", document_id=invoice.pk, sha256=digest, body=text
-            ).save()
-            Event(
-                company=self.company, type="invoice.issued", occurred_at=AT, subject_kind="invoice",
-                subject_id=invoice.pk, customer_id=customer.pk, data={"number": number, "gross_minor": net + tax},
-            ).save()  # fmt: skip
-            Outbox(
-                company=self.company, kind="document_mail", key=f"invoice-{invoice.pk}",
-                payload={"kind": "invoice", "id": invoice.pk}, due_at=AT,
-            ).save()  # fmt: skip
+                shown.append({"description": line.description, "amount": minor, "start": str(start), "end": str(end),
+                              "calculation": calculation})  # fmt: skip
+            self._issue(invoice, customer, shown, on)
             subscription.next_bill_on = end
             subscription.save()
+
+    def _issue(self, invoice: Invoice, customer: Customer, shown: list[dict[str, object]], on: date) -> None:
+        series = NumberSeries.objects.select_for_update().get(company=self.company, series="invoice", year=on.year)
+        series.last_number += 1
+        series.save()
+        number = f"TEST-INV-{on.year}-{series.last_number:06d}"
+        body = {"number": number, "customer": customer.name, "net": invoice.net_minor, "tax": invoice.tax_minor,
+                "lines": shown}  # fmt: skip
+        text = json.dumps(body, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        self.height += 1
+        link = ChainLink(
+            company=self.company, height=self.height, previous_sha256=self.previous, document_hashes=[digest],
+            sha256=hashlib.sha256(f"{self.previous}{digest}".encode()).hexdigest(), linked_at=AT,
+        )  # fmt: skip
+        link.save()
+        self.previous = link.sha256
+        invoice.year, invoice.sequence, invoice.number = on.year, series.last_number, number
+        invoice.issued_on, invoice.snapshot_hash, invoice.chain_link = on, digest, link
+        invoice.save()
+        InvoiceBalance(
+            invoice=invoice, company_id=self.company.pk, customer_id=customer.pk, currency="EUR", status="open",
+            payment_due_on=invoice.payment_due_on, gross_minor=invoice.gross_minor,
+        ).save()  # fmt: skip
+        amounts = (
+            ("receivable", invoice.gross_minor), ("revenue", -invoice.net_minor), ("tax", -invoice.tax_minor),
+        )  # fmt: skip
+        Posting.objects.bulk_create(
+            Posting(
+                company=self.company, entry=10_000_000 + series.last_number, account=self.accounts[role],
+                booked_on=on, currency="EUR", amount_minor=minor, customer_id=customer.pk, cause_kind="invoice",
+                cause_id=invoice.pk,
+            )
+            for role, minor in amounts
+        )  # fmt: skip
+        Snapshot(company=self.company, document_kind="invoice", document_id=invoice.pk, sha256=digest, body=text).save()
+        Event(
+            company=self.company, type="invoice.issued", occurred_at=AT, subject_kind="invoice",
+            subject_id=invoice.pk, customer_id=customer.pk, data={"number": number, "gross_minor": invoice.gross_minor},
+        ).save()  # fmt: skip
+        Outbox(
+            company=self.company, kind="document_mail", key=f"invoice-{invoice.pk}",
+            payload={"kind": "invoice", "id": invoice.pk}, due_at=AT,
+        ).save()  # fmt: skip
 
 
 def saved_one_by_one(count: int) -> float:

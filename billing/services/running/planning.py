@@ -31,7 +31,7 @@ class Cut:
     """How much one transaction may hold: due subscriptions, and lines where there is much to catch up."""
 
     subscriptions: int = 1000
-    lines: int = 2500
+    lines: int = 2000
 
 
 CUT: Final = Cut()
