@@ -1,6 +1,6 @@
 """What an act would do: the very act, in a transaction that is rolled back.
 
-The rule that matters: a preview has no arithmetic of its own. Its token is a signature over every amount it showed.
+The rule that matters: a preview has no arithmetic of its own. Its token signs every amount and day it showed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from subscriptions.models import Subscription
 
 if TYPE_CHECKING:
     from billing.services.acts import ActResult
+
+#: Invoices to come that a preview shows; its token covers them.
+SHOWN_NEXT = 3
 
 #: A period can cost nothing and leave no document; so many due days are looked at for each invoice wanted.
 LOOK_AHEAD = 14
@@ -92,31 +95,32 @@ class Preview:
     token: str
 
 
-def preview(act: Callable[[], ActResult], *, upcoming_count: int = 3) -> Preview:
+def preview(act: Callable[[], ActResult]) -> Preview:
     """Does the act, looks, and takes everything back. Raises `Refused` where the act would."""
     with transaction.atomic():
         try:
             result = act()
-            return _seen(result, upcoming_count)
+            return _seen(result)
         finally:
             transaction.set_rollback(True)
 
 
-def _seen(result: ActResult, upcoming_count: int) -> Preview:
+def _seen(result: ActResult) -> Preview:
     subscription, settlement = result.subscription, result.settlement
     documents = documents_of(settlement)
     sign = {"invoice": 1, "credit_note": -1}
+    to_come = upcoming(subscription, SHOWN_NEXT)
     told = Invoice.objects.filter(pk__in=settlement.invoice_ids, notifies=True).exists() or settlement.credit_note_ids
     return Preview(
         documents=documents,
         money_now=sum(sign[document.kind] * document.gross for document in documents),
         currency=subscription.currency,
-        next=_upcoming(subscription, upcoming_count, clock.now(subscription.company)),
+        next=to_come,
         mails=mailing.recipients_of(subscription.customer) if told else [],
         mrr_before=result.mrr_before,
         mrr_after=result.mrr_after,
         ends_on=subscription.ends_on,
-        token=token_of(subscription, settlement),
+        token=_token(subscription, documents, to_come),
     )
 
 
@@ -215,14 +219,20 @@ def _line(
 
 
 def token_of(subscription: Subscription, settlement: Settlement) -> str:
-    """A signature over what was billed and credited, line by line, and over the planned end."""
+    """A signature over what was billed and credited, line by line, over what comes next, and over the planned end."""
+    return _token(subscription, documents_of(settlement), upcoming(subscription, SHOWN_NEXT))
+
+
+def _token(subscription: Subscription, documents: list[PreviewDocument], to_come: list[Upcoming]) -> str:
     figures = [
         [
             document.kind, document.currency, document.net, document.tax, document.gross, document.to_pay,
+            str(document.due_on),
             [[str(line.period_start), str(line.period_end), line.amount, line.net] for line in document.lines],
         ]
-        for document in documents_of(settlement)
+        for document in documents
     ]  # fmt: skip
+    later = [[str(one.on), one.currency, one.net, one.tax, one.gross, one.to_pay] for one in to_come]
     body = json.dumps(
         [
             subscription.company_id,
@@ -232,6 +242,7 @@ def token_of(subscription: Subscription, settlement: Settlement) -> str:
             str(subscription.ends_on),
             subscription.end_unused,
             figures,
+            later,
         ],
         separators=(",", ":"),
     )

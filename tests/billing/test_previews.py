@@ -171,3 +171,27 @@ def test_a_free_subscription_has_no_upcoming_invoice():
     company = a_company()
     subscription = starting(company, a_customer(company), a_plan(company, amount="0")).subscription
     assert previews.upcoming(subscription) == []
+
+
+def test_an_act_is_refused_when_only_what_comes_next_has_changed_since_its_preview():
+    from decimal import Decimal
+
+    from billing.services import previews
+    from catalog.services import taxes
+    from core.refusal import Refused
+    from subscriptions.models import Subscription
+
+    company = a_company()
+    customer, plan = a_customer(company), a_plan(company, amount="100.00")
+    seen = previews.preview(lambda: starting(company, customer, plan))
+    taxes.set_rate(company=company, country="DE", level="standard", percent=Decimal(20), valid_from=date(2026, 3, 1),
+                   source="test", by=BY, at=at_noon(TODAY))  # fmt: skip
+    anew = previews.preview(lambda: starting(company, customer, plan))
+    assert anew.documents == seen.documents
+    assert ([one.gross for one in seen.next], [one.gross for one in anew.next]) == (
+        [11900, 11900, 11900],
+        [11900, 12000, 12000],
+    )
+    with pytest.raises(Refused, match=r"preview\.differs"):
+        starting(company, customer, plan, preview_token=seen.token)
+    assert not Subscription.objects.filter(company=company).exists()
