@@ -42,3 +42,12 @@ def test_the_customers_timeline_says_the_reason_in_words(office: Office) -> None
     canceled_page(office)
     text = text_of(office.client().get(reverse("backoffice:customer", args=[office.customer.ref])))
     assert "14 May 2026 · too expensive" in text and "too_expensive" not in text
+
+
+def test_nothing_is_billed_through_before_the_first_bill(office: Office) -> None:
+    billed, new = office.start(), office.start(start_on=date(2026, 6, 1))
+    shown = [
+        office.client().get(reverse("backoffice:subscription", args=[one.ref])).context["slots"][0].through
+        for one in (billed, new)
+    ]
+    assert shown == [date(2026, 4, 14), None]
