@@ -83,8 +83,7 @@ def run_tick(company: Company, at: datetime) -> dict[str, Any]:
 @ticks.tick("billing.unpark", order=21, every=RETRY_EVERY)
 def unpark_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Tries again what billing had parked."""
-    on = clock.day_in(at, company.time_zone)
-    return dict(running.retry_parked(company=company, on=on, at=at, by=Actor.system("Parked subscriptions")))
+    return dict(running.retry_parked(company=company, at=at, by=Actor.system("Parked subscriptions")))
 
 
 @ticks.tick("billing.wake", order=22, every=WAKE_EVERY)

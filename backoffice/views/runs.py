@@ -129,7 +129,7 @@ def parked(request: HttpRequest) -> HttpResponse:
 @require_POST
 @tells_refusals(lambda: reverse("backoffice:parked"))
 def retry(request: HttpRequest) -> HttpResponse:
-    counts = running.retry_parked(company=request.company, on=today(request), at=now(request), by=actor(request))
+    counts = running.retry_parked(company=request.company, at=now(request), by=actor(request))
     text = _("%(billed)s of %(tried)s could be billed now.") % {
         "billed": counts.get("billed", 0),
         "tried": counts.get("tried", 0),

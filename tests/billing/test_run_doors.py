@@ -200,3 +200,24 @@ def test_a_dry_job_writes_nothing(company: Company) -> None:
     jobs.work(job.pk)
     job.refresh_from_db()
     assert (job.result["dry_run"], job.result["invoices"], Invoice.objects.count()) == (True, 3, 0)
+
+
+def test_within_a_worker_a_live_companys_chunks_go_to_all_workers_and_a_test_companys_are_done_at_once(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(tasks.bill_chunk, "delay", sent.append)
+
+    class InAWorker:
+        class request:
+            called_directly = False
+
+    monkeypatch.setattr(tasks, "current_task", InAWorker)
+    ticks.run_tick(name="billing.run", company=company, at=at_noon(FIRST))
+    assert (sent, Invoice.objects.count()) == ([], 3)
+    company.is_live, company.clock_at = True, None
+    plan = a_plan(company)
+    a_subscription(company, plan=plan, on=FIRST)
+    Company.objects.filter(pk=company.pk).update(is_live=True, clock_at=None)
+    outcome = ticks.run_tick(name="billing.run", company=company, at=at_noon(FIRST))
+    assert (outcome["queued"], sent, Invoice.objects.count()) == (1, [BillingChunk.objects.latest("pk").pk], 3)

@@ -17,6 +17,7 @@ from billing.models import BillingRun
 from billing.services.running import forecast
 from billing.services.running.halving import in_halves
 from billing.services.settling import Settlement, park, settle
+from core import clock
 from core.actors import Actor
 from core.models import Company, Event
 from core.refusal import Refused
@@ -157,23 +158,28 @@ def tell(company: Company, found: Sequence[Parked], *, by: Actor, at: datetime) 
         )  # fmt: skip
 
 
-def retry_parked(*, company: Company, on: date, at: datetime, by: Actor) -> dict[str, int]:
-    """Tries what billing had parked and is due by that day, customer by customer; how many were tried and billed."""
-    rows = _ours(company, on)
-    by_customer: dict[int, list[int]] = {}
-    for pk, customer_id in rows.values_list("pk", "customer_id"):
-        by_customer.setdefault(customer_id, []).append(pk)
+def retry_parked(*, company: Company, at: datetime, by: Actor) -> dict[str, int]:
+    """Tries what billing had parked and is due, each by its own zone's day; how many were tried and billed."""
+    rows = _ours(company, date.max).values_list("time_zone", "customer_id", "next_bill_on", "pk")
+    by_customer: dict[tuple[str, int], list[int]] = {}
+    for zone, customer_id, due_on, pk in rows:
+        if due_on is not None and due_on <= clock.day_in(at, zone):
+            by_customer.setdefault((zone, customer_id), []).append(pk)
     tried = still = 0
-    for customer_id, ids in by_customer.items():
+    for (zone, customer_id), ids in by_customer.items():
         tried += len(ids)
+        on = clock.day_in(at, zone)
         try:
             with transaction.atomic():
                 unpark(company, on, ids=ids)
-                outcome = settle(company=company, customer_ids=[customer_id], on=on, at=at, by=by, skip_locked=True)
+                outcome = settle(
+                    company=company, customer_ids=[customer_id], on=on, at=at, by=by, skip_locked=True, zones=[zone]
+                )
                 if outcome.skipped_customer_ids:
                     transaction.set_rollback(True)
-                check_now()
-                tell(company, outcome.parked, by=by, at=at)
+                else:
+                    check_now()
+                    tell(company, outcome.parked, by=by, at=at)
             still += len(ids) if outcome.skipped_customer_ids else len(outcome.parked)
         except Exception as error:
             # Rolled back: it is parked as before.

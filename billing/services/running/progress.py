@@ -74,10 +74,9 @@ def _close(run: BillingRun) -> None:
     done = figures(run)
     for name in COUNTS:
         setattr(run, name, getattr(done, name))
-    still_parked = parking.parked(company=run.company, by_day=run.on).exists()
-    run.parked_count = min(run.parked_count, run.due_count)
+    run.parked_count = parking.parked(company=run.company, by_day=run.on).count()
     run.totals = done.totals
-    run.state = BillingRun.State.DONE_WITH_PARKED if still_parked else BillingRun.State.DONE
+    run.state = BillingRun.State.DONE_WITH_PARKED if run.parked_count else BillingRun.State.DONE
     run.ended_at = clock.machine_now()
     run.save()
     at = clock.now(run.company)
