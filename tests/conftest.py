@@ -132,7 +132,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, browser_context_optio
     """A page in a fresh context. Errors on the console (also refused inline script or style) fail the test."""
     context = browser.new_context(**browser_context_options)
     opened = context.new_page()
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(45_000)
     complaints: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
