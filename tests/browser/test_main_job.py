@@ -56,6 +56,8 @@ def test_from_the_first_customer_to_the_last_day(
 
     # A customer, and somebody there who may sign in.
     page.get_by_role("link", name="Customers", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Customers")
+    page.wait_for_load_state()
     page.keyboard.press("n")
     page.get_by_label("Name", exact=True).fill("Windkraft Ærø ApS")
     page.get_by_label("E-mail").fill("post@windkraft.example")

@@ -114,10 +114,12 @@ def test_a_list_is_walked_by_keyboard(ada: Page, live_server: LiveServer, office
     ada.keyboard.press("g")
     ada.keyboard.press("c")
     expect(ada.get_by_role("heading", level=1)).to_have_text("Customers")
+    ada.wait_for_load_state()
     ada.keyboard.press("j")
     ada.keyboard.press("j")
     ada.keyboard.press("Enter")
     expect(ada.get_by_role("heading", level=1)).to_contain_text("Donau")
+    ada.wait_for_load_state()
     ada.keyboard.press("e")
     expect(ada.get_by_role("heading", level=1)).to_have_text("Edit customer")
 
