@@ -39,6 +39,11 @@ ROUNDS = 3
 ONE_BY_ONE = 300
 
 
+def rounds(count: int) -> int:
+    """A million takes long enough to even out on its own."""
+    return ROUNDS if count < 1_000_000 else 1
+
+
 def month_end(number: int) -> date:
     """The last day of month number 1, 2, ... of the stock."""
     return add_months(stock.LAST, number - 1, 31)
@@ -150,7 +155,7 @@ def against_the_floor(count: int, goals: Goals, *, judged: bool) -> None:
     name = stock.name_of(count)
     _, before = _run_and_floor(name, count)
     shares, works, runs = [], [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds(count)):
         taken, after = _run_and_floor(name, count)
         shares.append((before.seconds + after.seconds) / 2 / taken.seconds)
         works.append(taken.cpu / ((before.cpu + after.cpu) / 2))
@@ -185,7 +190,7 @@ def growth(counts: Sequence[int], goals: Goals) -> None:
     used = []
     for count in (counts[0], counts[-1]):
         taken = []
-        for _ in range(ROUNDS if count < 1_000_000 else 1):
+        for _ in range(rounds(count)):
             stock.copy(stock.name_of(count))
             taken.append(alone()[0])
             said(f"{count:,} by 1 process", taken[-1], count)
