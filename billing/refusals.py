@@ -49,6 +49,10 @@ register(
             "There would be %(lines)s lines where the calendar has room for %(boundaries)s."
         ),
         "billing.nothing_agreed": _("There is nothing to bill: no position, or no terms."),
+        "billing.revenue_account": _(
+            "Revenue of %(product)s can't be booked on account %(account)s, which holds something else (%(use)s). "
+            "Give the product another revenue account, then try again."
+        ),
         "billing.stuck": _("It stays due although nothing was left to bill."),
         "billing.refused_by_database": _("The database refused what was to be billed; the details say what."),
         "run.held": _(

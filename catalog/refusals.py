@@ -24,6 +24,7 @@ register(
         "plan.anchor_day_cycle": _("A chosen billing day needs a cycle of months or years."),
         "plan.term_missing": _("A plan whose term ends needs the length of the term."),
         "plan.interval_too_long": _("The cycle is too long."),
+        "price.details": _("The price lacks what its model needs, or contradicts itself: %(detail)s."),
         "price.valid_from_past_version": _(
             "Version %(version)s is valid from %(day)s; a new version must begin later."
         ),

@@ -3,8 +3,9 @@
 from .books import Account, ChainHead, ChainLink, Posting, Snapshot, SnapshotPart
 from .days import BilledDays
 from .documents import CreditNote, CreditNoteLine, Document, Invoice, InvoiceBalance, InvoiceLine, LineCredit
-from .money import Allocation, Credit, CreditBalance, Payment, PaymentBalance, Refund
+from .money import Allocation, Credit, CreditBalance, CreditUse, Payment, PaymentBalance, Refund
 from .runs import BillingChunk, BillingRun
+from .usage import DiscountUse, ExchangeRate, RatedUsage
 
 __all__ = [
     "Account",
@@ -18,7 +19,10 @@ __all__ = [
     "CreditBalance",
     "CreditNote",
     "CreditNoteLine",
+    "CreditUse",
+    "DiscountUse",
     "Document",
+    "ExchangeRate",
     "Invoice",
     "InvoiceBalance",
     "InvoiceLine",
@@ -26,6 +30,7 @@ __all__ = [
     "Payment",
     "PaymentBalance",
     "Posting",
+    "RatedUsage",
     "Refund",
     "Snapshot",
     "SnapshotPart",

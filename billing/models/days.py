@@ -26,7 +26,9 @@ class BilledDays(CompanyKeyed):
     slot = models.ForeignKey(
         Slot, models.PROTECT, related_name="billed_days", db_constraint=False, help_text=_("Whose days.")
     )
-    component = models.CharField(max_length=40, default="base", help_text=_("What was billed: base."))
+    component = models.CharField(
+        max_length=40, default="base", help_text=_("What was billed: base, added units, minimum.")
+    )
     days = DateRangeField(help_text=_("The days, half open."))
     line = models.ForeignKey(
         InvoiceLine,

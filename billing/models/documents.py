@@ -62,6 +62,10 @@ class Document(CompanyKeyed, Addressed):
 class Invoice(Document):
     PREFIX = "inv"
 
+    class WaitsFor(models.TextChoices):
+        WINDOW = "window", _("the end of the approval window")
+        VAT_CHECK = "vat_check", _("the check of the VAT id")
+
     charge_due_on = models.DateField(help_text=_("Day its charges fell due, in the subscription's zone."))
     payment_due_on = models.DateField(help_text=_("Day payment is due."))
     po_reference = models.CharField(max_length=80, blank=True, help_text=_("The customer's order reference."))
@@ -70,6 +74,32 @@ class Invoice(Document):
     )
     run_id = models.BigIntegerField(null=True, help_text=_("Billing run that wrote it; empty: an act by hand."))
     notifies = models.BooleanField(default=True, help_text=_("Sent by mail when issued."))
+    issue_after_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("A draft of a run is issued by itself after this instant; empty: by hand.")
+    )
+    waits_for = models.CharField(
+        max_length=20,
+        choices=WaitsFor.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What a draft waits for; empty: a person."),
+    )
+    replaces = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="replaced_by",
+        db_constraint=False,
+        help_text=_("The voided invoice it stands in for."),
+    )
+    tax_currency_minor = models.BigIntegerField(
+        null=True, blank=True, help_text=_("Tax in the company's tax currency, where the document has another.")
+    )
+    tax_currency_rate = models.DecimalField(
+        max_digits=20, decimal_places=10, null=True, blank=True, help_text=_("Units of the document's for one of it.")
+    )
 
     class Meta:
         verbose_name = _("invoice")
@@ -198,6 +228,15 @@ class InvoiceBalance(models.Model):
 class InvoiceLine(CompanyKeyed):
     """One line, rounded once, with the calculation that explains it."""
 
+    class Kind(models.TextChoices):
+        BASE = "base", _("recurring")
+        ADDED = "added", _("added units")
+        USAGE = "usage", _("usage")
+        INTERIM = "interim", _("usage so far")
+        LATE = "late", _("late usage")
+        MINIMUM = "minimum", _("minimum")
+        ONE_OFF = "one_off", _("one-off")
+
     invoice = models.ForeignKey(
         Invoice, models.PROTECT, related_name="lines", db_constraint=False, help_text=_("Its invoice.")
     )
@@ -226,7 +265,13 @@ class InvoiceLine(CompanyKeyed):
     unit_amount = models.DecimalField(max_digits=20, decimal_places=10, help_text=_("Price of one, net or gross."))
     period_start = models.DateField(null=True, help_text=_("First day it covers."))
     period_end = models.DateField(null=True, help_text=_("First day it no longer covers."))
-    amount_minor = models.BigIntegerField(help_text=_("Rounded amount, net or gross as the document's prices."))
+    kind = models.CharField(
+        max_length=9, choices=Kind.choices, default=Kind.BASE, db_default="base", help_text=_("What the line charges.")
+    )
+    amount_minor = models.BigIntegerField(
+        help_text=_("Rounded amount after its discount, net or gross as the document's prices.")
+    )
+    discount_minor = models.BigIntegerField(default=0, db_default=0, help_text=_("Taken off the line, in minor units."))
     net_minor = models.BigIntegerField(help_text=_("Amount without tax."))
     tax_category = models.CharField(max_length=2, help_text=_("S, Z, E, AE, K, G or O (EN 16931)."))
     tax_rate = models.DecimalField(max_digits=6, decimal_places=3, help_text=_("Percent."))
@@ -237,6 +282,7 @@ class InvoiceLine(CompanyKeyed):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["invoice", "position"], name="invoice_line_position_unique"),
             models.CheckConstraint(condition=Q(amount_minor__gte=0), name="invoice_line_not_negative"),
+            models.CheckConstraint(condition=Q(discount_minor__gte=0), name="invoice_line_discount_from_zero"),
             models.CheckConstraint(
                 condition=Q(period_start__isnull=True) | Q(period_end__gt=F("period_start")), name="invoice_line_period"
             ),
@@ -282,6 +328,10 @@ class CreditNote(Document):
 
     class Cause(models.TextChoices):
         CANCEL = "cancel", _("cancellation")
+        CHANGE = "change", _("change")
+        PAUSE = "pause", _("pause")
+        USAGE = "usage", _("late usage")
+        REPLACE = "replace", _("replaced")
         VOID = "void", _("invoice voided")
         MANUAL = "manual", _("by hand")
 

@@ -137,11 +137,37 @@ class Credit(CompanyKeyed, Addressed):
         db_constraint=False,
         help_text=_("From this payment."),
     )
+    invoice = models.ForeignKey(
+        Invoice,
+        models.PROTECT,
+        null=True,
+        related_name="packs",
+        db_constraint=False,
+        help_text=_("The invoice that sold this prepaid credit."),
+    )
+    tax_category = models.CharField(
+        max_length=2,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Category at which prepaid credit was taxed when it was sold."),
+    )
+    tax_rate = models.DecimalField(
+        max_digits=6, decimal_places=3, null=True, help_text=_("Percent at which prepaid credit was taxed.")
+    )
+    expires_on = models.DateField(null=True, help_text=_("Last day it can be used; empty: never expires."))
+    reason = models.CharField(max_length=500, blank=True, default="", db_default="", help_text=_("Why it was granted."))
     created_on = models.DateField(help_text=_("Day it was given."))
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "id"], name="credit_company_key"),
+            models.CheckConstraint(
+                condition=~Q(source="money") | Q(expires_on__isnull=True), name="credit_of_money_never_expires"
+            ),
+            models.CheckConstraint(
+                condition=~Q(source="prepaid") | Q(tax_rate__isnull=False), name="credit_prepaid_has_its_tax"
+            ),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="credit_positive"),
         ]
         indexes: ClassVar[list[models.Index]] = [
@@ -159,10 +185,13 @@ class CreditBalance(models.Model):
         Credit, models.PROTECT, primary_key=True, related_name="balance", help_text=_("The credit.")
     )
     amount_minor = models.BigIntegerField(help_text=_("Given."))
-    used_minor = models.BigIntegerField(default=0, help_text=_("Pays invoices."))
+    used_minor = models.BigIntegerField(default=0, help_text=_("Pays invoices, or lowers them."))
     refunded_minor = models.BigIntegerField(default=0, help_text=_("Paid out."))
+    lapsed_minor = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("Expired or taken back before it was used.")
+    )
     left_minor = models.GeneratedField(
-        expression=F("amount_minor") - F("used_minor") - F("refunded_minor"),
+        expression=F("amount_minor") - F("used_minor") - F("refunded_minor") - F("lapsed_minor"),
         output_field=models.BigIntegerField(),
         db_persist=True,
         help_text=_("Still there."),
@@ -171,14 +200,34 @@ class CreditBalance(models.Model):
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
-                condition=Q(used_minor__gte=0, refunded_minor__gte=0)
-                & Q(amount_minor__gte=F("used_minor") + F("refunded_minor")),
+                condition=Q(used_minor__gte=0, refunded_minor__gte=0, lapsed_minor__gte=0)
+                & Q(amount_minor__gte=F("used_minor") + F("refunded_minor") + F("lapsed_minor")),
                 name="credit_balance_not_overdrawn",
             )
         ]
 
     def __str__(self) -> str:
         return f"{self.credit_id}: {self.left_minor} left"
+
+
+class CreditUse(CompanyKeyed):
+    """Granted or prepaid credit that lowered an invoice line; taken back by a row below zero."""
+
+    credit = models.ForeignKey(
+        Credit, models.PROTECT, related_name="uses", db_constraint=False, help_text=_("Which credit.")
+    )
+    line_id = models.BigIntegerField(help_text=_("Invoice line it lowered."))
+    amount_minor = models.BigIntegerField(help_text=_("How much, in minor units; below zero: given back."))
+    used_on = models.DateField(help_text=_("Day."))
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=~Q(amount_minor=0), name="credit_use_is_not_zero"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["line_id"], name="credit_use_by_line")]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} on {self.line_id}"
 
 
 class Allocation(CompanyKeyed):

@@ -18,6 +18,7 @@ from billing.models import Account, ChainHead, Posting
 from billing.services.chain import ChainProblem, verify_chain
 from billing.services.copying import copy, optional, take_ids
 from core.models import Company
+from core.refusal import Refused
 
 __all__ = ["ChainProblem", "Entry", "ensure_accounts", "post", "posting_lines", "trial_balance", "verify_chain"]
 
@@ -66,12 +67,25 @@ def ensure_accounts(company: Company) -> None:
 
 
 def revenue_accounts(company: Company, accounts: dict[tuple[str, str], int], codes: Sequence[str]) -> None:
-    """Adds the revenue accounts that products name and the company lacks to its books, and to `accounts`."""
+    """Adds the revenue accounts that products name and the company lacks to its books, and to `accounts`.
+
+    An account of another role is left out; `revenue_account` refuses it.
+    """
     for code in sorted({code for code in codes if ("revenue", code) not in accounts}):
         account, _ = Account.objects.get_or_create(
             company=company, code=code, defaults={"role": Account.Role.REVENUE, "name": code}
         )
-        accounts["revenue", code] = account.pk
+        if account.role == Account.Role.REVENUE:
+            accounts["revenue", code] = account.pk
+
+
+def revenue_account(accounts: dict[tuple[str, str], int], code: str, product: str) -> int:
+    """The id of a product's revenue account. Refuses one of another role (`billing.revenue_account`)."""
+    try:
+        return accounts["revenue", code]
+    except KeyError:
+        use = next((Account.Role(role).label for role, known in accounts if known == code), "")
+        raise Refused("billing.revenue_account", account=code, product=product, use=use) from None
 
 
 def account_ids(company: Company) -> dict[tuple[str, str], int]:

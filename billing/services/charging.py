@@ -1,94 +1,33 @@
-"""What falls due: the periods of a slot that are not billed yet, one after the other, and what each costs.
+"""What falls due and what it costs: the periods of a slot that are not billed yet, and units added to billed ones.
 
-Pure: plain values in, charges out. The rule that matters: a period is counted from the anchor, begins where the last
-one ended, and never lies after the last day of service.
+Pure: plain values in, charges out. Which days fall due when is `subscriptions.services.schedule`'s answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+import orjson
+
+from catalog.services.price_specs import price_spec
 from pricing.charge_models import PriceSpec, amount
 from pricing.errors import PricingError
 from pricing.money import to_minor
-from pricing.periods import Anchor, Interval, boundary, index_at
+from pricing.periods import Anchor, Interval, index_at
 from pricing.proration import prorated
-from pricing.terms import Terms, contract_clock
+from subscriptions.services import schedule
+from subscriptions.services.schedule import ONE_DAY, Agreement, SlotRow, Stretch, TermsRow
 
-ONE_DAY = timedelta(days=1)
 MOST_LINES_A_DAY = 15
 
 
 class Runaway(PricingError):
     """More lines than there can be: billing of this subscription stops until a person has looked."""
-
-
-class TermsRow(NamedTuple):
-    """Price and quantity of a slot from a day on, until the first day they no longer hold (None: open)."""
-
-    from_on: date
-    until_on: date | None
-    price_ref: str | None
-    price_version: int | None
-    model: str
-    unit_amount: Decimal
-    quantity: Decimal
-    billed: str
-    is_prorated: bool
-    interval_unit: str
-    interval_count: int
-
-
-class SlotRow(NamedTuple):
-    """A position: what was billed, what is billed again, what is agreed."""
-
-    id: int
-    position: int
-    billed_through_on: date
-    reopened: tuple[tuple[date, date], ...]
-    product_id: int
-    product_name: str
-    unit_name: str
-    tax_category_id: int
-    supply: str
-    level: str
-    revenue_account: str
-    terms: list[TermsRow]
-
-
-class Agreement(NamedTuple):
-    """A subscription as billing reads it."""
-
-    id: int
-    customer_id: int
-    name: str
-    state: str
-    currency: str
-    tax_behavior: str
-    time_zone: str
-    paid_from_on: date
-    anchor_on: date
-    anchor_month_day: int
-    ends_on: date | None
-    end_unused: str
-    ended_at_once: bool
-    next_bill_on: date | None
-    interval_unit: str
-    interval_count: int
-    minimum_count: int
-    minimum_unit: str
-    renewal_rule: str
-    renewal_count: int
-    renewal_unit: str
-    grace_days: int
-    payment_terms_days: int | None
-    po_reference: str
-    slots: list[SlotRow]
 
 
 class Charge(NamedTuple):
@@ -106,77 +45,79 @@ class Charge(NamedTuple):
     full_start: date
     full_end: date
     amount_minor: int
+    kind: str = "base"
+    component: str = "base"
+    units_before: Decimal | None = None
 
 
 @lru_cache(maxsize=65536)
-def _full_period(anchor_on: date, month_day: int, unit: str, count: int, day: date) -> tuple[date, date]:
-    interval = Interval(unit, count)  # type: ignore[arg-type]
-    # Weeks and days aim at no day of the month.
-    anchor = Anchor(anchor_on, month_day if interval.months else 0)
-    n = index_at(anchor, interval, day)
-    return boundary(anchor, interval, n), boundary(anchor, interval, n + 1)
-
-
-@lru_cache(maxsize=65536)
-def line_minor(model: str, unit_amount: Decimal, quantity: Decimal, days: int, full_days: int, currency: str) -> int:
+def line_minor(
+    model: str,
+    unit_amount: Decimal,
+    quantity: Decimal,
+    days: int,
+    full_days: int,
+    currency: str,
+    details: str = "{}",
+) -> int:
     """A line's amount, rounded once: the price of the full period times its share of days.
 
     >>> line_minor("per_unit", Decimal("599.95"), Decimal(1), 29, 31, "EUR")
     56124
     """
-    exact = amount(model, PriceSpec(unit_price=unit_amount), quantity)
+    exact = amount(model, spec_of(unit_amount, details), quantity)
     if days != full_days:
         exact = prorated(exact, Fraction(days, full_days))
     return to_minor(exact, currency)
 
 
-def _waits_until(agreement: Agreement, start: date) -> date | None:
-    """Until when the first invoice of a renewed term waits; None outside a renewed term."""
-    anchor = Anchor(agreement.anchor_on, agreement.anchor_month_day)
-    terms = Terms(
-        first_paid_on=agreement.paid_from_on,
-        anchor=anchor,
-        interval=Interval(agreement.interval_unit, agreement.interval_count),  # type: ignore[arg-type]
-        minimum_term=(agreement.minimum_count, agreement.minimum_unit) if agreement.minimum_count else None,  # type: ignore[arg-type]
-        renewal_rule="renew",
-        renewal_term=(agreement.renewal_count, agreement.renewal_unit) if agreement.renewal_count else None,  # type: ignore[arg-type]
+@lru_cache(maxsize=4096)
+def spec_of(unit_amount: Decimal, details: str) -> PriceSpec:
+    """What a price version says, from the columns it stands in. Raises `BadPrice`."""
+    return price_spec(unit_amount, orjson.loads(details))
+
+
+def charge_of(agreement: Agreement, stretch: Stretch) -> Charge:
+    """What a stretch of recurring days costs."""
+    terms = stretch.terms
+    full_days = (stretch.full_end - stretch.full_start).days
+    days = (stretch.end - stretch.start).days if terms.is_prorated else full_days
+    minor = line_minor(
+        terms.model, terms.unit_amount, terms.quantity, days, full_days, agreement.currency, terms.details
     )
-    begun = contract_clock(terms, start).term_start
-    return begun + timedelta(days=agreement.grace_days) if begun > agreement.paid_from_on else None
+    return Charge(*stretch, minor)
 
 
 def walk(agreement: Agreement, slot: SlotRow, cursor: date, limit: date | None = None) -> Iterator[Charge]:
     """The charges of a slot from a day on (up to, without, `limit`), in order, for as long as it is agreed."""
-    after_service = agreement.ends_on + ONE_DAY if agreement.ends_on is not None else None
-    has_grace = agreement.grace_days > 0 and agreement.renewal_rule == "renew"
-    for terms in slot.terms:
-        if terms.until_on is not None and terms.until_on <= cursor:
-            continue
-        cursor = max(cursor, terms.from_on)
-        while terms.until_on is None or cursor < terms.until_on:
-            if (after_service is not None and cursor >= after_service) or (limit is not None and cursor >= limit):
-                return
-            full_start, full_end = _full_period(
-                agreement.anchor_on, agreement.anchor_month_day, terms.interval_unit, terms.interval_count, cursor
+    for stretch in schedule.walk(agreement, slot, cursor, limit):
+        yield charge_of(agreement, stretch)
+
+
+def added_charges(agreement: Agreement, slot: SlotRow, added: TermsRow, before: TermsRow, end: date) -> list[Charge]:
+    """What units added from a day on cost for days billed already, up to `end`: the difference of the two totals.
+
+    An unprorated price costs the whole difference for a started period.
+    """
+    found = []
+    cursor = added.from_on
+    while cursor < end:
+        full_start, full_end = schedule.period_of(agreement, added, cursor)
+        stop = min(full_end, end)
+        share = Fraction((stop - cursor).days, (full_end - full_start).days) if added.is_prorated else Fraction(1)
+        now = amount(added.model, spec_of(added.unit_amount, added.details), added.quantity)
+        then = amount(before.model, spec_of(before.unit_amount, before.details), before.quantity)
+        minor = to_minor(prorated(max(now - then, Fraction(0)), share), agreement.currency)
+        component = f"added:{added.from_on.isoformat()}"
+        terms = added._replace(quantity=added.quantity - before.quantity)
+        found.append(
+            Charge(
+                added.from_on, slot, terms, cursor, stop, stop, full_start, full_end, minor, "added", component,
+                before.quantity,
             )
-            end = full_end if terms.until_on is None or full_end <= terms.until_on else terms.until_on
-            if limit is not None and limit < end:
-                end = limit
-            served_end = end
-            if after_service is not None and after_service < end:
-                served_end = after_service
-                if agreement.end_unused != "none" or terms.billed != "advance" or not terms.is_prorated:
-                    end = served_end
-            due_on = cursor if terms.billed == "advance" else end
-            if has_grace:
-                waits = _waits_until(agreement, cursor)
-                if waits is not None and waits > due_on:
-                    due_on = waits
-            full_days = (full_end - full_start).days
-            days = (end - cursor).days if terms.is_prorated else full_days
-            minor = line_minor(terms.model, terms.unit_amount, terms.quantity, days, full_days, agreement.currency)
-            yield Charge(due_on, slot, terms, cursor, end, served_end, full_start, full_end, minor)
-            cursor = end
+        )  # fmt: skip
+        cursor = stop
+    return found
 
 
 class SlotDue(NamedTuple):
@@ -189,7 +130,11 @@ class SlotDue(NamedTuple):
 
 
 def slot_due(agreement: Agreement, slot: SlotRow, on: date) -> SlotDue:
-    """Everything of a slot that is due by that day, days given back by a voided invoice first. Raises `Runaway`."""
+    """Everything of a slot that is due by that day: days given back by a voided invoice, added units, new periods.
+
+    What planned changes give back must have been given back before. Usage is rated elsewhere: its charges are
+    stretches at 0. Raises `Runaway`.
+    """
     charges: list[Charge] = []
     next_due: date | None = None
     still_open: list[tuple[date, date]] = []
@@ -201,12 +146,18 @@ def slot_due(agreement: Agreement, slot: SlotRow, on: date) -> SlotDue:
                 break
             charges.append(charge)
     through = slot.billed_through_on
+    for number, terms in enumerate(slot.terms):
+        if terms.settles == "add" and terms.from_on <= on and number:
+            charges += added_charges(agreement, slot, terms, slot.terms[number - 1], through + ONE_DAY)
     for charge in walk(agreement, slot, through + ONE_DAY):
         if charge.due_on > on:
             next_due = charge.due_on if next_due is None else min(next_due, charge.due_on)
             break
         charges.append(charge)
         through = charge.end - ONE_DAY
+    planned = schedule.settles_next(slot, on)
+    if planned is not None:
+        next_due = planned if next_due is None else min(next_due, planned)
     if len(charges) > 1:
         _check_runaway(agreement, slot, charges)
     return SlotDue(charges, through, tuple(still_open), next_due)
@@ -214,7 +165,7 @@ def slot_due(agreement: Agreement, slot: SlotRow, on: date) -> SlotDue:
 
 def _check_runaway(agreement: Agreement, slot: SlotRow, charges: list[Charge]) -> None:
     """More lines than boundaries, two for one start, or too many for one day stop the subscription."""
-    starts = {charge.start for charge in charges}
+    starts = {(charge.component, charge.start) for charge in charges}
     if len(starts) != len(charges):
         raise Runaway("billing.runaway_twin", slot=slot.id)
     by_day: dict[date, int] = {}
@@ -222,8 +173,9 @@ def _check_runaway(agreement: Agreement, slot: SlotRow, charges: list[Charge]) -
         by_day[charge.due_on] = by_day.get(charge.due_on, 0) + 1
     if max(by_day.values()) > MOST_LINES_A_DAY:
         raise Runaway("billing.runaway_day", slot=slot.id, lines=max(by_day.values()))
-    allowed = count_boundaries(agreement, slot, min(starts), max(charge.end for charge in charges))
-    allowed += 2 * len(slot.reopened)
+    first, last = min(charge.start for charge in charges), max(charge.end for charge in charges)
+    allowed = count_boundaries(agreement, slot, first, last)
+    allowed += 2 * len(slot.reopened) + sum(charge.kind == "added" for charge in charges)
     if len(charges) > allowed:
         raise Runaway("billing.runaway_boundaries", slot=slot.id, lines=len(charges), boundaries=allowed)
 
@@ -237,6 +189,8 @@ def count_boundaries(agreement: Agreement, slot: SlotRow, start: date, end: date
         if first > last:
             continue
         interval = Interval(terms.interval_unit, terms.interval_count)  # type: ignore[arg-type]
-        anchor = Anchor(agreement.anchor_on, agreement.anchor_month_day if interval.months else 0)
+        anchor_on = terms.anchor_on or agreement.anchor_on
+        month_day = agreement.anchor_month_day if terms.anchor_on is None else terms.anchor_month_day or anchor_on.day
+        anchor = Anchor(anchor_on, month_day if interval.months else 0)
         count += index_at(anchor, interval, last) - index_at(anchor, interval, first) + 1
     return count

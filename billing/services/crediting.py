@@ -1,4 +1,4 @@
-"""Giving back what was invoiced: automatic notes for days after an end, and notes by hand.
+"""Giving back what was invoiced: automatic notes for days no longer covered, and notes by hand.
 
 The rule that matters: invoiced days come back only by a credit note on their line, at what was charged for them, capped
 at what is left; the note settles the open part of its invoice first, the rest becomes account credit.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.db import connection, transaction
@@ -21,7 +21,6 @@ from billing.models import CreditNote, Invoice
 from billing.services import books, noting_rows, snapshots
 from billing.services.account_credit import apply_credit
 from billing.services.chain import add_link
-from billing.services.charging import ONE_DAY, Agreement
 from billing.services.copying import take_ids
 from billing.services.loading import CreditLeft, CustomerRow, Facts, lock_customers
 from billing.services.noting import Invoiced, InvoicedLine, NoteDoc, NoteLine, note_of
@@ -34,6 +33,8 @@ from core.services import trail
 from core.texts import checked
 from customers.models import Customer
 from pricing.money import Money, spread
+from subscriptions.services import schedule
+from subscriptions.services.schedule import ONE_DAY, Agreement
 
 number_notes = noting_rows.number_notes
 write_notes = noting_rows.write_notes
@@ -41,7 +42,8 @@ write_notes = noting_rows.write_notes
 
 @dataclass(slots=True)
 class GivenBack:
-    """What ends gave back: notes to number and write, the credit they make, slots cut to a new last billed day."""
+    """What ends, changes and pauses gave back: notes to number and write, the credit they make, slots cut to a new
+    last billed day, agreements that are over."""
 
     notes: list[NoteDoc] = field(default_factory=list)
     credits: list[CreditLeft] = field(default_factory=list)
@@ -109,7 +111,8 @@ JOIN unnest(%s::bigint[], %s::date[]) v(slot_id, after_on) ON v.slot_id = d.slot
 LEFT JOIN billing_invoiceline l ON l.id = d.line_id
 LEFT JOIN subscriptions_slotterms t ON t.slot_id = d.slot_id AND t.from_on <= lower(d.days)
      AND (t.until_on IS NULL OR t.until_on > lower(d.days))
-WHERE d.released_at IS NULL AND d.kind = 'billed' AND d.component = 'base' AND d.days && daterange(v.after_on, NULL)
+WHERE d.released_at IS NULL AND d.kind = 'billed' AND d.days && daterange(v.after_on, NULL)
+  AND (d.component = 'base' OR d.component LIKE 'added:%%')
 ORDER BY d.slot_id, lower(d.days)
 """
 
@@ -123,7 +126,32 @@ def has_unused_days(agreement: Agreement, on: date) -> bool:
     return ends_on < on or (ends_on == on and agreement.ended_at_once)
 
 
-def give_back_after_end(
+class _Cut(NamedTuple):
+    """From which day on the billed days of a slot are taken back, what for, and what becomes of them."""
+
+    day: date
+    cause: str
+    unused: str
+
+
+def _cuts(agreement: Agreement, on: date) -> dict[int, _Cut]:
+    """Slots of an agreement whose billed days are taken back by that day: of an end, of a change, of a pause."""
+    found: dict[int, _Cut] = {}
+    for slot in agreement.slots:
+        for terms in schedule.pending(slot, on):
+            if terms.settles == "rebill" and slot.billed_through_on >= terms.from_on:
+                cause = "pause" if terms.standing in ("paused", "suspended") else "change"
+                found[slot.id] = _Cut(terms.from_on, cause, "credit")
+                break
+    if has_unused_days(agreement, on):
+        after = _day_after(agreement)
+        for slot in agreement.slots:
+            if slot.id not in found or after <= found[slot.id].day:
+                found[slot.id] = _Cut(after, "cancel", agreement.end_unused)
+    return found
+
+
+def give_back_due(
     company: Company,
     customers: Mapping[int, CustomerRow],
     agreements: Sequence[Agreement],
@@ -132,44 +160,51 @@ def give_back_after_end(
     on: date,
     at: datetime,
 ) -> GivenBack:
-    """What the ends of these locked subscriptions give back by that day; the days are released or forfeited.
+    """What ends, changes and pauses of these locked subscriptions give back by that day; days released or forfeited.
 
-    Writes the days; the notes are still to be numbered and written. No query when nothing has ended.
+    Writes the days; the notes are still to be numbered and written. No query when there is nothing to give back.
+    An unprorated price gives nothing back: after an end its days are forfeited, in a change they stay billed.
     """
     result = GivenBack()
-    over = {agreement.id: agreement for agreement in agreements if has_unused_days(agreement, on)}
-    if not over:
+    cuts: dict[int, _Cut] = {}
+    of_slot: dict[int, Agreement] = {}
+    for agreement in agreements:
+        found = _cuts(agreement, on)
+        cuts |= found
+        of_slot |= dict.fromkeys(found, agreement)
+        if has_unused_days(agreement, on):
+            result.agreements.add(agreement.id)
+    if not cuts:
         return result
-    result.agreements = set(over)
-    of_slot = {slot.id: agreement for agreement in over.values() for slot in agreement.slots}
-    after = {slot_id: _day_after(agreement) for slot_id, agreement in of_slot.items()}
     with connection.cursor() as cursor:
-        cursor.execute(_LIVE, [list(after), list(after.values())])
+        cursor.execute(_LIVE, [list(cuts), [cut.day for cut in cuts.values()]])
         live = cursor.fetchall()
     invoices = load_invoices(company, [row[5] for row in live if row[5] is not None])
     # Days of one line can stand in several rows; the line gives them back together.
-    unused: dict[tuple[int, str], dict[int, list[tuple[date, date]]]] = {}
-    releases: list[tuple[int, date, bool, tuple[int, str] | None]] = []
+    unused: dict[tuple[int, str, str], dict[int, list[tuple[date, date]]]] = {}
+    releases: list[tuple[int, date, bool, tuple[int, str, str] | None]] = []
     for days_id, slot_id, start, end, line_id, invoice_id, is_prorated in live:
-        agreement = of_slot[slot_id]
-        cut = max(start, after[slot_id])
-        if agreement.end_unused == "none" or is_prorated is False:
+        cut_day, cause, fate = cuts[slot_id]
+        cut = max(start, cut_day)
+        if is_prorated is False and cause == "change":
+            continue
+        if fate == "none" or is_prorated is False:
             releases.append((days_id, cut, True, None))
             continue
         result.ended[slot_id] = min(result.ended.get(slot_id, cut), cut - ONE_DAY)
         key = None
         if line_id is not None:
-            key = (invoice_id, agreement.end_unused)
+            key = (invoice_id, cause, fate)
             unused.setdefault(key, {}).setdefault(line_id, []).append((cut, end))
         releases.append((days_id, cut, False, key))
-    notes: dict[tuple[int, str], NoteDoc] = {}
+    notes: dict[tuple[int, str, str], NoteDoc] = {}
     for key, spans in unused.items():
         invoice = invoices[key[0]]
         lines = [released_line(invoice.lines[line_id], days) for line_id, days in spans.items()]
-        ends_on = min(line.period_start for line in lines if line.period_start) - ONE_DAY
+        first = min(line.period_start for line in lines if line.period_start)
         note = note_of(
-            invoice, customers[invoice.customer_id], lines, cause="cancel", reason=end_words(ends_on, invoice.language),
-            is_refund=key[1] == "refund",
+            invoice, customers[invoice.customer_id], lines, cause=key[1],
+            reason=given_back_words(key[1], first, invoice.language), is_refund=key[2] == "refund",
         )  # fmt: skip
         if note is not None:
             notes[key] = note
@@ -191,9 +226,16 @@ def _day_after(agreement: Agreement) -> date:
     return agreement.ends_on + ONE_DAY
 
 
-def end_words(ends_on: date, language: str) -> str:
+def given_back_words(cause: str, first: date, language: str) -> str:
+    """The reason printed on an automatic note whose first day given back is `first`."""
     with translation.override(language):
-        return _("Ended on %(day)s: unused days are given back.") % {"day": date_format(ends_on, "DATE_FORMAT")}
+        if cause == "cancel":
+            ended = date_format(first - ONE_DAY, "DATE_FORMAT")
+            return _("Ended on %(day)s: unused days are given back.") % {"day": ended}
+        day = date_format(first, "DATE_FORMAT")
+        if cause == "pause":
+            return _("Without service from %(day)s: paid days are given back.") % {"day": day}
+        return _("Changed on %(day)s: paid days are given back and billed anew.") % {"day": day}
 
 
 def released_line(line: InvoicedLine, spans: Sequence[tuple[date, date]]) -> NoteLine:

@@ -312,7 +312,7 @@ def _line(
         period_end=line.period[1] if line.period else None,
         amount_minor=line_minor("per_unit", line.unit_amount, line.quantity, 1, 1, invoice.currency),
         tax=tax,
-        account_id=known.accounts["revenue", product.revenue_account if product else ""],
+        account_id=books.revenue_account(known.accounts, product.revenue_account if product else "", name),
         calculation=calculation,
     )
 

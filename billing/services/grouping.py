@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from billing.services.loading import CustomerRow
@@ -21,10 +22,16 @@ from core.models import Company
 from pricing.taxes import TaxLine, TaxRow
 from pricing.totals import DocumentTotals, document_totals
 
+_WHOLE = Fraction(1)
+
 
 @dataclass(slots=True)
 class Line:
-    """A line of an invoice before it is written. `days` are its billed days: first, first after, kind."""
+    """A line of an invoice before it is written. `days` are its billed days: first, first after, kind.
+
+    `amount_minor` stands after `discount_minor`; `share` is its part of a full period, `component` what its days
+    are billed for.
+    """
 
     subscription_id: int | None
     slot_id: int | None
@@ -41,6 +48,11 @@ class Line:
     account_id: int
     calculation: dict[str, Any]
     days: tuple[tuple[date, date, str], ...] = ()
+    kind: str = "base"
+    component: str = "base"
+    price_id: int | None = None
+    share: Fraction = _WHOLE
+    discount_minor: int = 0
     id: int = 0
     net_minor: int = 0
 

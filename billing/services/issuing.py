@@ -131,7 +131,7 @@ INVOICE_COLUMNS: Final = (
 )
 LINE_COLUMNS: Final = (
     "id, company_id, invoice_id, position, subscription_id, slot_id, product_id, description, quantity, unit_amount, "
-    "period_start, period_end, amount_minor, net_minor, tax_category, tax_rate, calculation"
+    "period_start, period_end, amount_minor, net_minor, tax_category, tax_rate, calculation, kind, discount_minor"
 )
 DAYS_COLUMNS: Final = "company_id, slot_id, component, days, line_id, kind"
 SNAPSHOT_COLUMNS: Final = "company_id, document_kind, document_id, sha256, body"
@@ -225,20 +225,22 @@ def write_lines(company: Company, invoices: Sequence[InvoiceDoc], frozen: Sequen
                 f"{optional(line.slot_id)}\t{optional(line.product_id)}\t{text(line.description)}\t"
                 f"{plain(line.quantity)}\t{plain(line.unit_amount)}\t{optional(line.period_start)}\t"
                 f"{optional(line.period_end)}\t{line.amount_minor}\t{line.net_minor}\t{group.category}\t"
-                f"{plain(group.rate)}\t{json_text(calculation.decode())}"
+                f"{plain(group.rate)}\t{json_text(calculation.decode())}\t{line.kind}\t{line.discount_minor}"
             )
     copy("billing_invoiceline", LINE_COLUMNS, rows)
 
 
-def days_row(company_id: int, slot_id: int, start: date, end: date, line_id: int | None, kind: str) -> str:
+def days_row(
+    company_id: int, slot_id: int, start: date, end: date, line_id: int | None, kind: str, component: str = "base"
+) -> str:
     """A COPY line of billed days."""
-    return f"{company_id}\t{slot_id}\tbase\t[{start},{end})\t{optional(line_id)}\t{kind}"
+    return f"{company_id}\t{slot_id}\t{component}\t[{start},{end})\t{optional(line_id)}\t{kind}"
 
 
 def write_days(company: Company, invoices: Sequence[InvoiceDoc], more: Sequence[str] = ()) -> None:
     """The billed days of the lines, and of periods that cost nothing (`more`)."""
     rows = [
-        days_row(company.pk, line.slot_id, start, end, line.id, kind)
+        days_row(company.pk, line.slot_id, start, end, line.id, kind, line.component)
         for document in invoices
         for line in document.lines
         if line.slot_id is not None

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import orjson
 from django.db import connection
 
-from billing.services.charging import ONE_DAY, Agreement, SlotRow, TermsRow
 from core import clock
 from core.ids import encode
 from core.models import Company
+from subscriptions.services.schedule import ONE_DAY, Agreement, SlotRow, TermsRow
 
 
 class CustomerRow(NamedTuple):
@@ -57,22 +57,69 @@ class RateFact(NamedTuple):
 
 
 class CreditLeft(NamedTuple):
-    """Account credit of the source `money` that is still there."""
+    """Account credit that is still there; the tax is that of prepaid credit, the expiry that of credit that has one."""
 
     id: int
     customer_id: int
     currency: str
     left_minor: int
+    source: str = "money"
+    expires_on: date | None = None
+    tax_category: str = ""
+    tax_rate: Decimal | None = None
+
+
+class DiscountRow(NamedTuple):
+    """A discount agreed for a subscription that is not used up. Amounts in minor units."""
+
+    id: int
+    name: str
+    percent: Decimal | None
+    amount_minor: int | None
+    currency: str
+    duration: str
+    scope: str
+    product_id: int | None
+    price_id: int | None
+    from_on: date
+    until_on: date | None
+    periods_left: int | None
+    left_minor: int | None
+
+
+class OneOffRow(NamedTuple):
+    """A one-off item that is due by the day asked for, with its product's words, tax and account."""
+
+    id: int
+    product_id: int
+    product_name: str
+    unit_name: str
+    tax_category_id: int
+    supply: str
+    level: str
+    revenue_account: str
+    description: str
+    quantity: Decimal
+    model: str
+    unit_amount: Decimal
+    details: str
+    service_on: date
+    due_on: date
+    price_id: int | None
 
 
 class Facts(NamedTuple):
-    """The company's dated rates, its ledger accounts by role and by code, the customers' credit, oldest first, and the
-    date of the last invoice of the year."""
+    """The company's dated rates, its ledger accounts by role and by code, the customers' credit of the source `money`,
+    oldest first, the date of the last invoice of the year; by subscription the discounts, oldest first, and the one-off
+    items due; the customers' granted and prepaid credit."""
 
     rates: list[RateFact]
     accounts: dict[tuple[str, str], int]
     credits: list[CreditLeft]
     last_invoice_on: date | None
+    discounts: dict[int, list[DiscountRow]]
+    one_offs: dict[int, list[OneOffRow]]
+    allowances: list[CreditLeft]
 
 
 # `LATERAL .. OFFSET 0` has PostgreSQL look each row's few partners up. Left to itself, it reads the whole table for a
@@ -116,11 +163,13 @@ _AGREEMENTS = """
 SELECT s.id, s.customer_id, s.name, s.state, s.currency, s.tax_behavior, s.time_zone, s.paid_from_on, s.anchor_on,
        s.anchor_month_day, s.ends_on, s.end_unused, s.cancel_asked_at, s.next_bill_on, s.interval_unit,
        s.interval_count, s.minimum_count, s.minimum_unit, s.renewal_rule, s.renewal_count, s.renewal_unit,
-       s.grace_days, coalesce(s.payment_terms_days, plan.payment_terms_days), s.po_reference,
+       s.grace_days, coalesce(s.payment_terms_days, plan.payment_terms_days), s.po_reference, s.minimum_amount,
        slot.id, slot.position, slot.billed_through_on, slot.reopened_days, slot.product_id, product.name::text,
        product.unit_name::text, product.tax_category_id, category.supply, category.level, product.revenue_account,
+       slot.kind, slot.meter_id, slot.interim_minor,
        t.from_on, t.until_on, price.public_id, price.version, t.model, t.unit_amount, t.quantity, t.billed,
-       t.is_prorated, t.interval_unit, t.interval_count
+       t.is_prorated, t.interval_unit, t.interval_count, t.details::text, t.minimum_amount, t.anchor_on,
+       t.anchor_month_day, t.standing, t.settles, t.id, t.price_id
 FROM subscriptions_subscription s
 LEFT JOIN catalog_plan plan ON plan.id = s.plan_id
 LEFT JOIN LATERAL (SELECT * FROM subscriptions_slot WHERE subscription_id = s.id OFFSET 0) slot ON true
@@ -129,12 +178,15 @@ LEFT JOIN catalog_taxcategory category ON category.id = product.tax_category_id
 LEFT JOIN LATERAL (SELECT * FROM subscriptions_slotterms WHERE slot_id = slot.id OFFSET 0) t ON true
 LEFT JOIN catalog_price price ON price.id = t.price_id
 WHERE s.company_id = %s AND s.customer_id = ANY(%s::bigint[]) AND s.parked_at IS NULL
-  AND s.state NOT IN ('paused', 'suspended')
   AND (s.next_bill_on <= %s OR (s.next_bill_on = %s AND s.ends_on = %s))
   AND (%s::text[] = '{}' OR s.time_zone = ANY(%s::text[]))
 ORDER BY s.customer_id, s.id, slot.position, slot.id, t.from_on
 FOR NO KEY UPDATE OF s
 """
+
+
+#: Where the columns of a slot and of its terms begin.
+_SLOT, _TERMS = 25, 39
 
 
 def lock_due(company: Company, customer_ids: Sequence[int], on: date, zones: Sequence[str] = ()) -> list[Agreement]:
@@ -152,14 +204,15 @@ def lock_due(company: Company, customer_ids: Sequence[int], on: date, zones: Seq
         if row[0] != subscription_id:
             subscription_id, slot_id = row[0], None
             agreements.append(_agreement(row))
-        if row[24] is None:
+        if row[_SLOT] is None:
             continue
-        if row[24] != slot_id:
-            slot_id = row[24]
+        if row[_SLOT] != slot_id:
+            slot_id = row[_SLOT]
             agreements[-1].slots.append(_slot(row))
-        if row[35] is not None:
-            price_ref = None if row[37] is None else _price_ref(row[37])
-            agreements[-1].slots[-1].terms.append(TermsRow(row[35], row[36], price_ref, *row[38:46]))
+        if row[_TERMS] is not None:
+            ref = row[_TERMS + 2]
+            price_ref = None if ref is None else _price_ref(ref)
+            agreements[-1].slots[-1].terms.append(TermsRow(row[_TERMS], row[_TERMS + 1], price_ref, *row[_TERMS + 3 :]))
     return agreements
 
 
@@ -172,51 +225,106 @@ def _agreement(row: tuple[Any, ...]) -> Agreement:
     ends_on: date | None = row[10]
     asked_at: datetime | None = row[12]
     at_once = ends_on is not None and asked_at is not None and clock.day_in(asked_at, row[6]) >= ends_on
-    return Agreement._make((*row[:10], ends_on, row[11], at_once, *row[13:24], []))
+    return Agreement._make((*row[:10], ends_on, row[11], at_once, *row[13:24], [], row[24]))
 
 
 def _slot(row: tuple[Any, ...]) -> SlotRow:
-    reopened = tuple((days.lower, days.upper) for days in row[27])
-    return SlotRow._make((row[24], row[25], row[26], reopened, *row[28:35], []))
+    reopened = tuple((days.lower, days.upper) for days in row[_SLOT + 3])
+    columns = row[_SLOT:_TERMS]
+    return SlotRow._make((*columns[:3], reopened, *columns[4:11], [], *columns[11:]))
 
 
 _FACTS = """
-SELECT 'rate', country, region, level, percent, valid_from, NULL::bigint, NULL::bigint
+SELECT 'rate', country, region, level, percent, valid_from, NULL::bigint, NULL::bigint, NULL::text
 FROM catalog_taxrate WHERE company_id = %(company)s
 UNION ALL
-SELECT 'account', role, code, '', NULL, NULL, id, NULL FROM billing_account WHERE company_id = %(company)s
+SELECT 'account', role, code, '', NULL, NULL, id, NULL, NULL FROM billing_account WHERE company_id = %(company)s
 UNION ALL
-SELECT 'credit', c.currency, '', '', b.left_minor, NULL, c.id, c.customer_id
+SELECT 'credit', c.currency, c.source, c.tax_category, b.left_minor, c.expires_on, c.id, c.customer_id, c.tax_rate::text
 FROM billing_credit c JOIN billing_creditbalance b ON b.credit_id = c.id
-WHERE c.company_id = %(company)s AND c.customer_id = ANY(%(customers)s::bigint[]) AND c.source = 'money'
-  AND b.left_minor > 0
+WHERE c.company_id = %(company)s AND c.customer_id = ANY(%(customers)s::bigint[]) AND b.left_minor > 0
 UNION ALL
-SELECT 'series', '', '', '', NULL, last_on, NULL, NULL
+SELECT 'series', '', '', '', NULL, last_on, NULL, NULL, NULL
 FROM core_numberseries WHERE company_id = %(company)s AND series = 'invoice' AND year = %(year)s
+UNION ALL
+SELECT 'discount', '', '', '', d.percent, NULL, d.id, d.subscription_id,
+       json_build_array(d.name, d.amount_minor, d.currency, d.duration, d.scope, d.product_id, d.price_id, d.from_on,
+                        d.until_on, d.periods_left, d.left_minor)::text
+FROM subscriptions_agreeddiscount d
+WHERE d.subscription_id = ANY(%(agreements)s::bigint[]) AND d.ended_at IS NULL
+UNION ALL
+SELECT 'one_off', o.model, category.supply, category.level, o.quantity, o.due_on, o.id, o.subscription_id,
+       json_build_array(o.product_id, p.name::text, p.unit_name::text, p.tax_category_id, p.revenue_account,
+                        o.description, o.unit_amount::text, o.details::text, o.service_on, o.price_id)::text
+FROM subscriptions_oneoff o
+JOIN catalog_product p ON p.id = o.product_id JOIN catalog_taxcategory category ON category.id = p.tax_category_id
+WHERE o.subscription_id = ANY(%(agreements)s::bigint[]) AND o.due_on <= %(on)s::date
 """
 
 
-def facts(company: Company, customer_ids: Sequence[int], year: int) -> Facts:
-    """Rates, accounts, credit and the series of the year in one query; call it with the customers locked."""
+def facts(
+    company: Company, customer_ids: Sequence[int], year: int, agreement_ids: Sequence[int] = (), on: date | None = None
+) -> Facts:
+    """Everything beside the agreements in one query; call it with the customers locked.
+
+    `on`: the day up to which one-off items are asked for.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS, {"company": company.pk, "customers": list(customer_ids), "year": year})
+        params: dict[str, Any] = {
+            "company": company.pk,
+            "customers": list(customer_ids),
+            "year": year,
+            "agreements": list(agreement_ids),
+            "on": on,
+        }
+        cursor.execute(_FACTS, params)
         rows = cursor.fetchall()
-    rates, credits = [], []
-    accounts: dict[tuple[str, str], int] = {}
+    found = Facts([], {}, [], None, {}, {}, [])
     last_on: date | None = None
-    for kind, first, second, third, figure, day, id_, owner in rows:
-        if kind == "rate":
-            rates.append(RateFact(first, second, third, figure, day))
-        elif kind == "account":
-            accounts[first, second] = id_
-            # The oldest account of a role is its usual one.
-            accounts[first, ""] = min(id_, accounts.get((first, ""), id_))
-        elif kind == "series":
-            last_on = day
-        else:
-            credits.append(CreditLeft(id_, owner, first, int(figure)))
-    credits.sort()
-    return Facts(rates, accounts, credits, last_on)
+    for kind, first, second, third, figure, day, id_, owner, more in rows:
+        match kind:
+            case "rate":
+                found.rates.append(RateFact(first, second, third, figure, day))
+            case "account":
+                found.accounts[first, second] = id_
+                # The oldest account of a role is its usual one.
+                found.accounts[first, ""] = min(id_, found.accounts.get((first, ""), id_))
+            case "series":
+                last_on = day
+            case "credit":
+                rate = None if more is None else Decimal(more)
+                credit = CreditLeft(id_, owner, first, int(figure), second, day, third, rate)
+                (found.credits if second == "money" else found.allowances).append(credit)
+            case "discount":
+                found.discounts.setdefault(owner, []).append(_discount(id_, figure, orjson.loads(more)))
+            case "one_off":
+                row = _one_off(id_, first, second, third, figure, day, orjson.loads(more))
+                found.one_offs.setdefault(owner, []).append(row)
+    found.credits.sort(key=lambda credit: credit.id)
+    found.allowances.sort(key=lambda credit: credit.id)
+    for discounts in found.discounts.values():
+        discounts.sort(key=lambda discount: discount.id)
+    for one_offs in found.one_offs.values():
+        one_offs.sort(key=lambda one: one.id)
+    return found._replace(last_invoice_on=last_on)
+
+
+def _discount(id_: int, percent: Decimal | None, row: list[Any]) -> DiscountRow:
+    name, amount, currency, duration, scope, product_id, price_id, from_on, until_on, periods, left = row
+    first, last = date.fromisoformat(from_on), None if until_on is None else date.fromisoformat(until_on)
+    return DiscountRow(
+        id_, name, percent, amount, currency, duration, scope, product_id, price_id, first, last, periods, left
+    )
+
+
+def _one_off(
+    id_: int, model: str, supply: str, level: str, quantity: Decimal, due_on: date, row: list[Any]
+) -> OneOffRow:
+    product_id, name, unit, category_id, account, description, amount, details, service_on, price_id = row
+    return OneOffRow(
+        id_, product_id, name, unit, category_id, supply, level, account, description, quantity, model,
+        Decimal(amount), details, date.fromisoformat(service_on), due_on, price_id,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=4096)

@@ -205,11 +205,13 @@ def _events(company: Company, note: NoteDoc, at: datetime) -> list[str]:
 
 
 def _postings(company: Company, notes: Sequence[NoteDoc], accounts: dict[tuple[str, str], int]) -> None:
+    # A product may have been given an account since, on which nothing was sold yet.
+    books.revenue_accounts(company, accounts, [line.of.revenue_account for note in notes for line in note.lines])
     lines: list[str] = []
     for note in notes:
         by_account: dict[int, int] = {}
         for line in note.lines:
-            account = accounts["revenue", line.of.revenue_account]
+            account = books.revenue_account(accounts, line.of.revenue_account, line.of.description)
             by_account[account] = by_account.get(account, 0) + line.net_minor
         common: dict[str, Any] = {
             "company_id": company.pk,

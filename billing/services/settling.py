@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 
+import orjson
 from django.db import connection
 from django.utils import translation
 
 from billing.models import BillingRun
 from billing.services import books, charging, crediting, issuing, snapshots
-from billing.services.charging import ONE_DAY, Agreement, Charge, SlotDue
+from billing.services.charging import Charge, SlotDue
 from billing.services.copying import array, canonical
 from billing.services.grouping import InvoiceDoc, Line, Priced, group
 from billing.services.loading import CustomerRow, Facts, facts, lock_customers, lock_due, words
@@ -27,6 +29,8 @@ from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from pricing.errors import PricingError
+from subscriptions.services import schedule
+from subscriptions.services.schedule import ONE_DAY, Agreement
 
 
 @dataclass(slots=True)
@@ -65,13 +69,15 @@ def settle(
     notify_since: date | None = None,
     skip_locked: bool = False,
     zones: Sequence[str] = (),
+    on_one_document: bool = False,
 ) -> Settlement:
     """Bills everything of these customers that is due on or before `on`, and gives back days after an end.
 
     Due is the first day of a period in advance, the day after the last of one in arrears. One transaction; the number
     of statements doesn't depend on the number of customers. Charges due before `notify_since` (or before the company
     sends mail at all) are issued without mail. With `skip_locked`, customers that others hold are left alone and
-    named. `zones`: only subscriptions of these time zones; empty: of all.
+    named. `zones`: only subscriptions of these time zones; empty: of all. `on_one_document`: what fell due earlier
+    falls due on that day, as after an act dated back.
     """
     if not customer_ids:
         return Settlement()
@@ -83,10 +89,11 @@ def settle(
             outcome.skipped_customer_ids = sorted(set(customer_ids) - set(customers))
         agreements = lock_due(company, list(customers), on, zones) if customers else []
         if agreements:
-            known = facts(company, list(customers), clock.day_in(at, company.time_zone).year)
+            year = clock.day_in(at, company.time_zone).year
+            known = facts(company, list(customers), year, [agreement.id for agreement in agreements], on)
             _settle_locked(
                 company, customers, agreements, known, on=on, at=at, by=by, run=run, notify_since=notify_since,
-                outcome=outcome,
+                outcome=outcome, on_one_document=on_one_document,
             )  # fmt: skip
         return outcome
 
@@ -108,19 +115,24 @@ def _settle_locked(
     run: BillingRun | None,
     notify_since: date | None,
     outcome: Settlement,
+    on_one_document: bool,
 ) -> None:
     today = clock.day_in(at, company.time_zone)
     codes = [slot.revenue_account for agreement in agreements for slot in agreement.slots if slot.revenue_account]
     books.revenue_accounts(company, known.accounts, codes)
 
-    given_back = crediting.give_back_after_end(company, customers, agreements, known, on=on, at=at)
+    given_back = crediting.give_back_due(company, customers, agreements, known, on=on, at=at)
     taxing = Taxing(company, known.rates)
     dues = []
     for agreement in agreements:
         try:
             customer = customers[agreement.customer_id]
-            dues.append(_price(company, customer, agreement, taxing, known, on, given_back.ended))
-        except PricingError as error:
+            due = _price(company, customer, agreement, taxing, known, on, given_back.ended)
+            if on_one_document:
+                for priced in due.priced:
+                    priced.due_on = max(priced.due_on, on)
+            dues.append(due)
+        except (PricingError, Refused) as error:
             outcome.parked.append((agreement.id, error.code[:60], _why(error, company.language)[:500]))
         except Exception as error:  # noqa: BLE001  one bad subscription stops nobody; its reason is kept
             outcome.parked.append((agreement.id, "billing.unexpected", f"{type(error).__name__}: {error}"[:500]))
@@ -145,6 +157,7 @@ def _settle_locked(
     audit = _audit(company, customers, invoices, given_back, outcome, by=by, run=run)
     beside = audit | issuing.beside(invoices)
     _write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
+    _close_changes(dues, on)
     issuing.write_ahead(
         company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,
         more_days=free_days,
@@ -162,9 +175,11 @@ def _settle_locked(
     _sum_up(outcome, invoices, given_back)
 
 
-def _why(error: PricingError, language: str) -> str:
+def _why(error: PricingError | Refused, language: str) -> str:
     """The reason in words, in the company's language; the bare figures where a code has no words."""
     with translation.override(language):
+        if isinstance(error, Refused):
+            return error.message
         try:
             refusal = Refused(error.code)
             refusal.params = error.params
@@ -214,7 +229,8 @@ def _line(
     name = words(slot.product_name, customer.language, company.language)[:400]
     days, full_days = (charge.end - charge.start).days, (charge.full_end - charge.full_start).days
     interval = f"{terms.interval_count} {terms.interval_unit}"
-    calculation = {
+    units = terms.quantity if charge.units_before is None else terms.quantity - charge.units_before
+    calculation: dict[str, Any] = {
         "model": terms.model,
         "quantity": plain(terms.quantity),
         "unit_amount": plain(terms.unit_amount),
@@ -234,6 +250,10 @@ def _line(
             "country": tax.country,
         },
     }
+    if terms.details != "{}":
+        calculation["details"] = orjson.loads(terms.details)
+    if charge.units_before is not None:
+        calculation["quantity_before"] = plain(charge.units_before)
     billed = (charge.start, charge.served_end, "billed")
     return Line(
         subscription_id=agreement.id,
@@ -241,27 +261,39 @@ def _line(
         product_id=slot.product_id,
         description=name,
         detail=agreement.name if agreement.name != name else "",
-        quantity=terms.quantity,
+        quantity=units,
         unit=words(slot.unit_name, customer.language, company.language),
         unit_amount=terms.unit_amount,
         period_start=charge.start,
         period_end=charge.end,
         amount_minor=charge.amount_minor,
         tax=tax,
-        account_id=known.accounts["revenue", slot.revenue_account],
+        account_id=books.revenue_account(known.accounts, slot.revenue_account, name),
         calculation=calculation,
         days=(billed,) if charge.served_end == charge.end else (billed, (charge.served_end, charge.end, "forfeited")),
+        kind=charge.kind,
+        component=charge.component,
+        price_id=terms.price_id,
+        share=Fraction(days, full_days) if terms.is_prorated else Fraction(1),
     )
 
 
 def _days_only(company: Company, document: InvoiceDoc) -> list[str]:
     """Periods that cost nothing count as billed, without a line."""
     return [
-        issuing.days_row(company.pk, line.slot_id, start, end, None, kind)
+        issuing.days_row(company.pk, line.slot_id, start, end, None, kind, line.component)
         for line in document.lines
         if line.slot_id is not None
         for start, end, kind in line.days
     ]
+
+
+def _close_changes(dues: list[_Due], on: date) -> None:
+    """Terms whose effect on billed days is settled by now say so. No statement without any."""
+    done = [terms.id for entry in dues for slot in entry.agreement.slots for terms in schedule.pending(slot, on)]
+    if done:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE subscriptions_slotterms SET settles = '' WHERE id = ANY(%s::bigint[])", [done])
 
 
 _STATE = f"""

@@ -1,4 +1,4 @@
-"""What is sold: products and services, plans as standard templates, their prices by version."""
+"""What is sold: products and services, and plans as standard templates."""
 
 from __future__ import annotations
 
@@ -106,6 +106,12 @@ class CancelTiming(models.TextChoices):
     DATE = "date", _("a date")
 
 
+class SuspendedBilling(models.TextChoices):
+    STOP = "stop", _("nothing new")
+    CREDIT = "credit", _("given back, as in a pause")
+    CONTINUE = "continue", _("everything")
+
+
 class TermRules(models.Model):
     """Cycle, term, notice and cancellation: the same columns on a plan and on what is agreed from it."""
 
@@ -200,6 +206,10 @@ class Plan(CompanyOwned, Addressed, TermRules):
         ON_SALE = "on_sale", _("on sale")
         RETIRED = "retired", _("retired")
 
+    class TrialUsage(models.TextChoices):
+        FREE = "free", _("free")
+        BILLED = "billed", _("billed when the trial ends")
+
     class TrialEnd(models.TextChoices):
         CONVERT = "convert", _("goes on paid")
         PAUSE = "pause", _("pauses")
@@ -223,6 +233,32 @@ class Plan(CompanyOwned, Addressed, TermRules):
         choices=TrialEnd.choices,
         default=TrialEnd.CONVERT,
         help_text=_("What happens at its end without a payment method."),
+    )
+    trial_usage = models.CharField(
+        _("usage in the trial"),
+        max_length=6,
+        choices=TrialUsage.choices,
+        default=TrialUsage.FREE,
+        help_text=_("What becomes of usage before the first paid day."),
+    )
+    suspended_billing = models.CharField(
+        _("billing while suspended"),
+        max_length=8,
+        choices=SuspendedBilling.choices,
+        default=SuspendedBilling.STOP,
+        help_text=_("What is billed while service stops for non-payment."),
+    )
+    minimum_amounts = models.JSONField(
+        _("minimum"),
+        default=dict,
+        blank=True,
+        help_text=_("Least charge per cycle for the whole subscription, by currency; empty: none."),
+    )
+    customer_may_change = models.BooleanField(
+        _("customers change themselves"), default=False, help_text=_("Plan and quantity, in the portal.")
+    )
+    customer_may_pause = models.BooleanField(
+        _("customers pause themselves"), default=False, help_text=_("Pause and resume in the portal.")
     )
     customer_may_cancel = models.BooleanField(
         _("customers cancel themselves"), default=True, help_text=_("Shown in the portal.")
@@ -256,86 +292,3 @@ class Plan(CompanyOwned, Addressed, TermRules):
 
     def __str__(self) -> str:
         return self.code
-
-
-class PlanItem(CompanyOwned, Addressed):
-    """A product in a plan; subscriptions get a slot for it."""
-
-    PREFIX = "pli"
-
-    plan = models.ForeignKey(Plan, models.PROTECT, related_name="items", help_text=_("The plan."))
-    product = models.ForeignKey(Product, models.PROTECT, related_name="plan_items", help_text=_("What is sold."))
-    position = models.PositiveSmallIntegerField(default=1, help_text=_("Order on documents."))
-    quantity = models.DecimalField(
-        _("quantity"),
-        max_digits=20,
-        decimal_places=6,
-        default=1,
-        validators=[MinValueValidator(0)],
-        help_text=_("Usual number of units."),
-    )
-    archived_at = models.DateTimeField(null=True, blank=True, help_text=_("Not part of new sales since."))
-
-    class Meta:
-        ordering = ("position", "id")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["company", "id"], name="plan_item_company_key"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.plan_id}/{self.product_id}"
-
-
-class Price(CompanyOwned, Addressed):
-    """One version of an item's price in one currency. A sold price never changes: a new version follows it."""
-
-    PREFIX = "prc"
-
-    class Model(models.TextChoices):
-        FLAT = "flat", _("flat")
-        PER_UNIT = "per_unit", _("per unit")
-
-    class Billed(models.TextChoices):
-        ADVANCE = "advance", _("in advance")
-        ARREARS = "arrears", _("in arrears")
-
-    item = models.ForeignKey(PlanItem, models.PROTECT, related_name="prices", help_text=_("What it prices."))
-    version = models.PositiveIntegerField(help_text=_("Counts from 1 per item and currency."))
-    valid_from = models.DateField(
-        _("valid from"), help_text=_("First day new sales get it, in the company's time zone.")
-    )
-    currency = models.CharField(_("currency"), max_length=3, help_text=_("ISO 4217."))
-    model = models.CharField(
-        _("model"), max_length=20, choices=Model.choices, default=Model.PER_UNIT, help_text=_("How quantity counts.")
-    )
-    unit_amount = models.DecimalField(
-        _("amount"), max_digits=20, decimal_places=10, help_text=_("Price of one unit, or the flat price, per cycle.")
-    )
-    tax_behavior = models.CharField(
-        _("tax"), max_length=9, choices=TaxBehavior.choices, default=TaxBehavior.EXCLUSIVE, help_text=_("Net or gross.")
-    )
-    billed = models.CharField(
-        _("billed"),
-        max_length=7,
-        choices=Billed.choices,
-        default=Billed.ADVANCE,
-        help_text=_("Before or after the period."),
-    )
-    is_prorated = models.BooleanField(
-        _("prorated"), default=True, help_text=_("Otherwise a started period costs the full price.")
-    )
-    created_at = models.DateTimeField(auto_now_add=True, help_text=_("When it was made."))
-
-    class Meta:
-        ordering = ("item_id", "currency", "-version")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["item", "currency", "version"], name="price_version_unique"),
-            models.UniqueConstraint(fields=["item", "currency", "valid_from"], name="price_valid_from_unique"),
-            models.UniqueConstraint(fields=["company", "id"], name="price_company_key"),
-            models.CheckConstraint(
-                condition=Q(unit_amount__gte=0) & Q(unit_amount__lt=10**10), name="price_amount_is_a_number_from_zero"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.unit_amount} {self.currency} v{self.version}"

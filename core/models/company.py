@@ -23,6 +23,11 @@ LANGUAGE_CHOICES = [
 class Company(Addressed):
     PREFIX = "com"
 
+    class RateChange(models.TextChoices):
+        END_OF_PERIOD = "end_of_period", _("the rate of its last day")
+        SPLIT = "split", _("each part its own rate")
+        TAX_POINT = "tax_point", _("the rate of the day it falls due")
+
     name = models.CharField(_("name"), max_length=NAME_LENGTH, help_text=_("Short name, shown to staff and customers."))
     slug = models.SlugField(_("address name"), unique=True, help_text=_("Name in addresses; lower case, no spaces."))
     is_live = models.BooleanField(
@@ -131,6 +136,19 @@ class Company(Addressed):
     )
     issues_zero_invoices = models.BooleanField(
         _("issue zero invoices"), default=False, help_text=_("Issue a document even when its total is zero.")
+    )
+    draft_hours = models.PositiveSmallIntegerField(
+        _("approval window"),
+        default=0,
+        validators=[MaxValueValidator(720)],
+        help_text=_("Hours that invoices of a run wait as drafts before they are issued; 0: issued at once."),
+    )
+    rate_change = models.CharField(
+        _("change of a tax rate"),
+        max_length=13,
+        choices=RateChange.choices,
+        default=RateChange.END_OF_PERIOD,
+        help_text=_("Which rate a period takes that a change of rate falls into."),
     )
     is_small_business = models.BooleanField(
         _("small business"), default=False, help_text=_("Charges no VAT under its country's small-business scheme.")

@@ -1,6 +1,21 @@
-"""What is agreed, what it is worth a month, and where it came from."""
+"""What is agreed, what it is worth a month, what was used, and where it came from."""
 
 from .agreement import Movement, Slot, SlotTerms, Subscription
+from .changes import AgreedDiscount, Change, OneOff
 from .imports import Import, ImportLine
+from .usage import UsageDay, UsageEvent, UsageThreshold
 
-__all__ = ["Import", "ImportLine", "Movement", "Slot", "SlotTerms", "Subscription"]
+__all__ = [
+    "AgreedDiscount",
+    "Change",
+    "Import",
+    "ImportLine",
+    "Movement",
+    "OneOff",
+    "Slot",
+    "SlotTerms",
+    "Subscription",
+    "UsageDay",
+    "UsageEvent",
+    "UsageThreshold",
+]

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField, DateRangeField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import Plan, Price, Product, TaxBehavior, TermRules, Unit, Unused
+from catalog.models import Meter, Plan, PlanItem, Price, Product, SuspendedBilling, TaxBehavior, TermRules, Unit, Unused
 from core.models import Addressed, CompanyKeyed
 from customers.models import Customer
 
@@ -83,6 +83,39 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
     end_comment = models.TextField(blank=True, help_text=_("The customer's own words."))
     cancel_asked_at = models.DateTimeField(null=True, blank=True, help_text=_("When the cancellation came in."))
 
+    paused_from_on = models.DateField(
+        _("paused from"), null=True, blank=True, help_text=_("First day of the running or next pause; empty: none.")
+    )
+    resumes_on = models.DateField(
+        _("resumes on"), null=True, blank=True, help_text=_("First day after the pause; empty: not planned.")
+    )
+    suspended_from_on = models.DateField(
+        null=True, blank=True, help_text=_("First day without service for non-payment; empty: in service.")
+    )
+    suspended_billing = models.CharField(
+        _("billing while suspended"),
+        max_length=8,
+        choices=SuspendedBilling.choices,
+        default=SuspendedBilling.STOP,
+        db_default="stop",
+        help_text=_("What is billed while service stops for non-payment."),
+    )
+    trial_usage = models.CharField(
+        max_length=6,
+        choices=Plan.TrialUsage.choices,
+        default=Plan.TrialUsage.FREE,
+        db_default="free",
+        help_text=_("What becomes of usage before the first paid day."),
+    )
+    minimum_amount = models.DecimalField(
+        _("minimum"),
+        max_digits=20,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text=_("Least charge per cycle over all positions; empty: none."),
+    )
+
     next_bill_on = models.DateField(
         null=True, blank=True, help_text=_("Next day something falls due for billing; empty: nothing ever.")
     )
@@ -126,6 +159,15 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
             ),
             models.CheckConstraint(condition=Q(interval_count__gte=1), name="subscription_interval_positive"),
             models.CheckConstraint(condition=Q(anchor_month_day__range=(1, 31)), name="subscription_anchor_day_range"),
+            models.CheckConstraint(
+                condition=Q(resumes_on__isnull=True)
+                | Q(paused_from_on__isnull=False, resumes_on__gt=F("paused_from_on")),
+                name="subscription_resumes_after_its_pause",
+            ),
+            models.CheckConstraint(
+                condition=Q(minimum_amount__isnull=True) | Q(minimum_amount__gte=0, minimum_amount__lt=10**14),
+                name="subscription_minimum_is_a_number_from_zero",
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["company", "customer", "id"], name="subscription_by_customer"),
@@ -158,6 +200,10 @@ class Slot(CompanyKeyed, Addressed):
 
     PREFIX = "sit"
 
+    class Kind(models.TextChoices):
+        RECURRING = "recurring", _("each period")
+        USAGE = "usage", _("by usage")
+
     subscription = models.ForeignKey(
         Subscription,
         models.PROTECT,
@@ -168,6 +214,35 @@ class Slot(CompanyKeyed, Addressed):
     )
     product = models.ForeignKey(
         Product, models.PROTECT, related_name="slots", db_constraint=False, help_text=_("What is supplied.")
+    )
+    kind = models.CharField(
+        max_length=9,
+        choices=Kind.choices,
+        default=Kind.RECURRING,
+        db_default="recurring",
+        help_text=_("For each period, or for what was used."),
+    )
+    meter = models.ForeignKey(
+        Meter,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="slots",
+        db_constraint=False,
+        help_text=_("What counts its usage."),
+    )
+    item = models.ForeignKey(
+        PlanItem,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text=_("The plan's position it came from."),
+    )
+    interim_minor = models.BigIntegerField(
+        null=True, blank=True, help_text=_("Usage is billed at once when it passes this amount; empty: at the close.")
     )
     position = models.PositiveSmallIntegerField(default=1, help_text=_("Order on documents."))
     billed_through_on = models.DateField(
@@ -199,13 +274,49 @@ class Slot(CompanyKeyed, Addressed):
 
 
 class SlotTerms(CompanyKeyed):
-    """Price and quantity of a slot from a day on, until the next terms or for good."""
+    """Price and quantity of a slot from a day on, until the next terms or for good.
+
+    The rows of a slot follow each other without a gap: a stretch in which nothing is charged is a row, too.
+    """
+
+    class Standing(models.TextChoices):
+        AGREED = "agreed", _("agreed")
+        FREE = "free", _("free")
+        PAUSED = "paused", _("paused")
+        SUSPENDED = "suspended", _("suspended")
+        REMOVED = "removed", _("removed")
+
+    class Settles(models.TextChoices):
+        NOTHING = "", _("nothing")
+        REBILL = "rebill", _("gives back and bills anew")
+        ADD = "add", _("bills what is added")
 
     slot = models.ForeignKey(
         Slot, models.PROTECT, related_name="terms", db_constraint=False, help_text=_("Whose terms.")
     )
     from_on = models.DateField(help_text=_("First day they hold."))
     until_on = models.DateField(null=True, blank=True, help_text=_("First day they no longer hold; empty: open."))
+    standing = models.CharField(
+        max_length=9,
+        choices=Standing.choices,
+        default=Standing.AGREED,
+        db_default="agreed",
+        help_text=_("Only agreed days are charged."),
+    )
+    settles = models.CharField(
+        max_length=6,
+        choices=Settles.choices,
+        default=Settles.NOTHING,
+        db_default="",
+        blank=True,
+        help_text=_("What becomes, on the first day, of days billed under the terms before; empty once it is done."),
+    )
+    anchor_on = models.DateField(
+        null=True, blank=True, help_text=_("Boundary number zero of its periods; empty: the subscription's.")
+    )
+    anchor_month_day = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("Day of the month that its boundaries aim at; empty: the subscription's.")
+    )
     price = models.ForeignKey(
         Price,
         models.PROTECT,
@@ -218,6 +329,19 @@ class SlotTerms(CompanyKeyed):
     model = models.CharField(max_length=20, choices=Price.Model.choices, help_text=_("How quantity counts."))
     unit_amount = models.DecimalField(
         max_digits=20, decimal_places=10, help_text=_("Price of one unit, or the flat price, per interval.")
+    )
+    details = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text=_("What the model needs beside the amount: tiers, package size, rate, fee, free units and the like."),
+    )
+    minimum_amount = models.DecimalField(
+        max_digits=20,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text=_("Least charge per period; what is missing is charged at its end."),
     )
     quantity = models.DecimalField(max_digits=20, decimal_places=6, help_text=_("Number of units."))
     billed = models.CharField(max_length=7, choices=Price.Billed.choices, help_text=_("In advance or in arrears."))

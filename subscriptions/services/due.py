@@ -1,42 +1,130 @@
-"""When something of a subscription falls due next. Pure: rows in memory in, a day out.
+"""When something of a subscription falls due next: rows in memory in, a day out.
 
-The rule that matters: a period in advance falls due on its first day, one in arrears on the first day it no longer
-covers, the first of a renewed term after its grace; nothing falls due for days after the last day of service.
+The rule that matters: the days come from `schedule`, the same walk that billing takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date
 
-from pricing import terms as contract
-from pricing.periods import Anchor, Interval, period_at
+import orjson
+
 from subscriptions.models import Slot, SlotTerms, Subscription
-from subscriptions.services.terms import terms_of
+from subscriptions.services import schedule
+from subscriptions.services.schedule import ONE_DAY, Agreement, SlotRow, TermsRow
 
-ONE_DAY = timedelta(days=1)
-#: States in which nothing is billed.
-STILL = frozenset({Subscription.State.PAUSED, Subscription.State.SUSPENDED})
+__all__ = ["ONE_DAY", "has_unused_days", "next_due"]
 
 
 def next_due(subscription: Subscription, slots: Iterable[tuple[Slot, Sequence[SlotTerms]]]) -> date | None:
     """The next day something falls due, or something billed is to be given back; None: never.
 
     `slots` are all slots with their terms in order. Paid days after the last day of service fall due, to be given
-    back, on the first day no longer covered.
+    back, on the first day no longer covered; a planned change on its first day.
     """
-    if subscription.state in STILL:
-        return None
+    if subscription.state == Subscription.State.PAUSED and subscription.paused_from_on is None:
+        return None  # Its trial ended in a pause: nothing was ever agreed to be paid.
     days: list[date] = []
+    agreement = agreement_of(subscription)
     ends_on = subscription.ends_on
     for slot, terms in slots:
-        for start in [days.lower for days in slot.reopened_days] + [slot.billed_through_on + ONE_DAY]:
-            day = slot_due(subscription, terms, start)
-            if day is not None:
-                days.append(day)
+        row = slot_row(slot, terms)
+        for start, end in row.reopened:
+            days += [stretch.due_on for stretch in schedule.walk(agreement, row, start, end)][:1]
+        for stretch in schedule.walk(agreement, row, slot.billed_through_on + ONE_DAY):
+            days.append(stretch.due_on)
+            break
+        days += [held.from_on for held in row.terms if held.settles]
         if ends_on is not None and has_unused_days(subscription, slot):
             days.append(ends_on + ONE_DAY)
+    days += one_off_days(subscription)
     return min(days, default=None)
+
+
+def one_off_days(subscription: Subscription) -> list[date]:
+    """Due days of one-off items that are not billed; no query for a subscription that is not stored yet."""
+    if subscription._state.adding:
+        return []
+    return [one.due_on for one in subscription.one_offs.all() if one.due_on is not None]
+
+
+def agreement_of(subscription: Subscription) -> Agreement:
+    """The subscription as `schedule` walks it; its slots stay with the caller."""
+    return Agreement(
+        id=subscription.pk or 0,
+        customer_id=subscription.customer_id,
+        name=subscription.name,
+        state=subscription.state,
+        currency=subscription.currency,
+        tax_behavior=subscription.tax_behavior,
+        time_zone=subscription.time_zone,
+        paid_from_on=subscription.paid_from_on,
+        anchor_on=subscription.anchor_on,
+        anchor_month_day=subscription.anchor_month_day,
+        ends_on=subscription.ends_on,
+        end_unused=subscription.end_unused,
+        ended_at_once=False,
+        next_bill_on=subscription.next_bill_on,
+        interval_unit=subscription.interval_unit,
+        interval_count=subscription.interval_count,
+        minimum_count=subscription.minimum_count,
+        minimum_unit=subscription.minimum_unit,
+        renewal_rule=subscription.renewal_rule,
+        renewal_count=subscription.renewal_count,
+        renewal_unit=subscription.renewal_unit,
+        grace_days=subscription.grace_days,
+        payment_terms_days=subscription.payment_terms_days,
+        po_reference=subscription.po_reference,
+        slots=[],
+        minimum_amount=subscription.minimum_amount,
+    )
+
+
+def slot_row(slot: Slot, terms: Sequence[SlotTerms]) -> SlotRow:
+    """A slot as `schedule` walks it: its days and terms, without the catalog's words."""
+    return SlotRow(
+        id=slot.pk or 0,
+        position=slot.position,
+        billed_through_on=slot.billed_through_on,
+        reopened=tuple((days.lower, days.upper) for days in slot.reopened_days),
+        product_id=slot.product_id,
+        product_name="{}",
+        unit_name="{}",
+        tax_category_id=0,
+        supply="",
+        level="",
+        revenue_account="",
+        terms=[terms_row(held) for held in terms],
+        kind=slot.kind,
+        meter_id=slot.meter_id,
+        interim_minor=slot.interim_minor,
+    )
+
+
+def terms_row(held: SlotTerms) -> TermsRow:
+    """Terms as `schedule` walks them and billing prices them."""
+    return TermsRow(
+        from_on=held.from_on,
+        until_on=held.until_on,
+        price_ref=None,
+        price_version=None,
+        model=held.model,
+        unit_amount=held.unit_amount,
+        quantity=held.quantity,
+        billed=held.billed,
+        is_prorated=held.is_prorated,
+        interval_unit=held.interval_unit,
+        interval_count=held.interval_count,
+        details=orjson.dumps(held.details, option=orjson.OPT_SORT_KEYS).decode(),
+        minimum_amount=held.minimum_amount,
+        anchor_on=held.anchor_on,
+        anchor_month_day=held.anchor_month_day,
+        standing=held.standing,
+        settles=held.settles,
+        id=held.pk or 0,
+        price_id=held.price_id,
+    )
 
 
 def has_unused_days(subscription: Subscription, slot: Slot) -> bool:
@@ -45,37 +133,3 @@ def has_unused_days(subscription: Subscription, slot: Slot) -> bool:
     if ends_on is None or through <= ends_on:
         return False
     return through >= subscription.paid_from_on and through != slot.elsewhere_through_on
-
-
-def slot_due(subscription: Subscription, terms: Sequence[SlotTerms], start: date) -> date | None:
-    """The day the period falls due that begins on the slot's first unbilled day; None: there is none."""
-    ends_on = subscription.ends_on
-    for held in terms:
-        if held.until_on is not None and held.until_on <= start:
-            continue
-        begins = max(start, held.from_on)
-        if ends_on is not None and begins > ends_on:
-            return None
-        if held.billed == "advance":
-            due_on = begins
-        else:
-            interval = Interval(held.interval_unit, held.interval_count)  # type: ignore[arg-type]
-            anchor = Anchor(subscription.anchor_on, subscription.anchor_month_day if interval.months else 0)
-            due_on = period_at(anchor, interval, begins).end
-            if held.until_on is not None:
-                due_on = min(due_on, held.until_on)
-            if ends_on is not None:
-                due_on = min(due_on, ends_on + ONE_DAY)
-        waits = _grace_until(subscription, begins)
-        return due_on if waits is None else max(due_on, waits)
-    return None
-
-
-def _grace_until(subscription: Subscription, day: date) -> date | None:
-    """The first day after the grace of the renewed term that day lies in; None in a first term or without grace."""
-    if not subscription.grace_days or subscription.renewal_rule != "renew":
-        return None
-    begun = contract.contract_clock(terms_of(subscription, with_planned_end=False), day).term_start
-    if begun <= subscription.paid_from_on:
-        return None
-    return begun + timedelta(days=subscription.grace_days)

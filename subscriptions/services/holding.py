@@ -14,12 +14,39 @@ from django.db.models import Prefetch, QuerySet
 from core.models import Company
 from customers.models import Customer
 from subscriptions.models import Slot, SlotTerms, Subscription
-from subscriptions.services import due, movements, standing
+from subscriptions.services import due, movements, retiming, standing
 from subscriptions.services.net import contained_tax
 
 #: What verbs after the start may change on a subscription's row, with the type of the column.
 CHANGED = {
     "state": "text",
+    "plan_id": "bigint",
+    "name": "text",
+    "description": "text",
+    "interval_unit": "text",
+    "interval_count": "int",
+    "anchor_rule": "text",
+    "anchor_day": "int",
+    "anchor_on": "date",
+    "anchor_month_day": "int",
+    "minimum_count": "int",
+    "minimum_unit": "text",
+    "notice_count": "int",
+    "notice_unit": "text",
+    "notice_to": "text",
+    "renewal_rule": "text",
+    "renewal_count": "int",
+    "renewal_unit": "text",
+    "grace_days": "int",
+    "cancel_timing": "text",
+    "cancel_unused": "text",
+    "payment_terms_days": "int",
+    "minimum_amount": "numeric",
+    "paused_from_on": "date",
+    "resumes_on": "date",
+    "suspended_from_on": "date",
+    "suspended_billing": "text",
+    "trial_usage": "text",
     "term_start_on": "date",
     "term_ends_on": "date",
     "ends_on": "date",
@@ -88,16 +115,21 @@ def plan_ahead(subscription: Subscription) -> None:
     subscription.next_bill_on = due.next_due(subscription, positions(subscription))
 
 
-def worth(subscriptions: Sequence[Subscription]) -> dict[int, int]:
-    """Monthly revenue of each slot (by its id) under the terms that hold at the first paid day, in minor units."""
+def worth(subscriptions: Sequence[Subscription], on: date | None = None) -> dict[int, int]:
+    """Monthly revenue of each slot (by its id) under the terms that hold on that day, in minor units; usage counts 0.
+
+    Before the first paid day, and without a day: under the terms of the first paid day.
+    """
     if not subscriptions:
         return {}
     pairs = [(subscription, slot) for subscription in subscriptions for slot in subscription.slots.all()]
     rates = contained_tax(subscriptions[0].company, pairs)
     found = {}
     for subscription, slot in pairs:
-        held = [terms for terms in slot.terms.all() if terms.from_on <= subscription.paid_from_on]
-        found[slot.pk] = movements.mrr_of(held[-1], subscription.currency, rates.get(id(slot))) if held else 0
+        day = subscription.paid_from_on if on is None else max(on, subscription.paid_from_on)
+        held = retiming.terms_on(slot.terms.all(), day)
+        counts = held is not None and slot.kind == Slot.Kind.RECURRING
+        found[slot.pk] = movements.mrr_of(held, subscription.currency, rates.get(id(slot))) if counts and held else 0
     return found
 
 

@@ -15,8 +15,9 @@ from itertools import groupby
 
 from django.db.models import Sum
 
+from catalog.services.price_specs import price_spec
 from core.models import Company
-from pricing.charge_models import PriceSpec, amount
+from pricing.charge_models import amount
 from pricing.money import to_minor
 from subscriptions.models import Movement, Slot, SlotTerms, Subscription
 
@@ -45,7 +46,7 @@ class Change:
 def mrr_of(terms: SlotTerms, currency: str, tax_rate: Decimal | None = None) -> int:
     """What the terms are worth a month, in minor units, rounded half up once; without tax.
 
-    `tax_rate`, in percent, is the tax a gross price contains; None: the price is net.
+    `tax_rate`, in percent, is the tax a gross price contains; None: the price is net. Paused and removed: nothing.
 
     >>> yearly = SlotTerms(
     ...     model="per_unit", unit_amount=Decimal(100), quantity=Decimal(1), interval_unit="year", interval_count=1
@@ -53,7 +54,9 @@ def mrr_of(terms: SlotTerms, currency: str, tax_rate: Decimal | None = None) -> 
     >>> mrr_of(yearly, "EUR")
     833
     """
-    price = amount(terms.model, PriceSpec(unit_price=terms.unit_amount), terms.quantity)
+    if terms.standing != SlotTerms.Standing.AGREED:
+        return 0
+    price = amount(terms.model, price_spec(terms.unit_amount, terms.details), terms.quantity)
     monthly = price * _PER_MONTH[terms.interval_unit] / terms.interval_count
     if tax_rate is not None:
         monthly = monthly * 100 / (100 + Fraction(tax_rate))

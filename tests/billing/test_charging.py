@@ -10,16 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.services.charging import (
-    Agreement,
-    Runaway,
-    SlotRow,
-    TermsRow,
-    _check_runaway,
-    count_boundaries,
-    slot_due,
-    walk,
-)
+from billing.services.charging import Runaway, _check_runaway, count_boundaries, slot_due, walk
+from subscriptions.services.schedule import Agreement, SlotRow, TermsRow
 
 DAY = timedelta(days=1)
 START = date(2026, 1, 31)

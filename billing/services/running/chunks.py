@@ -115,7 +115,7 @@ _DUE_CUSTOMERS = RawSQL(
     """ARRAY(
         SELECT DISTINCT s.customer_id FROM subscriptions_subscription s
         WHERE s.company_id = billing_billingchunk.company_id AND s.next_bill_on <= billing_billingrun."on"
-          AND s.parked_at IS NULL AND s.state NOT IN ('paused', 'suspended')
+          AND s.parked_at IS NULL
           AND (billing_billingrun.zones = '[]' OR billing_billingrun.zones ? s.time_zone)
           AND s.customer_id BETWEEN billing_billingchunk.first_customer_id AND billing_billingchunk.last_customer_id
         ORDER BY 1

@@ -27,7 +27,7 @@ def days_due(*, company: Company, at: datetime) -> dict[date, list[str]]:
     """
     rows = Subscription.objects.filter(
         company=company, parked_at__isnull=True, next_bill_on__lte=clock.day_in(at, _FIRST_ZONE)
-    ).exclude(state__in=[Subscription.State.PAUSED, Subscription.State.SUSPENDED])
+    )
     days: dict[date, list[str]] = {}
     for zone in sorted(rows.order_by().values_list("time_zone", flat=True).distinct()):
         days.setdefault(clock.day_in(at, zone), []).append(zone)

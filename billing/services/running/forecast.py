@@ -19,10 +19,11 @@ def _number(day: str) -> str:
     months = f"(extract(year FROM {day}) * 12 + extract(month FROM {day}))"
     last = f"extract(day FROM date_trunc('month', {day}::timestamp) + interval '1 month - 1 day')"
     return f"""CASE t.interval_unit
-        WHEN 'day' THEN floor(({day} - s.anchor_on)::numeric / t.interval_count)
-        WHEN 'week' THEN floor(({day} - s.anchor_on)::numeric / (7 * t.interval_count))
-        ELSE floor(({months} - extract(year FROM s.anchor_on) * 12 - extract(month FROM s.anchor_on)
-            - (extract(day FROM {day}) < least(s.anchor_month_day, {last}))::int)
+        WHEN 'day' THEN floor(({day} - coalesce(t.anchor_on, s.anchor_on))::numeric / t.interval_count)
+        WHEN 'week' THEN floor(({day} - coalesce(t.anchor_on, s.anchor_on))::numeric / (7 * t.interval_count))
+        ELSE floor(({months} - extract(year FROM coalesce(t.anchor_on, s.anchor_on)) * 12
+            - extract(month FROM coalesce(t.anchor_on, s.anchor_on))
+            - (extract(day FROM {day}) < least(coalesce(t.anchor_month_day, s.anchor_month_day), {last}))::int)
             / (t.interval_count * CASE t.interval_unit WHEN 'year' THEN 12 ELSE 1 END))
         END"""
 
@@ -30,7 +31,6 @@ def _number(day: str) -> str:
 #: Due subscriptions of a company: what a run looks at, and nothing else.
 DUE: Final = """
     s.company_id = %(company)s AND s.next_bill_on <= %(on)s AND s.parked_at IS NULL
-    AND s.state NOT IN ('paused', 'suspended')
     AND (%(zones)s::text[] = '{}' OR s.time_zone = ANY(%(zones)s::text[]))
 """
 
@@ -47,7 +47,7 @@ SELECT customer_id, count(*) AS due, sum(lines) AS lines FROM (
     FROM subscriptions_subscription s
     LEFT JOIN subscriptions_slot slot ON slot.subscription_id = s.id
     LEFT JOIN LATERAL unnest(slot.reopened_days || daterange(slot.billed_through_on + 1, NULL)) AS range(days) ON true
-    LEFT JOIN subscriptions_slotterms t ON t.slot_id = slot.id
+    LEFT JOIN subscriptions_slotterms t ON t.slot_id = slot.id AND t.standing = 'agreed'
     LEFT JOIN LATERAL (
         SELECT greatest(lower(range.days), t.from_on) AS first,
                least(s.ends_on, t.until_on - 1, upper(range.days) - 1) AS ends_on,
