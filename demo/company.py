@@ -111,6 +111,20 @@ def _catalog(company: Company, first: date, at: datetime) -> None:
         work,
         at,
     )
+    hotline = _product(
+        company,
+        "hotline",
+        {
+            "de": "Hotline am Wochenende",
+            "en": "Weekend hotline",
+            "fr": "Assistance le week-end",
+            "it": "Assistenza nel fine settimana",
+            "es": "Asistencia en fin de semana",
+        },
+        work,
+        at,
+        revenue_account="8410",
+    )
     monthly = {"interval_unit": "month", "interval_count": 1}
     yearly = {"interval_unit": "year", "interval_count": 1}
     _plan(company, first, at, "team", "Team", [(team, "12.00")], {**monthly, "cancel_unused": "credit"}, trial_days=14)
@@ -136,6 +150,7 @@ def _catalog(company: Company, first: date, at: datetime) -> None:
     _plan(company, first, at, "home-yearly", "Privat, jährlich", [(home, "99.00")],
           {**yearly, "notice_to": "any_day"}, price=private)  # fmt: skip
     _plan(company, first, at, "classic", "Classic", [(team, "9.00")], {"interval_unit": "month", "interval_count": 6})
+    _plan(company, first, at, "hotline", "Hotline", [(hotline, "59.00")], monthly)
     _plan(company, first, at, "team-next", "Team Plus", [(team, "19.00")], monthly, status="draft")
 
 

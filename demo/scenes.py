@@ -16,7 +16,7 @@ from django.utils.translation import override
 from billing.models import Invoice
 from billing.services import acts, crediting, drafting, payments, voiding
 from catalog.models import Plan, PlanItem, Product
-from catalog.services import plans
+from catalog.services import plans, products
 from catalog.services.plans import PriceSpec
 from core.actors import Actor
 from core.models import Company, User
@@ -248,6 +248,21 @@ def credit_is_to_be_paid_out(stage: Stage) -> None:
         customer=customer, currency="EUR", amount_minor=credit // 2, reason="Auf Wunsch ausgezahlt",
         by=stage.staff("accounting"), at=stage.at,
     )  # fmt: skip
+
+
+# What can't be billed
+
+
+@scene(65)
+def one_takes_the_hotline(stage: Stage) -> None:
+    stage.start("parked", "hotline", stage.enter("parked", "Aufzugsdienst Hebestreit GmbH"))
+
+
+@scene(18)
+def the_hotline_gets_the_wrong_revenue_account(stage: Stage) -> None:
+    """8400 was meant; 1400 holds the receivables. From the next month on it can't be billed."""
+    product = Product.objects.get(company=stage.company, code="hotline")
+    products.update_product(product=product, changes={"revenue_account": "1400"}, by=stage.staff("admin"), at=stage.at)
 
 
 # Money

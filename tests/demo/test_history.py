@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -96,12 +96,44 @@ def test_only_what_is_recent_is_mailed(story):
     assert oldest.charge_due_on >= NOW.date() - timedelta(days=14)
 
 
-def test_nothing_due_was_left_unbilled(story):
+def test_nothing_due_was_left_unbilled_but_what_is_parked(story):
     from subscriptions.models import Subscription
 
     rows = Subscription.objects.filter(company=story.company)
-    assert rows.filter(next_bill_on__lte=NOW.date()).count() == 0
-    assert rows.filter(parked_at__isnull=False).count() == 0
+    due, parked = rows.filter(next_bill_on__lte=NOW.date()), rows.filter(parked_at__isnull=False)
+    assert [one.customer_id for one in due] == [one.customer_id for one in parked] == [cast(story, "parked").pk]
+
+
+def test_what_is_parked_says_why(story):
+    from billing.services import running
+
+    [one] = running.parked(company=story.company, by_day=NOW.date())
+    assert (one.parked_code, one.next_bill_on) == ("billing.revenue_account", date(2026, 11, 18))
+    assert one.parked_detail == (
+        "Der Erlös aus Hotline am Wochenende kann nicht auf Konto 1400 gebucht werden, das etwas anderes enthält "
+        "(Forderungen). Geben Sie dem Produkt ein anderes Erlöskonto und versuchen Sie es dann erneut."
+    )
+
+
+def test_what_is_parked_is_billed_once_the_account_is_put_right(story):
+    from django.db import transaction
+
+    from billing.models import Invoice
+    from billing.services import running
+    from catalog.models import Product
+    from catalog.services import products
+    from core.actors import Actor
+
+    by = {"by": Actor.system("Test"), "at": NOW}
+    with transaction.atomic():
+        assert running.retry_parked(company=story.company, **by) == {"tried": 1, "billed": 0}
+        hotline = Product.objects.get(company=story.company, code="hotline")
+        products.update_product(product=hotline, changes={"revenue_account": "8400"}, **by)
+        assert running.retry_parked(company=story.company, **by) == {"tried": 1, "billed": 1}
+        months = Invoice.objects.filter(customer=cast(story, "parked")).values_list("charge_due_on", flat=True)
+        assert sorted(months) == [date(2026, 9, 18), date(2026, 10, 18), date(2026, 11, 18)]
+        assert running.parked(company=story.company, by_day=NOW.date()).count() == 0
+        transaction.set_rollback(True)
 
 
 def test_the_chain_is_whole_and_the_books_balance(story):
