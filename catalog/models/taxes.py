@@ -59,6 +59,15 @@ class TaxCategory(CompanyOwned):
 class TaxRate(CompanyOwned):
     """A country's or region's rate for one level from a day on."""
 
+    class Origin(models.TextChoices):
+        SHIPPED = "shipped", _("table shipped with Turnus")
+        PERSON = "person", _("entered here")
+
+    class Place(models.TextChoices):
+        OWN = "", _("its own, whoever buys")
+        INSIDE = "S", _("a region inside the VAT area")
+        OUTSIDE = "O", _("a territory outside the VAT area")
+
     country = models.CharField(_("country"), max_length=2, help_text=_("ISO 3166 code."))
     region = models.CharField(
         _("region"), max_length=10, blank=True, help_text=_("Special territory or state; empty: the whole country.")
@@ -69,6 +78,30 @@ class TaxRate(CompanyOwned):
     percent = models.DecimalField(_("percent"), max_digits=6, decimal_places=3, help_text=_("Such as 19 or 5.5."))
     valid_from = models.DateField(_("valid from"), help_text=_("First day it holds."))
     source = models.CharField(_("source"), max_length=200, blank=True, help_text=_("Where the figure comes from."))
+    tax_category = models.CharField(
+        _("kind of place"),
+        max_length=2,
+        choices=Place.choices,
+        blank=True,
+        default=Place.OWN,
+        db_default="",
+        help_text=_("For regions: outside the VAT area nothing is charged; inside it VAT ids count as everywhere."),
+    )
+    origin = models.CharField(
+        _("origin"),
+        max_length=7,
+        choices=Origin.choices,
+        default=Origin.PERSON,
+        db_default="person",
+        editable=False,
+        help_text=_("Who put the row here; what a person entered is never changed by an update of the table."),
+    )
+    is_checked = models.BooleanField(
+        _("checked"),
+        default=True,
+        db_default=True,
+        help_text=_("Whether figure and first day were compared with a published source."),
+    )
 
     class Meta:
         verbose_name = _("tax rate")
