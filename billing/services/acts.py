@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from billing.services import previews
+from billing.services import previews, windows
 from billing.services.releasing import take_up_again
 from billing.services.settling import Settlement, settle
 from core import clock
@@ -69,6 +69,7 @@ def cancel(
     today = on or clock.day_in(at, subscription.time_zone)
     with transaction.atomic():
         before = _mrr(subscription)
+        how = windows.recompute(subscription)
         ended = ending.plan_end(
             subscription=subscription,
             timing=timing,
@@ -83,7 +84,7 @@ def cancel(
             at=at,
         )
         take_up_again(ended.pk)
-        result = _settled(ended, today, at, by, before=before)
+        result = _settled(ended, today, at, by, before=before, how=how)
         _check(result, preview_token)
     return result
 
@@ -100,9 +101,10 @@ def undo_cancel(
     today = on or clock.day_in(at, subscription.time_zone)
     with transaction.atomic():
         before = _mrr(subscription)
+        how = windows.recompute(subscription)
         undone = ending.undo_end(subscription=subscription, on=today, by=by, at=at)
         take_up_again(undone.pk)
-        result = _settled(undone, today, at, by, before=before)
+        result = _settled(undone, today, at, by, before=before, how=how)
         _check(result, preview_token)
     return result
 
@@ -123,11 +125,20 @@ def moves_tick(company: Company, at: datetime) -> dict[str, Any]:
     return dict(move_due(company=company, at=at, by=Actor.system("Contract clock")))
 
 
-def _settled(subscription: Subscription, on: date, at: datetime, by: Actor, *, before: int) -> ActResult:
+def _settled(
+    subscription: Subscription,
+    on: date,
+    at: datetime,
+    by: Actor,
+    *,
+    before: int,
+    how: windows.Issuing | None = None,
+    on_one_document: bool = False,
+) -> ActResult:
     # `on` is today where this subscription lives; what lives elsewhere has a day of its own.
     settlement = settle(
         company=subscription.company, customer_ids=[subscription.customer_id], on=on, at=at, by=by,
-        zones=[subscription.time_zone],
+        zones=[subscription.time_zone], on_one_document=on_one_document, how=how,
     )  # fmt: skip
     subscription.refresh_from_db(fields=list(holding.CHANGED))
     return ActResult(subscription, settlement, before, mrr_to_come(subscription))

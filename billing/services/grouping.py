@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -75,6 +75,8 @@ class InvoiceDoc:
     sums: DocumentTotals | None = None
     credit_used: list[tuple[int, int]] = field(default_factory=list)
     is_stored: bool = False
+    waits_for: str = ""
+    issue_after_at: datetime | None = None
     year: int = 0
     sequence: int = 0
     number: str = ""

@@ -187,7 +187,8 @@ def documents_of(settlement: Settlement) -> list[PreviewDocument]:
     for note in CreditNote.objects.filter(pk__in=settlement.credit_note_ids).order_by("pk"):
         rows = CreditNoteLine.objects.filter(credit_note=note)
         found.append(_document("credit_note", note, [_line(row) for row in rows], note.to_account_minor, None))
-    invoices = Invoice.objects.filter(pk__in=settlement.invoice_ids).select_related("balance").order_by("pk")
+    written = [*settlement.invoice_ids, *settlement.draft_ids]
+    invoices = Invoice.objects.filter(pk__in=written).select_related("balance").order_by("pk")
     for invoice in invoices:
         found.append(_document("invoice", invoice, _lines(invoice), invoice.balance.open_minor, invoice.payment_due_on))
     return found

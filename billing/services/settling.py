@@ -17,13 +17,14 @@ from django.db import connection
 from django.utils import translation
 
 from billing.models import BillingRun
-from billing.services import books, charging, crediting, issuing, snapshots
+from billing.services import books, charging, crediting, issuing, snapshots, windows
 from billing.services.charging import Charge, SlotDue
 from billing.services.copying import array, canonical
 from billing.services.grouping import InvoiceDoc, Line, Priced, group
 from billing.services.loading import CustomerRow, Facts, facts, lock_customers, lock_due, words
 from billing.services.snapshots import plain
 from billing.services.taxing import Taxing
+from billing.services.windows import Issuing
 from core import clock
 from core.actors import Actor
 from core.models import Company
@@ -36,11 +37,13 @@ from subscriptions.services.schedule import ONE_DAY, Agreement
 @dataclass(slots=True)
 class Settlement:
     """What came of it. `totals_by_currency` holds net, tax and gross of the invoices in minor units, `credited` those
-    of the credit notes; `quiet` counts documents without mail; `parked` names (subscription id, code, detail).
+    of the credit notes; drafts count in neither; `quiet` counts documents without mail; `parked` names
+    (subscription id, code, detail).
     """
 
     invoice_ids: list[int] = field(default_factory=list)
     credit_note_ids: list[int] = field(default_factory=list)
+    draft_ids: list[int] = field(default_factory=list)
     lines: int = 0
     totals_by_currency: dict[str, dict[str, int]] = field(default_factory=dict)
     credited_by_currency: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -70,6 +73,7 @@ def settle(
     skip_locked: bool = False,
     zones: Sequence[str] = (),
     on_one_document: bool = False,
+    how: Issuing | None = None,
 ) -> Settlement:
     """Bills everything of these customers that is due on or before `on`, and gives back days after an end.
 
@@ -77,7 +81,7 @@ def settle(
     of statements doesn't depend on the number of customers. Charges due before `notify_since` (or before the company
     sends mail at all) are issued without mail. With `skip_locked`, customers that others hold are left alone and
     named. `zones`: only subscriptions of these time zones; empty: of all. `on_one_document`: what fell due earlier
-    falls due on that day, as after an act dated back.
+    falls due on that day, as after an act dated back. `how`: the drafts that are written anew, see `windows`.
     """
     if not customer_ids:
         return Settlement()
@@ -93,7 +97,7 @@ def settle(
             known = facts(company, list(customers), year, [agreement.id for agreement in agreements], on)
             _settle_locked(
                 company, customers, agreements, known, on=on, at=at, by=by, run=run, notify_since=notify_since,
-                outcome=outcome, on_one_document=on_one_document,
+                outcome=outcome, on_one_document=on_one_document, how=how or Issuing(),
             )  # fmt: skip
         return outcome
 
@@ -116,6 +120,7 @@ def _settle_locked(
     notify_since: date | None,
     outcome: Settlement,
     on_one_document: bool,
+    how: Issuing,
 ) -> None:
     today = clock.day_in(at, company.time_zone)
     codes = [slot.revenue_account for agreement in agreements for slot in agreement.slots if slot.revenue_account]
@@ -145,6 +150,9 @@ def _settle_locked(
     quiet_before = max(filter(None, (notify_since, company.mails_start_on)), default=None)
     for document in invoices:
         document.run_id = run.pk if run else None
+    # A draft takes neither credit nor uses of discounts: what is written beside documents is for those issued now.
+    invoices, drafts = windows.sort_out(company, invoices, how, run=run, at=at)
+    for document in (*invoices, *drafts):
         document.notifies = quiet_before is None or document.charge_due_on >= quiet_before
     for note in given_back.notes:
         note.notifies = quiet_before is None or note.given_back_from is None or note.given_back_from >= quiet_before
@@ -158,6 +166,7 @@ def _settle_locked(
     beside = audit | issuing.beside(invoices)
     _write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
     _close_changes(dues, on)
+    windows.keep(company, drafts, today=today, at=at)
     issuing.write_ahead(
         company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,
         more_days=free_days,
@@ -173,6 +182,8 @@ def _settle_locked(
     issuing.write_numbered(company, invoices, link_id=link_id, allocations=allocations, at=at)
     crediting.use_on_open(company, given_back.notes, at=at, by=by)
     _sum_up(outcome, invoices, given_back)
+    outcome.draft_ids = [document.id for document in drafts]
+    outcome.lines += sum(len(document.lines) for document in drafts)
 
 
 def _why(error: PricingError | Refused, language: str) -> str:

@@ -57,7 +57,7 @@ def void(
     if days == "free":
         _leave_free(company.pk, released)
     else:
-        _reopen(released)
+        reopen(released)
     audit_note(company, note, at=at, by=by)
     return CreditNote.objects.get(pk=note.id)
 
@@ -81,7 +81,7 @@ def _leave_free(company_id: int, released: Sequence[tuple[int, date, date, str]]
     )
 
 
-def _reopen(released: Sequence[tuple[int, date, date, str]]) -> None:
+def reopen(released: Sequence[tuple[int, date, date, str]]) -> None:
     """Has the days fall due again: at the end of what is billed by moving that end back, in between as open days."""
     by_slot: dict[int, list[Days]] = {}
     for slot_id, start, end, _ in released:

@@ -1,0 +1,194 @@
+"""Drafts that billing writes: kept for the approval window or a VAT check, taken back, issued.
+
+The rule that matters: such a draft is never credited or patched, it is computed anew: taken back whole, its days due
+again, and settled once more. Its address stays. Discounts and account credit are taken when it is issued.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from billing.models import BillingRun, Invoice
+from billing.services import issuing
+from billing.services.copying import canonical, copy, json_text, optional, take_ids, text
+from billing.services.grouping import InvoiceDoc
+from billing.services.loading import lock_customers
+from billing.services.voiding import reopen
+from core import clock
+from core.models import Company
+from subscriptions.models import Subscription
+
+#: How long a draft waits for the answer about a VAT id.
+VAT_HOURS = 72
+#: What names one of a customer's drafts: customer, due day, currency, payment terms, order reference.
+Key = tuple[int, date, str, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What a draft that was taken back leaves to the one written in its place."""
+
+    public_id: uuid.UUID
+    issue_after_at: datetime | None
+    waits_for: str
+    run_id: int | None
+
+
+@dataclass(slots=True)
+class Issuing:
+    """How settling treats what it writes: the drafts it writes anew, and whether those are issued now."""
+
+    at_once: bool = False
+    former: dict[Key, list[Former]] = field(default_factory=dict)
+
+
+def key_of(document: InvoiceDoc) -> Key:
+    customer = document.customer
+    return customer.id, document.charge_due_on, document.currency, document.terms_days, document.po_reference
+
+
+def sort_out(
+    company: Company, invoices: Sequence[InvoiceDoc], how: Issuing, *, run: BillingRun | None, at: datetime
+) -> tuple[list[InvoiceDoc], list[InvoiceDoc]]:
+    """Those to be issued now, and those that wait as drafts; one written anew keeps its address and its window."""
+    now: list[InvoiceDoc] = []
+    waiting: list[InvoiceDoc] = []
+    for document in invoices:
+        known = how.former.get(key_of(document))
+        if known:
+            former = known.pop(0)
+            document.public_id, document.run_id = former.public_id, former.run_id
+            if not how.at_once:
+                document.waits_for, document.issue_after_at = former.waits_for, former.issue_after_at
+        elif document.customer.vat_state == "pending":
+            document.waits_for, document.issue_after_at = "vat_check", at + timedelta(hours=VAT_HOURS)
+        elif company.draft_hours and run is not None:
+            document.waits_for, document.issue_after_at = "window", at + timedelta(hours=company.draft_hours)
+        (waiting if document.waits_for else now).append(document)
+    return now, waiting
+
+
+DRAFT_COLUMNS = (
+    "id, company_id, public_id, customer_id, number, language, currency, tax_behavior, net_minor, tax_minor, "
+    "gross_minor, tax_rows, snapshot_hash, created_at, charge_due_on, payment_due_on, po_reference, address_id, "
+    "run_id, notifies, issue_after_at, waits_for"
+)
+BALANCE_COLUMNS = (
+    "invoice_id, company_id, customer_id, currency, status, payment_due_on, gross_minor, paid_minor, "
+    "credit_used_minor, credited_minor, settled_by_credit_notes_minor, written_off_minor"
+)
+
+
+def keep(company: Company, drafts: Sequence[InvoiceDoc], *, today: date, at: datetime) -> None:
+    """Writes drafts with their lines and billed days, in five statements, however many. Nothing is owed yet."""
+    if not drafts:
+        return
+    ids = take_ids({issuing.INVOICES: len(drafts), issuing.LINES: sum(len(document.lines) for document in drafts)})
+    line_ids = iter(ids[issuing.LINES])
+    for document, id_ in zip(drafts, ids[issuing.INVOICES], strict=True):
+        document.id = id_
+        for line in document.lines:
+            line.id = next(line_ids)
+    issuing.set_dates(drafts, today)
+    invoices, balances = [], []
+    for document in drafts:
+        customer, totals = document.customer, document.totals.totals
+        rows = json_text(canonical(issuing.tax_rows_of(document)).decode())
+        invoices.append(
+            f"{document.id}\t{company.pk}\t{document.public_id}\t{customer.id}\t\t{customer.language}\t"
+            f"{document.currency}\t{document.tax_behavior}\t{totals.net}\t{totals.tax}\t{totals.gross}\t{rows}\t\t{at}\t"
+            f"{document.charge_due_on}\t{document.payment_due_on}\t{text(document.po_reference)}\t"
+            f"{optional(customer.address_id)}\t{optional(document.run_id)}\t{'t' if document.notifies else 'f'}\t"
+            f"{optional(document.issue_after_at)}\t{document.waits_for}"
+        )
+        balances.append(
+            f"{document.id}\t{company.pk}\t{customer.id}\t{document.currency}\tdraft\t{document.payment_due_on}\t"
+            f"{totals.gross}\t0\t0\t0\t0\t0"
+        )
+    issuing.write_lines(company, drafts, issuing.freeze(drafts))
+    issuing.write_days(company, drafts)
+    copy("billing_invoice", DRAFT_COLUMNS, invoices)
+    copy("billing_invoicebalance", BALANCE_COLUMNS, balances)
+
+
+def take_back(company: Company, invoice_ids: Sequence[int]) -> tuple[Issuing, dict[int, date]]:
+    """Removes drafts of billing with their lines; their days and items fall due again. The caller holds the customers.
+
+    Drafts by hand, and those a person has edited, are left alone. Answers what the drafts leave to those written in
+    their place, and the last due day by customer.
+    """
+    how, last_due = Issuing(), dict[int, date]()
+    drafts = Invoice.objects.select_for_update(of=("self",)).filter(
+        company=company, pk__in=invoice_ids, sequence__isnull=True
+    )
+    found = list(drafts.exclude(waits_for="").order_by("pk"))
+    if not found:
+        return how, last_due
+    for invoice in found:
+        terms_days = (invoice.payment_due_on - clock.day_in(invoice.created_at, company.time_zone)).days
+        key = (invoice.customer_id, invoice.charge_due_on, invoice.currency, terms_days, invoice.po_reference)
+        former = Former(invoice.public_id, invoice.issue_after_at, invoice.waits_for, invoice.run_id)
+        how.former.setdefault(key, []).append(former)
+        due_on = last_due.get(invoice.customer_id, invoice.charge_due_on)
+        last_due[invoice.customer_id] = max(due_on, invoice.charge_due_on)
+    ids = [invoice.pk for invoice in found]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM billing_billeddays d USING billing_invoiceline l WHERE l.id = d.line_id "
+            "AND l.invoice_id = ANY(%s) RETURNING d.slot_id, lower(d.days), upper(d.days), d.kind, d.component",
+            [ids],
+        )
+        days = sorted(cursor.fetchall())
+        cursor.execute(
+            "UPDATE subscriptions_oneoff o SET line_id = NULL, due_on = o.service_on FROM billing_invoiceline l "
+            "WHERE l.id = o.line_id AND l.invoice_id = ANY(%s) RETURNING o.subscription_id, o.service_on",
+            [ids],
+        )
+        items = cursor.fetchall()
+        cursor.execute("DELETE FROM billing_invoiceline WHERE invoice_id = ANY(%s)", [ids])
+        cursor.execute("DELETE FROM billing_invoicebalance WHERE invoice_id = ANY(%s)", [ids])
+        cursor.execute("DELETE FROM billing_invoice WHERE id = ANY(%s)", [ids])
+        _add_again(cursor, [(row[0], row[4]) for row in days if row[4].startswith("added:")])
+        cursor.executemany(
+            "UPDATE subscriptions_subscription SET next_bill_on = least(next_bill_on, %s) WHERE id = %s",
+            [(service_on, subscription_id) for subscription_id, service_on in items],
+        )
+    reopen([row[:4] for row in days if row[4] in ("base", "usage")])
+    return how, last_due
+
+
+def _add_again(cursor: Any, added: Sequence[tuple[int, str]]) -> None:
+    """Units added to days billed elsewhere are to be charged again."""
+    for slot_id, component in added:
+        from_on = date.fromisoformat(component.removeprefix("added:"))
+        cursor.execute(
+            "UPDATE subscriptions_slotterms SET settles = 'add' WHERE slot_id = %s AND from_on = %s",
+            [slot_id, from_on],
+        )
+        cursor.execute(
+            "UPDATE subscriptions_subscription s SET next_bill_on = least(s.next_bill_on, %s) "
+            "FROM subscriptions_slot slot WHERE slot.id = %s AND s.id = slot.subscription_id",
+            [from_on, slot_id],
+        )
+
+
+def drafts_of(company: Company, customer_ids: Sequence[int]) -> list[int]:
+    """Ids of these customers' drafts that billing wrote and nobody edited."""
+    rows = Invoice.objects.filter(company=company, customer_id__in=customer_ids, sequence__isnull=True)
+    return list(rows.exclude(waits_for="").values_list("pk", flat=True))
+
+
+def recompute(subscription: Subscription) -> Issuing:
+    """Takes back the drafts of a subscription's customer before an act, which settles them anew."""
+    company = subscription.company
+    waiting = drafts_of(company, [subscription.customer_id])
+    if not waiting:
+        return Issuing()
+    lock_customers(company, [subscription.customer_id])
+    return take_back(company, waiting)[0]
