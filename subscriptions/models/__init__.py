@@ -3,7 +3,7 @@
 from .agreement import Movement, Slot, SlotTerms, Subscription
 from .changes import AgreedDiscount, Change, OneOff
 from .imports import Import, ImportLine
-from .usage import UsageDay, UsageEvent, UsageThreshold
+from .usage import UsageDay, UsageEvent, UsageRefusal, UsageThreshold
 
 __all__ = [
     "AgreedDiscount",
@@ -17,5 +17,6 @@ __all__ = [
     "Subscription",
     "UsageDay",
     "UsageEvent",
+    "UsageRefusal",
     "UsageThreshold",
 ]

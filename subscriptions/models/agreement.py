@@ -244,6 +244,14 @@ class Slot(CompanyKeyed, Addressed):
     interim_minor = models.BigIntegerField(
         null=True, blank=True, help_text=_("Usage is billed at once when it passes this amount; empty: at the close.")
     )
+    usage_due_on = models.DateField(
+        null=True,
+        blank=True,
+        help_text=_("Day from which billing looks at usage that came late or may have passed an amount; empty: none."),
+    )
+    late_from_on = models.DateField(
+        null=True, blank=True, help_text=_("First day of late usage whose closed periods are to be rated again.")
+    )
     position = models.PositiveSmallIntegerField(default=1, help_text=_("Order on documents."))
     billed_through_on = models.DateField(
         help_text=_("Last day billed, forfeited or billed elsewhere; the day before the first paid day when new.")

@@ -76,6 +76,34 @@ class UsageDay(CompanyKeyed):
         return f"{self.subscription_id} {self.day}: {self.value_sum}"
 
 
+class UsageRefusal(CompanyKeyed):
+    """An event that was known by its meter and subscription, and not counted; listed, so that nothing is lost."""
+
+    meter = models.ForeignKey(
+        Meter, models.PROTECT, related_name="+", db_constraint=False, db_index=False, help_text=_("Its meter.")
+    )
+    subscription = models.ForeignKey(
+        Subscription, models.PROTECT, related_name="+", db_constraint=False, db_index=False, help_text=_("Whose usage.")
+    )
+    event_id = models.CharField(max_length=120, help_text=_("Id given by the sender."))
+    at = models.DateTimeField(help_text=_("When it happened, as sent."))
+    value = models.DecimalField(max_digits=30, decimal_places=10, help_text=_("Value, as sent."))
+    key = models.CharField(max_length=200, blank=True, help_text=_("Key, as sent."))
+    code = models.CharField(max_length=60, help_text=_("Why it does not count, as a code."))
+    received_at = models.DateTimeField(help_text=_("When it came in first, by the company's clock."))
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["meter", "event_id", "code"], name="usage_refusal_once"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["subscription", "-id"], name="usage_refusal_by_subscription"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id}: {self.code}"
+
+
 class UsageThreshold(CompanyKeyed):
     """A quantity or cost within a period whose passing is told."""
 
