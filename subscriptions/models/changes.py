@@ -160,6 +160,9 @@ class AgreedDiscount(CompanyKeyed, Addressed, DiscountRules):
     left_minor = models.BigIntegerField(
         null=True, help_text=_("What is left of an amount given once, in minor units; empty: not such an amount.")
     )
+    next_change_on = models.DateField(
+        null=True, help_text=_("Next day on which revenue changes because of it; empty: none is known.")
+    )
     ended_at = models.DateTimeField(null=True, help_text=_("When it was used up or taken back."))
     created_at = models.DateTimeField(help_text=_("When it was given, by the company's clock."))
 
