@@ -42,10 +42,10 @@ ORDER BY d.slot_id, lower(d.days)
 def check(company: Company, on: date | None = None) -> list[TilingProblem]:
     """Names every day that is forgotten or counted twice; with `on`, also what is due by then and not billed.
 
-    Codes: `forgotten` (a day up to the last billed one that is neither billed, forfeited, free, credited, trial,
-    billed elsewhere nor waiting to be billed again), `twice`, `beyond` (billed after the last billed day),
-    `across_boundary` (billed days that span a boundary of their terms), `behind` (due, and not billed; parked
-    subscriptions are behind too).
+    Codes: `forgotten` (a day up to the last billed one that is neither billed, forfeited, free, paused, suspended,
+    removed, credited, trial, billed elsewhere nor waiting to be billed again), `twice`, `beyond` (billed after the last
+    billed day), `across_boundary` (billed days that span a boundary of their terms), `behind` (due, and not billed;
+    parked subscriptions are behind too).
     """
     problems: list[TilingProblem] = []
     last_id = 0
@@ -86,10 +86,12 @@ def _slot(slot: Slot, rows: Sequence[tuple[Any, ...]], on: date | None) -> Itera
         if is_live and kind == "billed" and _spans(subscription, terms, start, end):
             yield TilingProblem("across_boundary", slot.pk, start, end)
     credited = [(start, end) for start, end, _, is_live in rows if not is_live]
+    credited += [(held.from_on, held.until_on or after) for held in terms if held.standing != held.Standing.AGREED]
     yield from _holes(slot.pk, subscription.start_on, after, sorted(tiles + live), sorted(credited))
     if on is not None:
         due = _due_before(subscription, terms, on)
-        if due is not None and after < due:
+        idle = [(held.from_on, held.until_on or date.max) for held in terms if held.standing != held.Standing.AGREED]
+        if due is not None and after < due and _without([(after, due)], idle):
             yield TilingProblem("behind", slot.pk, after, due)
 
 
@@ -122,7 +124,8 @@ def _terms_on(terms: Sequence[SlotTerms], day: date) -> SlotTerms | None:
 
 def _counting(subscription: Any, terms: SlotTerms) -> tuple[Anchor, Interval]:
     interval = Interval(terms.interval_unit, terms.interval_count)  # type: ignore[arg-type]
-    return Anchor(subscription.anchor_on, subscription.anchor_month_day if interval.months else 0), interval
+    own = terms if terms.anchor_on is not None else subscription
+    return Anchor(own.anchor_on, own.anchor_month_day if interval.months else 0), interval
 
 
 def _spans(subscription: Any, terms: Sequence[SlotTerms], start: date, end: date) -> bool:
@@ -138,8 +141,10 @@ def _due_before(subscription: Any, terms: Sequence[SlotTerms], on: date) -> date
     last = on if subscription.ends_on is None else min(on, subscription.ends_on)
     held = _terms_on(terms, last)
     waits = subscription.grace_days and subscription.renewal_rule == "renew"
-    if held is None or waits or last < subscription.paid_from_on or subscription.state in ("paused", "suspended"):
+    if held is None or waits or last < subscription.paid_from_on:
         return None
+    if held.standing != held.Standing.AGREED:
+        return held.from_on
     anchor, interval = _counting(subscription, held)
     n = index_at(anchor, interval, last)
     if held.billed == "advance":
