@@ -6,7 +6,7 @@ from core.schema import LOCK_TIMEOUT
 
 
 class Migration(migrations.Migration):
-    dependencies = [("subscriptions", "0008_engine_guards")]
+    dependencies = [("subscriptions", "0009_usage_marks")]
     operations = [
         LOCK_TIMEOUT,
         migrations.AddField(
