@@ -13,10 +13,14 @@ register(
         "product.archived": _("%(code)s is archived and can't be sold."),
         "product.category_unknown": _("There is no such tax category in this company."),
         "product.on_sale": _("%(code)s is part of plans on sale: %(plans)s. Retire them first."),
+        "meter.on_sale": _("%(code)s counts usage in plans on sale: %(plans)s. Retire them first."),
         "plan.without_items": _("A plan needs at least one product."),
         "plan.without_price": _("No currency has a price for every product of this plan."),
         "plan.tax_behavior_mixed": _("All prices of a plan in one currency are net, or all are gross."),
         "plan.product_twice": _("%(code)s is in this plan already."),
+        "plan.meter_missing": _("What is charged by usage needs a meter that counts it."),
+        "plan.meter_without_usage": _("Only what is charged by usage has a meter."),
+        "plan.meter_archived": _("The meter %(code)s is archived."),
         "plan.move": _("A plan that is %(state)s can't be made %(to)s."),
         "plan.calendar_of_days": _("Cycles of days have no calendar; choose another billing day."),
         "plan.calendar_count": _("A cycle bound to the calendar must divide the year; %(count)s does not divide 12."),
@@ -25,6 +29,7 @@ register(
         "plan.term_missing": _("A plan whose term ends needs the length of the term."),
         "plan.interval_too_long": _("The cycle is too long."),
         "price.details": _("The price lacks what its model needs, or contradicts itself: %(detail)s."),
+        "price.minimum_once": _("What is charged once has no minimum per period."),
         "price.valid_from_past_version": _(
             "Version %(version)s is valid from %(day)s; a new version must begin later."
         ),

@@ -6,14 +6,21 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import transaction
 
-from catalog.models import Plan, PlanItem, Price, Product
+from catalog.models import Meter, Plan, PlanItem, Price, Product, SuspendedBilling
 from catalog.services import rules as term_rules
-from catalog.services.prices import PriceSpec, add_price_version, check_tax_behavior, price_on, write_version
+from catalog.services.prices import (
+    PriceSpec,
+    add_price_version,
+    check_tax_behavior,
+    checked_minimum,
+    price_on,
+    write_version,
+)
 from catalog.services.products import TEXT_LENGTH, checked_code, save_changed, save_new
 from catalog.services.texts import checked_texts
 from core import checks
@@ -49,6 +56,11 @@ _OWN_FIELDS = (
     "terms_text",
     "trial_days",
     "trial_end",
+    "trial_usage",
+    "suspended_billing",
+    "minimum_amounts",
+    "customer_may_change",
+    "customer_may_pause",
     "customer_may_cancel",
     "payment_terms_days",
     "external_id",
@@ -57,11 +69,17 @@ _OWN_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class PlanItemSpec:
-    """A product of a plan, its usual quantity and its first prices, one per currency."""
+    """A product of a plan, its usual quantity and its first prices, one per currency.
+
+    `kind`: recurring, usage (then with the `meter` that counts it) or one_off. `is_optional`: an add-on.
+    """
 
     product: Product
     quantity: Decimal = Decimal(1)
     prices: Sequence[PriceSpec] = field(default_factory=list)
+    kind: str = "recurring"
+    meter: Meter | None = None
+    is_optional: bool = False
 
 
 def create_plan(
@@ -74,8 +92,13 @@ def create_plan(
     terms_text: Mapping[str, str] | None = None,
     trial_days: int = 0,
     trial_end: str = "convert",
+    trial_usage: str = "free",
+    suspended_billing: str = "stop",
+    minimum_amounts: Mapping[str, Any] | None = None,
     status: str = "draft",
     external_id: str = "",
+    customer_may_change: bool = False,
+    customer_may_pause: bool = False,
     customer_may_cancel: bool = True,
     payment_terms_days: int | None = None,
     rules: Mapping[str, Any] | None = None,
@@ -84,7 +107,8 @@ def create_plan(
 ) -> Plan:
     """A plan with its items and first prices. `rules` are columns of TermRules. `status` draft or on_sale.
 
-    Refuses what can't be billed: rules that contradict each other, a plan on sale that no currency prices whole.
+    `minimum_amounts`: least charge per cycle over all positions, by currency, in whole units. Refuses what can't be
+    billed: rules that contradict each other, a plan on sale that no currency prices whole.
     """
     checks.choice(status, [Plan.Status.DRAFT, Plan.Status.ON_SALE], field="status")
     values = _checked(
@@ -96,6 +120,11 @@ def create_plan(
             "terms_text": terms_text or {},
             "trial_days": trial_days,
             "trial_end": trial_end,
+            "trial_usage": trial_usage,
+            "suspended_billing": suspended_billing,
+            "minimum_amounts": minimum_amounts or {},
+            "customer_may_change": customer_may_change,
+            "customer_may_pause": customer_may_pause,
             "customer_may_cancel": customer_may_cancel,
             "payment_terms_days": payment_terms_days,
             "external_id": external_id,
@@ -174,8 +203,9 @@ def retire_plan(*, plan: Plan, by: Actor, at: datetime) -> Plan:
 
 
 def currencies_of(plan: Plan) -> list[str]:
-    """The currencies in which every item of the plan has a price, sorted."""
-    per_item: dict[int, set[str]] = {item.pk: set() for item in plan.items.filter(archived_at__isnull=True)}
+    """The currencies in which every item of the plan that is not an add-on has a price, sorted."""
+    required = plan.items.filter(archived_at__isnull=True, is_optional=False)
+    per_item: dict[int, set[str]] = {item.pk: set() for item in required}
     rows = Price.objects.filter(item_id__in=per_item).values_list("item_id", "currency").distinct()
     for item_id, currency in rows:
         per_item[item_id].add(currency)
@@ -200,7 +230,7 @@ def _check_on_sale(plan: Plan) -> None:
     if plan.status != Plan.Status.ON_SALE:
         return
     items = list(plan.items.filter(archived_at__isnull=True).select_related("product"))
-    if not items:
+    if all(item.is_optional or item.kind == PlanItem.Kind.ONE_OFF for item in items):
         raise Refused("plan.without_items", field="items")
     for item in items:
         if item.product.archived_at is not None:
@@ -219,12 +249,37 @@ def _write_item(plan: Plan, spec: PlanItemSpec, position: int) -> PlanItem:
     if plan.items.filter(product=product, archived_at__isnull=True).exists():
         raise Refused("plan.product_twice", field="product", code=product.code)
     quantity = checks.decimal(spec.quantity, field="quantity", most=10**14, places=6)
+    checks.choice(spec.kind, PlanItem.Kind.values, field="kind")
+    check_meter(spec.meter, company_id=plan.company_id, is_usage=spec.kind == PlanItem.Kind.USAGE)
     item = PlanItem.objects.create(
-        company_id=plan.company_id, plan=plan, product=product, position=position, quantity=quantity
+        company_id=plan.company_id,
+        plan=plan,
+        product=product,
+        position=position,
+        quantity=quantity,
+        kind=spec.kind,
+        meter=spec.meter,
+        is_optional=_yes(spec.is_optional, "is_optional"),
     )
     for price in spec.prices:
         write_version(item, price)
     return item
+
+
+def check_meter(meter: Meter | None, *, company_id: int, is_usage: bool) -> None:
+    """Usage needs a meter of the company that is in use, everything else has none."""
+    if meter is not None and meter.company_id != company_id:
+        raise Refused("not_found", field="meter")
+    if is_usage != (meter is not None):
+        raise Refused("plan.meter_missing" if is_usage else "plan.meter_without_usage", field="meter")
+    if meter is not None and meter.archived_at is not None:
+        raise Refused("plan.meter_archived", field="meter", code=meter.code)
+
+
+def minimum_in(plan: Plan, currency: str) -> Decimal | None:
+    """The plan's least charge per cycle in that currency, in whole units; None without one."""
+    found = plan.minimum_amounts.get(currency)
+    return None if found is None else Decimal(found)
 
 
 def _behaviors(plan: Plan) -> dict[str, set[str]]:
@@ -251,13 +306,43 @@ def _checked(company: Company, values: Mapping[str, Any]) -> dict[str, Any]:
         checks.choice(kept["trial_end"], Plan.TrialEnd.values, field="trial_end")
     if kept.get("payment_terms_days") is not None:
         checks.whole(kept["payment_terms_days"], field="payment_terms_days", most=365)
-    if "customer_may_cancel" in kept and not isinstance(kept["customer_may_cancel"], bool):
-        raise Refused(
-            "field.choice", field="customer_may_cancel", value=kept["customer_may_cancel"], choices="true, false"
-        )
+    if "trial_usage" in kept:
+        checks.choice(kept["trial_usage"], Plan.TrialUsage.values, field="trial_usage")
+    if "suspended_billing" in kept:
+        checks.choice(kept["suspended_billing"], SuspendedBilling.values, field="suspended_billing")
+    if "minimum_amounts" in kept:
+        kept["minimum_amounts"] = _minimums(kept["minimum_amounts"])
+    for name in ("customer_may_change", "customer_may_pause", "customer_may_cancel"):
+        if name in kept:
+            _yes(kept[name], name)
     if "external_id" in kept:
         checked(kept["external_id"], field="external_id", limit=120)
     return kept
+
+
+def _minimums(given: object) -> dict[str, str]:
+    """Minimums by currency in canonical form: plain text, nothing for 0."""
+    if not isinstance(given, Mapping):
+        raise Refused("text.form", field="minimum_amounts")
+    kept = {}
+    for code, value in given.items():
+        currency = checks.currency(code, field="minimum_amounts")
+        if isinstance(value, str):
+            try:
+                value = Decimal(value)
+            except InvalidOperation:
+                raise Refused("number.form", field="minimum_amounts") from None
+        amount = checked_minimum(value, currency, field="minimum_amounts")
+        if amount is not None:
+            text = format(amount, "f")
+            kept[currency] = text.rstrip("0").rstrip(".") if "." in text else text
+    return dict(sorted(kept.items()))
+
+
+def _yes(value: object, field: str) -> bool:
+    if not isinstance(value, bool):
+        raise Refused("field.choice", field=field, value=value, choices="true, false")
+    return value
 
 
 def _tell(plan: Plan, verb: str, past: str, *, by: Actor, at: datetime, facts: Mapping[str, Any] | None = None) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
 from catalog.models import Plan, PlanItem, Price, TaxBehavior
+from catalog.services.price_specs import checked_details
 from core import checks
 from core.actors import Actor
 from core.refusal import Refused
@@ -20,7 +23,10 @@ PLACES = 10
 
 @dataclass(frozen=True, slots=True)
 class PriceSpec:
-    """One price: amount in whole units of the currency, per cycle. `valid_from` is a company day."""
+    """One price: amount in whole units of the currency, per cycle. `valid_from` is a company day.
+
+    `details`: what the model needs beside the amount (see `price_specs`); `minimum_amount`: least charge per cycle.
+    """
 
     currency: str
     unit_amount: Decimal
@@ -29,6 +35,8 @@ class PriceSpec:
     billed: str = "advance"
     is_prorated: bool = True
     tax_behavior: str = "exclusive"
+    details: Mapping[str, Any] | None = None
+    minimum_amount: Decimal | None = None
 
 
 def add_price_version(*, item: PlanItem, spec: PriceSpec, by: Actor, at: datetime) -> Price:
@@ -43,6 +51,7 @@ def add_price_version(*, item: PlanItem, spec: PriceSpec, by: Actor, at: datetim
             "item": item.ref,
             "version": price.version,
             "currency": price.currency,
+            "model": price.model,
             "unit_amount": f"{price.unit_amount:f}",
             "valid_from": price.valid_from.isoformat(),
         }
@@ -84,10 +93,13 @@ def check_tax_behavior(plan: Plan, currency: str, behavior: str) -> None:
 
 
 def write_version(item: PlanItem, spec: PriceSpec) -> Price:
-    """Checks and writes the row, as the next version. The caller holds the plan's lock."""
+    """Checks and writes the row, as the next version. The caller holds the plan's lock. Usage is billed in arrears."""
     checks.currency(spec.currency)
     amount = checks.decimal(spec.unit_amount, field="unit_amount", most=MOST, places=PLACES)
-    checks.choice(spec.model, Price.Model.values, field="model")
+    details = checked_details(spec.model, spec.details, amount)
+    minimum = checked_minimum(spec.minimum_amount, spec.currency)
+    if minimum is not None and item.kind == PlanItem.Kind.ONE_OFF:
+        raise Refused("price.minimum_once", field="minimum_amount")
     checks.choice(spec.billed, Price.Billed.values, field="billed")
     checks.choice(spec.tax_behavior, TaxBehavior.values, field="tax_behavior")
     last = Price.objects.filter(item=item, currency=spec.currency).order_by("-version").first()
@@ -106,7 +118,17 @@ def write_version(item: PlanItem, spec: PriceSpec) -> Price:
         currency=spec.currency,
         model=spec.model,
         unit_amount=amount,
+        details=details,
+        minimum_amount=minimum,
         tax_behavior=spec.tax_behavior,
-        billed=spec.billed,
+        billed=Price.Billed.ARREARS if item.kind == PlanItem.Kind.USAGE else spec.billed,
         is_prorated=spec.is_prorated,
     )
+
+
+def checked_minimum(value: Decimal | None, currency: str, *, field: str = "minimum_amount") -> Decimal | None:
+    """A least charge in whole units of the currency; None for none, and for 0 (`number.*`)."""
+    if not value:
+        return None
+    amount = checks.decimal(value, field=field, most=10**14, places=PLACES)
+    return checks.total(amount, currency, field=field)

@@ -10,18 +10,25 @@ from datetime import date
 
 import orjson
 
-from subscriptions.models import Slot, SlotTerms, Subscription
+from subscriptions.models import OneOff, Slot, SlotTerms, Subscription
 from subscriptions.services import schedule
 from subscriptions.services.schedule import ONE_DAY, Agreement, SlotRow, TermsRow
 
 __all__ = ["ONE_DAY", "has_unused_days", "next_due"]
 
 
-def next_due(subscription: Subscription, slots: Iterable[tuple[Slot, Sequence[SlotTerms]]]) -> date | None:
+def next_due(
+    subscription: Subscription,
+    slots: Iterable[tuple[Slot, Sequence[SlotTerms]]],
+    one_offs: Iterable[OneOff] | None = None,
+    *,
+    before: date | None = None,
+) -> date | None:
     """The next day something falls due, or something billed is to be given back; None: never.
 
-    `slots` are all slots with their terms in order. Paid days after the last day of service fall due, to be given
-    back, on the first day no longer covered; a planned change on its first day.
+    `slots` are all slots with their terms in order; `one_offs` those of the subscription, else they are read.
+    `before`: only what falls due before that day, as in a trial that may not go on. Paid days after the last day of
+    service fall due, to be given back, on the first day no longer covered; a planned change on its first day.
     """
     if subscription.state == Subscription.State.PAUSED and subscription.paused_from_on is None:
         return None  # Its trial ended in a pause: nothing was ever agreed to be paid.
@@ -38,15 +45,14 @@ def next_due(subscription: Subscription, slots: Iterable[tuple[Slot, Sequence[Sl
         days += [held.from_on for held in row.terms if held.settles]
         if ends_on is not None and has_unused_days(subscription, slot):
             days.append(ends_on + ONE_DAY)
-    days += one_off_days(subscription)
-    return min(days, default=None)
+    days += one_off_days(subscription, subscription.one_offs.all() if one_offs is None else one_offs)
+    return min((day for day in days if before is None or day < before), default=None)
 
 
-def one_off_days(subscription: Subscription) -> list[date]:
-    """Due days of one-off items that are not billed; no query for a subscription that is not stored yet."""
-    if subscription._state.adding:
-        return []
-    return [one.due_on for one in subscription.one_offs.all() if one.due_on is not None]
+def one_off_days(subscription: Subscription, one_offs: Iterable[OneOff]) -> list[date]:
+    """Due days of one-off items that are not billed. What was to be supplied after the end is not supplied."""
+    ends_on = subscription.ends_on
+    return [one.due_on for one in one_offs if one.due_on is not None and (ends_on is None or one.service_on <= ends_on)]
 
 
 def agreement_of(subscription: Subscription) -> Agreement:
@@ -132,4 +138,8 @@ def has_unused_days(subscription: Subscription, slot: Slot) -> bool:
     ends_on, through = subscription.ends_on, slot.billed_through_on
     if ends_on is None or through <= ends_on:
         return False
-    return through >= subscription.paid_from_on and through != slot.elsewhere_through_on
+    # Before the first paid day only add-ons were charged.
+    first = subscription.paid_from_on
+    if through < first and slot.item_id is not None and slot.item is not None and slot.item.is_optional:
+        first = subscription.start_on
+    return through >= first and through != slot.elsewhere_through_on

@@ -76,7 +76,7 @@ def plan_end(
         held.ends_on, held.end_kind, held.end_unused = end, EndKind.CANCEL, unused
         held.end_reason, held.end_comment, held.cancel_asked_at = reason, comment, at
         holding.plan_ahead(held)
-        _keep_waiting(held)
+        renewals.keep_waiting(held)
         holding.save([held])
         facts = {"ends_on": end.isoformat(), "timing": timing, "unused": unused, "override": override}
         if planned is not None:
@@ -112,15 +112,10 @@ def undo_end(*, subscription: Subscription, on: date, by: Actor, at: datetime) -
         held.end_reason, held.end_comment, held.cancel_asked_at = "", "", None
         held.term_start_on, held.term_ends_on = terms.running_term(held, on)
         holding.plan_ahead(held)
-        _keep_waiting(held)
+        renewals.keep_waiting(held)
         holding.save([held])
         _tell(held, "undo_cancel", "end_undone", {"ended_on": before.isoformat()}, "", by=by, at=at)
     return held
-
-
-def _keep_waiting(held: Subscription) -> None:
-    if renewals.waits(held):
-        held.next_bill_on = None
 
 
 def _last_day(held: Subscription, timing: str, ends_on: date | None, on: date, *, override: bool) -> date:

@@ -13,7 +13,7 @@ from django.db.models import Prefetch, QuerySet
 
 from core.models import Company
 from customers.models import Customer
-from subscriptions.models import Slot, SlotTerms, Subscription
+from subscriptions.models import OneOff, Slot, SlotTerms, Subscription
 from subscriptions.services import due, movements, retiming, standing
 from subscriptions.services.net import contained_tax
 
@@ -98,10 +98,13 @@ def _held(rows: QuerySet[Subscription]) -> list[Subscription]:
 
 
 def _read(rows: QuerySet[Subscription]) -> list[Subscription]:
-    slots = Slot.objects.order_by("position", "id").select_related("product__tax_category")
+    slots = Slot.objects.order_by("position", "id").select_related("product__tax_category", "item")
     terms = SlotTerms.objects.order_by("from_on")
     held = rows.order_by("customer_id", "id").select_related("company", "customer", "plan")
-    return list(held.prefetch_related(Prefetch("slots", slots), Prefetch("slots__terms", terms)))
+    one_offs = OneOff.objects.filter(due_on__isnull=False)
+    return list(
+        held.prefetch_related(Prefetch("slots", slots), Prefetch("slots__terms", terms), Prefetch("one_offs", one_offs))
+    )
 
 
 def positions(subscription: Subscription) -> list[tuple[Slot, list[SlotTerms]]]:

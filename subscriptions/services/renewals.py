@@ -101,8 +101,7 @@ def advance(*, company: Company, subscriptions: Sequence[Subscription], day: dat
         while subscription.next_move_on is not None and subscription.next_move_on <= day:
             _step(subscription, subscription.next_move_on, worth, moved)
             holding.plan_ahead(subscription)
-        if waits(subscription):
-            subscription.next_bill_on = None
+        keep_waiting(subscription)
         if subscription.parked_code == PARKED:
             subscription.parked_at, subscription.parked_code, subscription.parked_detail = None, "", ""
     holding.save(touched)
@@ -115,8 +114,15 @@ def advance(*, company: Company, subscriptions: Sequence[Subscription], day: dat
 
 
 def waits(subscription: Subscription) -> bool:
-    """Nothing falls due before a trial that may not go on has ended."""
+    """Whether its trial may not go on: then only what has no trial falls due before its end."""
     return subscription.state in (State.PENDING, State.TRIAL) and not starting.converts(subscription)
+
+
+def keep_waiting(subscription: Subscription) -> None:
+    """Plans a subscription that waits, in memory: nothing of what is on trial falls due."""
+    if waits(subscription):
+        positions = holding.positions(subscription)
+        subscription.next_bill_on = due.next_due(subscription, positions, before=subscription.paid_from_on)
 
 
 def _step(subscription: Subscription, day: date, worth: dict[int, int], moved: Moved) -> None:

@@ -16,8 +16,8 @@ from core.models import AuditEntry, Company, Event
 from core.refusal import Refused
 from core.services import trail
 from customers.models import Customer
-from subscriptions.models import Slot, SlotTerms, Subscription
-from subscriptions.services import due, movements, moves
+from subscriptions.models import OneOff, Slot, SlotTerms, Subscription
+from subscriptions.services import due, movements, moves, retiming
 from subscriptions.services.agreeing import AgreementSpec, Built, ItemSpec, Offer, build
 from subscriptions.services.movements import Change
 from subscriptions.services.net import contained_tax
@@ -46,6 +46,7 @@ def agree(
     ends_on: date | None = None,
     end_unused: str | None = None,
     end_reason: str = "",
+    add_ons: Sequence[ItemSpec] = (),
     by: Actor,
     at: datetime,
 ) -> Subscription:
@@ -65,6 +66,7 @@ def agree(
         ends_on=ends_on,
         end_unused=end_unused,
         end_reason=end_reason,
+        add_ons=add_ons,
     )
     return agree_many(company=company, specs=[spec], on=on, by=by, at=at)[0]
 
@@ -97,10 +99,14 @@ def agree_many(
         built = []
         for spec in specs:
             offer = offers[spec.plan.pk] if spec.plan is not None else None
-            used = offer is not None and any((spec.customer.pk, item.product_id) in trials for item in offer.items)
+            used = offer is not None and any((spec.customer.pk, item.product_id) in trials for item in offer.tried)
             one = build(company=company, spec=spec, offer=offer, on=on, at=at, trial_used=used)
             if one.subscription.paid_from_on > one.subscription.start_on:
-                trials |= {(spec.customer.pk, slot.product_id) for slot, _ in one.slots}
+                trials |= {
+                    (spec.customer.pk, slot.product_id)
+                    for slot, _ in one.slots
+                    if slot.item is None or not slot.item.is_optional
+                }
             built.append(one)
         worth = _worth(company, built)
         _write(built, worth)
@@ -137,17 +143,21 @@ def _trials(company: Company, specs: Sequence[AgreementSpec], offers: Mapping[in
         company_id=company.pk,
         subscription__customer_id__in=customers,
         subscription__paid_from_on__gt=F("subscription__start_on"),
-    )
+    ).exclude(item__is_optional=True)
     return set(rows.values_list("subscription__customer_id", "product_id"))
 
 
 def _worth(company: Company, built: Sequence[Built]) -> list[list[int]]:
-    """Monthly revenue of each slot in minor units, once it is in effect."""
+    """Monthly revenue of each slot in minor units, once it is in effect; usage counts 0."""
     rates = contained_tax(company, [(one.subscription, slot) for one in built for slot, _ in one.slots])
     worth = []
     for one in built:
-        currency = one.subscription.currency
-        worth.append([movements.mrr_of(held, currency, rates.get(id(slot))) for slot, held in one.slots])
+        currency, on = one.subscription.currency, one.subscription.paid_from_on
+        minors = []
+        for slot, terms in one.slots:
+            held = retiming.terms_on(terms, on) if slot.kind == Slot.Kind.RECURRING else None
+            minors.append(0 if held is None else movements.mrr_of(held, currency, rates.get(id(slot))))
+        worth.append(minors)
     return worth
 
 
@@ -157,9 +167,8 @@ def _write(built: Sequence[Built], worth: Sequence[Sequence[int]]) -> None:
         for (slot, _), minor in zip(one.slots, minors, strict=True):
             slot.mrr_minor = minor if earns else 0
         waits = one.subscription.state in (State.PENDING, State.TRIAL) and not converts(one.subscription)
-        one.subscription.next_bill_on = (
-            None if waits else due.next_due(one.subscription, [(slot, [held]) for slot, held in one.slots])
-        )
+        limit = one.subscription.paid_from_on if waits else None
+        one.subscription.next_bill_on = due.next_due(one.subscription, one.slots, one.one_offs, before=limit)
     try:
         with transaction.atomic():
             Subscription.objects.bulk_create(one.subscription for one in built)
@@ -171,10 +180,18 @@ def _write(built: Sequence[Built], worth: Sequence[Sequence[int]]) -> None:
         for slot, _ in one.slots:
             slot.subscription = one.subscription
     Slot.objects.bulk_create(slot for one in built for slot, _ in one.slots)
+    rows = []
     for one in built:
-        for slot, held in one.slots:
-            held.slot = slot
-    SlotTerms.objects.bulk_create(held for one in built for _, held in one.slots)
+        for slot, terms in one.slots:
+            for held in terms:
+                held.slot = slot
+                rows.append(held)
+        for once in one.one_offs:
+            once.subscription = one.subscription
+    SlotTerms.objects.bulk_create(rows)
+    one_offs = [once for one in built for once in one.one_offs]
+    if one_offs:
+        OneOff.objects.bulk_create(one_offs)
 
 
 def converts(subscription: Subscription) -> bool:

@@ -377,9 +377,9 @@ def _only_product(plan: Offer | None, source: Source | None) -> Product:
     if plan is None:
         # A plan that could not be read is told already; without any, the product is what is missing.
         raise Refused("import.item_without_product" if source is None else "import.plan_missing", value="")
-    if len(plan.items) != 1:
+    if len(plan.tried) != 1:
         raise Refused("import.product_unclear", value=plan.plan.code)
-    return plan.items[0].product
+    return plan.tried[0].product
 
 
 def _stand_in(company: Company, spec: CustomerSpec | None) -> Customer:

@@ -17,7 +17,7 @@ from subscriptions.services.agreeing import Offer
 from subscriptions.services.importing import values
 from subscriptions.services.importing.mapping import ImportMapping
 
-_ITEM_KEYS = ("product", "quantity", "price", "currency", "model", "billed", "prorated")
+_ITEM_KEYS = ("product", "quantity", "price", "currency", "model", "details", "billed", "prorated")
 
 
 @dataclass(slots=True)
@@ -120,6 +120,7 @@ def _item(
                 unit_amount=price,
                 valid_from=on,
                 model=item.get("model", "per_unit"),
+                details=item.get("details"),
                 billed=item.get("billed", "advance"),
                 is_prorated=item.get("prorated", True),
                 tax_behavior=mapping.tax_behavior or "exclusive",
