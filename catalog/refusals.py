@@ -33,6 +33,14 @@ register(
         "price.valid_from_past_version": _(
             "Version %(version)s is valid from %(day)s; a new version must begin later."
         ),
+        "discount.percent_or_amount": _("A discount is a percent, or an amount with its currency."),
+        "discount.percent_range": _("The percent must be above 0 and at most 100."),
+        "discount.periods": _("A discount for a number of periods needs that number; any other has none."),
+        "discount.target": _("A discount for one product or one price names it; any other names none."),
+        "discount.archived": _("The discount %(code)s is archived and no longer given."),
+        "offer_code.days": _("The last day of a code can't lie before its first."),
         "tax_rate.exists": _("A rate of %(percent)s %% already holds from that day; add one from the day it changes."),
+        "tax_rate.outside": _("Outside the VAT area nothing is charged: the rate is 0."),
+        "tax_rate.place": _("Only a region is a special place; name the region, or leave the kind of place empty."),
     }
 )

@@ -161,7 +161,9 @@ class RateRow(NamedTuple):
     """One dated rate: valid in the country (and region, empty for the whole country) from that day on.
 
     `category` is the product's tax category in the company's words (`standard`, `reduced`); `tax_category` is the
-    document's, and may be left empty: S for a rate above zero, else Z.
+    document's, and may be left empty: S for a rate above zero, else Z. For a region it also says which kind of place
+    it is: O lies outside the VAT area, S inside it (VAT ids count there as everywhere); empty, its rate is its own,
+    whoever buys.
     """
 
     country: str
@@ -173,7 +175,10 @@ class RateRow(NamedTuple):
 
     @property
     def group(self) -> TaxGroup:
-        return TaxGroup(self.tax_category or ("S" if self.rate > 0 else "Z"), self.rate)
+        category = self.tax_category
+        if category is None or category == "S":
+            category = "S" if self.rate > 0 else "Z"
+        return TaxGroup(category, self.rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,13 +270,20 @@ def tax_treatment(
     if exemption is not None:
         return _zero(exemption, "exempt", customer_country or seller_country, customer_region)
 
-    if customer_region and supply_kind != "place_bound":
-        row = rate_on(rates, customer_country, customer_region, product_category, on)
-        if row is not None:
-            return TaxTreatment(row.group, "special_territory", customer_country, customer_region)
-
     waits = False
     abroad = bool(customer_country) and customer_country != seller_country
+    if customer_region and supply_kind != "place_bound":
+        row = rate_on(rates, customer_country, customer_region, product_category, on)
+        if row is not None and row.group.category == "O":
+            # Outside the VAT area: as in any third country, whatever the VAT id says (Directive 2006/112/EC, Art. 6).
+            if supply_kind == "goods":
+                return _zero("G", "special_territory", customer_country, customer_region)
+            if is_business or supply_kind == "electronic":
+                return _zero("O", "special_territory", customer_country, customer_region)
+            abroad, eu = True, ()
+        elif row is not None and row.tax_category != "S":
+            return TaxTreatment(row.group, "special_territory", customer_country, customer_region)
+
     within_eu = abroad and customer_country in eu and seller_country in eu
     if within_eu and is_business and supply_kind != "place_bound":
         state = vat_id_state
@@ -287,7 +299,9 @@ def tax_treatment(
         if is_business and supply_kind != "place_bound":
             return _zero("O", "outside_scope", customer_country, customer_region)
 
-    country, region, reason = seller_country, "", "domestic"
+    country, region, reason = seller_country, customer_region, "domestic"
+    if abroad or not customer_country:
+        region = ""
     if not customer_country:
         reason = "unknown_country"
     elif supply_kind == "place_bound":

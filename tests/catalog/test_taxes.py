@@ -9,7 +9,7 @@ import eu_vat_rates_data as tedb
 import pytest
 
 from catalog.models import TaxCategory, TaxRate
-from catalog.services import taxes
+from catalog.services import taxes, territories
 from core.refusal import Refused
 from pricing.taxes import EU_MEMBERS, RateRow, rate_on
 
@@ -106,3 +106,81 @@ def test_a_rate_is_a_percentage(company, percent):
     with pytest.raises(Refused):
         set_rate(company, percent=percent)
     assert not TaxRate.objects.filter(valid_from=date(2027, 1, 1)).exists()
+
+
+def region_rows(company, country, region, level="standard"):
+    rows = TaxRate.objects.filter(company=company, country=country, region=region, level=level)
+    return [(row.valid_from, row.percent, row.tax_category) for row in rows.order_by("valid_from")]
+
+
+def test_special_territories_come_with_the_table(company):
+    assert region_rows(company, "ES", "CN") == [(date(1970, 1, 1), Decimal(0), "O")]
+    assert region_rows(company, "FI", "01") == [(date(1970, 1, 1), Decimal(0), "O")]
+    assert region_rows(company, "PT", "20")[-1] == (date(2021, 7, 1), Decimal(16), "S")
+
+
+def test_every_shipped_row_says_where_it_comes_from(company):
+    rows = TaxRate.objects.filter(company=company).exclude(level__in=["zero", "exempt"])
+    assert {row.origin for row in rows} == {"shipped"}
+    assert not [row for row in rows if not row.source]
+
+
+def test_the_german_rates_of_2020_are_checked_and_name_their_law(company):
+    row = TaxRate.objects.get(company=company, country="DE", level="standard", valid_from=date(2020, 7, 1))
+    assert (row.percent, row.is_checked) == (Decimal(16), True)
+    assert "BGBl. I 2020 S. 1512" in row.source
+
+
+def test_bringing_the_table_up_to_date_adds_what_is_missing_alone(company):
+    before = set(TaxRate.objects.filter(company=company).values_list("country", "region", "level", "valid_from"))
+    TaxRate.objects.filter(company=company, country="DE", valid_from=date(2020, 7, 1)).delete()
+    added = taxes.bring_up_to_date(company=company, by=BY, at=AT)
+    assert sorted((rate.level, rate.percent) for rate in added) == [("reduced", Decimal(5)), ("standard", Decimal(16))]
+    assert before == set(
+        TaxRate.objects.filter(company=company).values_list("country", "region", "level", "valid_from")
+    )
+
+
+def test_a_table_that_is_up_to_date_stays_as_it_is(company):
+    assert taxes.bring_up_to_date(company=company, by=BY, at=AT) == []
+
+
+def test_what_a_person_entered_survives_an_update(company):
+    set_rate(company, percent="20")
+    own = TaxRate.objects.get(company=company, country="DE", level="standard", valid_from=date(2021, 1, 1))
+    taxes.correct_rate(rate=own, percent=Decimal("18.5"), source="own", reason="a typo", by=BY, at=AT)
+    assert taxes.bring_up_to_date(company=company, by=BY, at=AT) == []
+    own.refresh_from_db()
+    assert (own.percent, own.source, own.origin) == (Decimal("18.5"), "own", "person")
+
+
+def test_a_corrected_rate_needs_a_reason(company):
+    row = TaxRate.objects.filter(company=company, country="DE").first()
+    with pytest.raises(Refused, match=r"text\.required"):
+        taxes.correct_rate(rate=row, percent=Decimal(3), source="", reason="", by=BY, at=AT)
+
+
+def test_nothing_is_charged_outside_the_vat_area(company):
+    with pytest.raises(Refused, match=r"tax_rate\.outside"):
+        set_rate(company, country="ES", region="XX", tax_category="O", percent="7")
+    with pytest.raises(Refused, match=r"tax_rate\.place"):
+        set_rate(company, tax_category="O", percent="0")
+
+
+@pytest.mark.parametrize(
+    ("country", "region", "postal_code", "place"),
+    [
+        ("ES", "", "35500", ("ES", "CN")),
+        ("ES", "", "38001", ("ES", "CN")),
+        ("ES", "", "28001", ("ES", "")),
+        ("ES", "ES-CN", "28001", ("ES", "CN")),
+        ("FI", "", "22100", ("FI", "01")),
+        ("DE", "", "27498", ("DE", "HELGOLAND")),
+        ("DE", "BY", "80331", ("DE", "BY")),
+        ("PT", "", "9000-001", ("PT", "30")),
+        ("MC", "", "98000", ("FR", "")),
+        ("", "", "35500", ("", "")),
+    ],
+)
+def test_a_territory_is_known_by_region_or_postal_code(country, region, postal_code, place):
+    assert territories.place_of(country, region, postal_code) == place

@@ -206,6 +206,11 @@ def decide(**changes: Any) -> tuple[str, str, str]:
             {"customer_country": "ES", "customer_region": "CN", "is_business": True, "vat_id_state": "valid"},
             ("O", "0", "special_territory"),
         ),
+        ({"customer_country": "ES", "customer_region": "CN", "supply_kind": "goods"}, ("G", "0", "special_territory")),
+        (
+            {"customer_country": "ES", "customer_region": "CN", "supply_kind": "general"},
+            ("S", "19", "seller_country"),
+        ),
         ({"customer_country": "ES", "customer_region": "MD"}, ("S", "21", "destination")),
         # The customer's exemption comes before everything.
         ({"exemption": "E", "customer_country": "DE"}, ("E", "0", "exempt")),
