@@ -100,7 +100,7 @@ class CalcRow(NamedTuple):
     up_to: Decimal | None = None
 
 
-def _exact(quantity: Decimal | int) -> Fraction:
+def _exact(quantity: Decimal | Fraction | int) -> Fraction:
     if isinstance(quantity, float) or (isinstance(quantity, Decimal) and not quantity.is_finite()):
         raise BadPrice("quantity_not_a_number")
     if quantity < 0:
@@ -122,7 +122,7 @@ def amount(model: str, price: PriceSpec, quantity: Decimal | int) -> Fraction:
     return sum((row.amount for row in calc_rows(model, price, quantity)), Fraction(0))
 
 
-def calc_rows(model: str, price: PriceSpec, quantity: Decimal | int) -> list[CalcRow]:
+def calc_rows(model: str, price: PriceSpec, quantity: Decimal | Fraction | int) -> list[CalcRow]:
     """The steps that lead to `amount`, in order, for the sentence that explains a line.
 
     For `percentage` the quantity is the value of one event; `event_rows` takes many.
@@ -202,7 +202,7 @@ def _packages(price: PriceSpec, units: Fraction) -> list[CalcRow]:
     return [CalcRow("packages", packages, unit_price, packages * unit_price)]
 
 
-def event_rows(price: PriceSpec, events: Iterable[Decimal | int]) -> list[CalcRow]:
+def event_rows(price: PriceSpec, events: Iterable[Decimal | Fraction | int]) -> list[CalcRow]:
     """The percentage model over the values of events, in the order they happened.
 
     Free events and the free value end together, when the first of them is used up. An event wholly inside pays
