@@ -124,7 +124,7 @@ def _terms_on(terms: Sequence[SlotTerms], day: date) -> SlotTerms | None:
 
 def _counting(subscription: Any, terms: SlotTerms) -> tuple[Anchor, Interval]:
     interval = Interval(terms.interval_unit, terms.interval_count)  # type: ignore[arg-type]
-    own = terms if terms.anchor_on is not None else subscription
+    own: Any = terms if terms.anchor_on is not None else subscription
     return Anchor(own.anchor_on, own.anchor_month_day if interval.months else 0), interval
 
 

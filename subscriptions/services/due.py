@@ -30,8 +30,6 @@ def next_due(
     `before`: only what falls due before that day, as in a trial that may not go on. Paid days after the last day of
     service fall due, to be given back, on the first day no longer covered; a planned change on its first day.
     """
-    if subscription.state == Subscription.State.PAUSED and subscription.paused_from_on is None:
-        return None  # Its trial ended in a pause: nothing was ever agreed to be paid.
     days: list[date] = []
     agreement = agreement_of(subscription)
     ends_on = subscription.ends_on

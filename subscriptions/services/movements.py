@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 
-from django.db.models import Sum
+from django.db.models import Max, Q, Sum
 
 from catalog.services.price_specs import price_spec
 from core.models import Company
@@ -31,6 +31,10 @@ _PER_MONTH = {
 }
 
 
+#: Causes that bring a customer's revenue to 0 and back without losing the customer.
+PAUSE, RESUME = "subscription.pause", "subscription.resume"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A slot's monthly revenue changes by `amount_minor` from `effective_on` on."""
@@ -46,7 +50,8 @@ class Change:
 def mrr_of(terms: SlotTerms, currency: str, tax_rate: Decimal | None = None) -> int:
     """What the terms are worth a month, in minor units, rounded half up once; without tax.
 
-    `tax_rate`, in percent, is the tax a gross price contains; None: the price is net. Paused and removed: nothing.
+    `tax_rate`, in percent, is the tax a gross price contains; None: the price is net. Paused and removed: nothing;
+    suspended for non-payment counts on.
 
     >>> yearly = SlotTerms(
     ...     model="per_unit", unit_amount=Decimal(100), quantity=Decimal(1), interval_unit="year", interval_count=1
@@ -54,7 +59,7 @@ def mrr_of(terms: SlotTerms, currency: str, tax_rate: Decimal | None = None) -> 
     >>> mrr_of(yearly, "EUR")
     833
     """
-    if terms.standing != SlotTerms.Standing.AGREED:
+    if terms.standing not in (SlotTerms.Standing.AGREED, SlotTerms.Standing.SUSPENDED):
         return 0
     price = amount(terms.model, price_spec(terms.unit_amount, terms.details), terms.quantity)
     monthly = price * _PER_MONTH[terms.interval_unit] / terms.interval_count
@@ -82,9 +87,11 @@ def record(*, company: Company, changes: Iterable[Change]) -> list[Movement]:
         together = list(act)
         subscription = together[0].subscription
         key = (subscription.customer_id, subscription.currency)
-        before = totals.get(key)
+        before, is_lost = totals.get(key, (None, False))
         after = (before or 0) + sum(change.amount_minor for change in together)
-        totals[key] = after
+        if before == 0 and not is_lost and together[0].cause != RESUME:
+            is_lost = not _is_pausing(subscription)
+        totals[key] = (after, after == 0 and together[-1].cause != PAUSE)
         for change in together:
             rows.append(
                 Movement(
@@ -92,7 +99,7 @@ def record(*, company: Company, changes: Iterable[Change]) -> list[Movement]:
                     customer_id=subscription.customer_id,
                     subscription=subscription,
                     slot=change.slot,
-                    kind=_kind(before, after, change.amount_minor),
+                    kind=_kind(before, after, change, is_lost=is_lost),
                     cause=change.cause,
                     reason=change.reason,
                     currency=subscription.currency,
@@ -110,22 +117,33 @@ def booked_on(company: Company, effective_on: date) -> date:
     return effective_on if closed is None or effective_on > closed else closed + timedelta(days=1)
 
 
-def _kind(before: int | None, after: int, change: int) -> Kind:
-    """`before` is None for a customer who never had any."""
-    if not before:
-        return Kind.NEW if before is None else Kind.REACTIVATION
-    if after == 0:
+def _kind(before: int | None, after: int, change: Change, *, is_lost: bool) -> Kind:
+    """`before` is None for a customer who never had any; `is_lost` for one at 0 who left, and didn't just pause."""
+    if before is None:
+        return Kind.NEW
+    if before == 0 and is_lost:
+        return Kind.REACTIVATION
+    if after == 0 and change.cause != PAUSE:
         return Kind.CHURN
-    return Kind.EXPANSION if change > 0 else Kind.CONTRACTION
+    return Kind.EXPANSION if change.amount_minor > 0 else Kind.CONTRACTION
 
 
-def _totals(company: Company, customers: Iterable[int]) -> dict[tuple[int, str], int]:
+def _is_pausing(subscription: Subscription) -> bool:
+    rows = Subscription.objects.filter(customer_id=subscription.customer_id, currency=subscription.currency)
+    return rows.filter(state=Subscription.State.PAUSED).exists()
+
+
+def _totals(company: Company, customers: Iterable[int]) -> dict[tuple[int, str], tuple[int, bool]]:
+    """By customer and currency: the monthly revenue so far, and whether what brought it to 0 was a loss."""
     rows = (
         Movement.objects.filter(company_id=company.pk, customer_id__in=customers)
         .values_list("customer_id", "currency")
-        .annotate(total=Sum("amount_minor"))
+        .annotate(total=Sum("amount_minor"), last=Max("id"), pause=Max("id", filter=Q(cause=PAUSE), default=0))
     )
-    return {(customer_id, currency): total for customer_id, currency, total in rows.order_by()}
+    return {
+        (customer_id, currency): (total, total == 0 and last != pause)
+        for customer_id, currency, total, last, pause in rows.order_by()
+    }
 
 
 def reprice(

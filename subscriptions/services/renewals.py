@@ -12,18 +12,22 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
-from catalog.models import Plan
+from catalog.models import AnchorRule, Plan
 from core import clock
 from core.actors import Actor
 from core.models import AuditEntry, Company, Event
 from core.services import trail
-from subscriptions.models import Slot, Subscription
-from subscriptions.services import due, holding, movements, moves, standing, starting, terms
+from subscriptions.models import Change as PlannedChange
+from subscriptions.models import Slot, SlotTerms, Subscription
+from subscriptions.services import due, holding, movements, moves, resting, retiming, standing, starting, terms
 from subscriptions.services.movements import Change
 
 State = Subscription.State
 EndKind = Subscription.EndKind
+Standing = SlotTerms.Standing
+ChangeKind = PlannedChange.Kind
 ONE_DAY = timedelta(days=1)
 #: Customers per transaction.
 BATCH = 500
@@ -42,6 +46,7 @@ class Moved:
         self.changes: list[Change] = []
         self.told: list[tuple[Subscription, str, date]] = []
         self.ended: list[Subscription] = []
+        self.closed: list[tuple[int, str, date]] = []
 
     def note(self, subscription: Subscription, what: str, on: date) -> None:
         self.counts[what] += 1
@@ -58,7 +63,7 @@ def move_due(
 ) -> dict[str, int]:
     """Makes every move due at that instant, each zone by its own day; how many of each kind.
 
-    Counts: started, trialing, converted, paused, renewed, term_over, canceled, expired, failed. In batches of
+    Counts: started, trialing, converted, paused, resumed, renewed, term_over, canceled, expired, failed. In batches of
     customers, a transaction each; a batch that fails is halved until the bad customer stands alone and is parked.
     """
     counts: Counter[str] = Counter()
@@ -106,6 +111,7 @@ def advance(*, company: Company, subscriptions: Sequence[Subscription], day: dat
             subscription.parked_at, subscription.parked_code, subscription.parked_detail = None, "", ""
     holding.save(touched)
     movements.record(company=company, changes=moved.changes)
+    _close(moved, at)
     slots = [slot for sub in touched for slot in sub.slots.all() if slot.mrr_minor != before[slot.pk]]
     if slots:
         Slot.objects.bulk_update(slots, ["mrr_minor"])
@@ -137,6 +143,10 @@ def _step(subscription: Subscription, day: date, worth: dict[int, int], moved: M
             _activate(subscription, "started", worth, moved)
     elif subscription.state == State.TRIAL:
         _end_trial(subscription, worth, moved)
+    elif standing.pauses_on(subscription, day):
+        _pause(subscription, moved)
+    elif standing.resumes_on(subscription, day):
+        _resume(subscription, moved)
     else:
         subscription.term_start_on, subscription.term_ends_on = terms.running_term(subscription, day)
         moved.note(subscription, "renewed" if subscription.term_ends_on is not None else "term_over", day)
@@ -153,12 +163,40 @@ def _end_trial(subscription: Subscription, worth: dict[int, int], moved: Moved) 
     if starting.converts(subscription):
         _activate(subscription, "converted", worth, moved)
     elif subscription.plan is not None and subscription.plan.trial_end == Plan.TrialEnd.PAUSE:
-        moves.move(subscription, State.PAUSED)
-        moved.note(subscription, "paused", day)
+        subscription.paused_from_on, subscription.resumes_on = day, None
+        _pause(subscription, moved)
     else:
         subscription.ends_on, subscription.end_kind = day - ONE_DAY, EndKind.CANCEL
         subscription.end_reason = subscription.end_reason or "trial_ended"
         _end(subscription, moved)
+
+
+def _pause(subscription: Subscription, moved: Moved) -> None:
+    """Its pause begins: nothing is charged or earned from that day on."""
+    day = subscription.paused_from_on
+    assert day is not None
+    # Changes agreed since it was planned may have written days that are charged.
+    resting.lay(subscription, Standing.PAUSED, day, until=subscription.resumes_on, keep_anchor=False)
+    moves.move(subscription, State.PAUSED)
+    _earn(subscription, {}, day, "subscription.pause", moved)
+    moved.note(subscription, "paused", day)
+    moved.closed.append((subscription.pk, ChangeKind.PAUSE, day))
+
+
+def _resume(subscription: Subscription, moved: Moved) -> None:
+    """Its pause ends: terms hold again; where they are counted anew, the subscription is counted with them."""
+    day = subscription.resumes_on
+    assert day is not None
+    moves.move(subscription, State.ACTIVE)
+    if resting.is_counted_anew(subscription, day):
+        retiming.pin_anchor(subscription)
+        subscription.anchor_on, subscription.anchor_month_day = day, day.day
+        subscription.anchor_rule, subscription.anchor_day = AnchorRule.ANNIVERSARY, None
+        subscription.term_start_on, subscription.term_ends_on = terms.running_term(subscription, day)
+    subscription.paused_from_on = subscription.resumes_on = None
+    _earn(subscription, holding.worth([subscription], day), day, "subscription.resume", moved)
+    moved.note(subscription, "resumed", day)
+    moved.closed.append((subscription.pk, ChangeKind.RESUME, day))
 
 
 def _end(subscription: Subscription, moved: Moved) -> None:
@@ -181,6 +219,16 @@ def _earn(
         minor = worth.get(slot.pk, 0)
         moved.changes.append(Change(subscription, slot, minor - slot.mrr_minor, on, cause, reason))
         slot.mrr_minor = minor
+
+
+def _close(moved: Moved, at: datetime) -> None:
+    """Planned changes that were made now are done. No statement without any."""
+    if moved.closed:
+        wanted = Q()
+        for subscription_id, kind, day in moved.closed:
+            wanted |= Q(subscription_id=subscription_id, kind=kind, effective_on=day)
+        planned = PlannedChange.objects.filter(wanted, status=PlannedChange.Status.PLANNED)
+        planned.update(status=PlannedChange.Status.DONE, closed_at=at)
 
 
 def _tell(company: Company, moved: Moved, *, at: datetime, by: Actor) -> None:

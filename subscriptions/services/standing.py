@@ -26,8 +26,20 @@ def state_on(subscription: Subscription, day: date) -> State:
     return State.TRIAL if day < subscription.paid_from_on else State.ACTIVE
 
 
+def pauses_on(subscription: Subscription, day: date) -> bool:
+    """Whether a planned pause begins by that day."""
+    first = subscription.paused_from_on
+    return subscription.state == State.ACTIVE and first is not None and first <= day
+
+
+def resumes_on(subscription: Subscription, day: date) -> bool:
+    """Whether its pause is over by that day."""
+    first = subscription.resumes_on
+    return subscription.state == State.PAUSED and first is not None and first <= day
+
+
 def next_move(subscription: Subscription) -> date | None:
-    """The next day its state or term changes by itself; None: never. Reads state, dates, end and running term."""
+    """The next day its state or term changes by itself; None: never. Reads state, dates, end, pause, running term."""
     if subscription.state in ENDED:
         return None
     days: list[date] = []
@@ -40,4 +52,8 @@ def next_move(subscription: Subscription) -> date | None:
         days.append(subscription.paid_from_on)
     elif term_ends_on is not None and (ends_on is None or term_ends_on < ends_on):
         days.append(term_ends_on + ONE_DAY)
+    if subscription.state == State.ACTIVE and subscription.paused_from_on is not None:
+        days.append(subscription.paused_from_on)
+    elif subscription.state == State.PAUSED and subscription.resumes_on is not None:
+        days.append(subscription.resumes_on)
     return min(days, default=None)

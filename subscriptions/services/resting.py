@@ -1,0 +1,149 @@
+"""Terms laid to rest and taken up again: the rows of a pause and of a suspension, written in advance or on their day.
+
+The rule that matters: price, quantity and planned changes stand on in resting rows, so taking them up again brings
+back what would hold anyway. Only agreed days rest; free and removed ones stay what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from subscriptions.models import Slot, SlotTerms, Subscription
+from subscriptions.services import retiming
+
+ONE_DAY = timedelta(days=1)
+Standing = SlotTerms.Standing
+Settles = SlotTerms.Settles
+
+
+def lay(subscription: Subscription, standing: Standing, day: date, *, until: date | None, keep_anchor: bool) -> None:
+    """Every agreed day from that day on (up to, without, `until`) rests; what is billed of them is given back.
+
+    From `until` on the terms hold again, counted from it unless the anchor is kept. Nothing is written where the days
+    rest already.
+    """
+    for slot in subscription.slots.all():
+        rows = rows_from(slot, day)
+        if not any(held.standing == Standing.AGREED and (until is None or held.from_on < until) for held in rows):
+            continue
+        resting, awake = (rows, []) if until is None else split(rows, until)
+        _rest(slot, resting, standing)
+        if until is not None and not keep_anchor and resting:
+            _count_anew(subscription, slot, awake, resting[-1], until)
+        retiming.replace(slot, day, [*resting, *awake])
+
+
+def lay_unbilled(subscription: Subscription, standing: Standing, day: date) -> None:
+    """Agreed days from that day on rest as far as they are not billed; what is billed stands."""
+    for slot in subscription.slots.all():
+        first = day
+        if slot.kind == Slot.Kind.RECURRING:
+            first = max(day, slot.billed_through_on + ONE_DAY)
+        rows = rows_from(slot, first)
+        if any(held.standing == Standing.AGREED for held in rows):
+            _rest(slot, rows, standing)
+            rows[0].settles = Settles.NOTHING
+            retiming.replace(slot, first, rows)
+
+
+def take_up(subscription: Subscription, standing: Standing, day: date, *, anchor_on: date | None) -> None:
+    """Days that rest so hold again from that day on; with `anchor_on` their periods are counted from it."""
+    for slot in subscription.slots.all():
+        rows = rows_from(slot, day)
+        resting = [row for row in rows if row.standing == standing]
+        if resting:
+            for row in resting:
+                row.standing = Standing.AGREED
+            if anchor_on is not None:
+                _count_anew(subscription, slot, rows, resting[0], anchor_on)
+            retiming.replace(slot, day, rows)
+
+
+def lift(subscription: Subscription, standing: Standing, day: date, resumes_on: date | None) -> None:
+    """Takes back what `lay` wrote for days from that one on, as if nothing had rested or been counted anew."""
+    for slot in subscription.slots.all():
+        rows = rows_from(slot, day)
+        resting = [row for row in rows if row.standing == standing and (resumes_on is None or row.from_on < resumes_on)]
+        if not resting:
+            continue
+        for row in rows:
+            if row.standing == standing:
+                row.standing, row.settles = Standing.AGREED, Settles.NOTHING
+            elif resumes_on is not None and row.from_on >= resumes_on and row.anchor_on == resumes_on:
+                row.anchor_on, row.anchor_month_day = resting[-1].anchor_on, resting[-1].anchor_month_day
+        retiming.replace(slot, day, merged(rows))
+
+
+def is_counted_anew(subscription: Subscription, day: date) -> bool:
+    """Whether terms that hold again from that day on are counted from it."""
+    rows = (retiming.terms_on(slot.terms.all(), day) for slot in subscription.slots.all())
+    return any(row is not None and row.standing == Standing.AGREED and row.anchor_on == day for row in rows)
+
+
+def rows_from(slot: Slot, day: date) -> list[SlotTerms]:
+    """Unsaved copies of the terms from that day on, in order; the first begins on it unless it does so later."""
+    rows = []
+    for held in sorted(slot.terms.all(), key=lambda row: row.from_on):
+        if held.until_on is not None and held.until_on <= day:
+            continue
+        begun = held.from_on < day
+        rows.append(
+            retiming.copy_of(
+                held, from_on=max(held.from_on, day), settles=Settles.NOTHING if begun else held.settles
+            )
+        )  # fmt: skip
+    return rows
+
+
+def split(rows: Sequence[SlotTerms], day: date) -> tuple[list[SlotTerms], list[SlotTerms]]:
+    """The rows before a day and those from it on; one that holds across it is cut in two."""
+    before, after = [], []
+    for row in rows:
+        if row.from_on >= day:
+            after.append(row)
+        elif row.until_on is None or row.until_on > day:
+            after.append(retiming.copy_of(row, from_on=day))
+            row.until_on = day
+            before.append(row)
+        else:
+            before.append(row)
+    return before, after
+
+
+def merged(rows: Sequence[SlotTerms]) -> list[SlotTerms]:
+    """Rows that say the same and follow each other, as one."""
+    found: list[SlotTerms] = []
+    for row in rows:
+        if found and not row.settles and all(getattr(found[-1], name) == getattr(row, name) for name in retiming.KEPT):
+            found[-1].until_on = row.until_on
+        else:
+            found.append(row)
+    return found
+
+
+def _rest(slot: Slot, rows: Sequence[SlotTerms], standing: Standing) -> None:
+    agreed = [row for row in rows if row.standing == Standing.AGREED]
+    for row in agreed:
+        row.standing, row.settles = standing, Settles.NOTHING
+    if agreed and slot.kind == Slot.Kind.RECURRING and slot.billed_through_on >= agreed[0].from_on:
+        agreed[0].settles = Settles.REBILL
+
+
+def _count_anew(subscription: Subscription, slot: Slot, rows: Sequence[SlotTerms], like: SlotTerms, day: date) -> None:
+    """Rows counted as that one are counted from the day; where a paid period goes on, its count stands."""
+    before = (like.anchor_on, like.anchor_month_day)
+    for row in rows:
+        if (row.anchor_on, row.anchor_month_day) != before:
+            continue
+        if not is_paid_beyond(slot, row, day):
+            row.anchor_on, row.anchor_month_day = day, day.day
+        elif row.anchor_on is None:
+            row.anchor_on, row.anchor_month_day = subscription.anchor_on, subscription.anchor_month_day
+
+
+def is_paid_beyond(slot: Slot, row: SlotTerms, day: date) -> bool:
+    """Whether days from that one on are paid for and not given back: elsewhere, or at a price for whole periods."""
+    if slot.elsewhere_through_on is not None and slot.elsewhere_through_on >= day:
+        return True
+    return not row.is_prorated and slot.billed_through_on >= day
