@@ -32,6 +32,7 @@ class Discount:
 
     `age` orders discounts of one scope: the lower is the older. A `recurring` amount is scaled by each line's share
     of its period, like the price; one for once only is not, and what it could not take is left to the caller.
+    `among` limits it further, to lines by their place; None: no further limit.
     """
 
     percent: Decimal | None = None
@@ -40,6 +41,7 @@ class Discount:
     target: str = ""
     age: int = 0
     recurring: bool = False
+    among: frozenset[int] | None = None
 
     def __post_init__(self) -> None:
         if (self.percent is None) == (self.amount_minor is None):
@@ -88,7 +90,11 @@ def discounted(lines: Sequence[DiscountableLine], discounts: Sequence[Discount])
     order = sorted(range(len(discounts)), key=lambda d: (_NARROWNESS[discounts[d].scope], discounts[d].age, d))
     for number in order:
         discount = discounts[number]
-        inside = [index for index, line in enumerate(lines) if _applies(discount, line)]
+        inside = [
+            index
+            for index, line in enumerate(lines)
+            if _applies(discount, line) and (discount.among is None or index in discount.among)
+        ]
         part = [0] * len(lines)
         if discount.percent is not None:
             keeps = 1 - Fraction(discount.percent) / 100
