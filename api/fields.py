@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -24,6 +24,10 @@ from core.models import Company
 from pricing.money import BadAmount, Money, is_currency, parse_amount, places
 
 _DATE = re.compile(r"(?:19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_INSTANT = re.compile(
+    r"(?:19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})",
+    re.ASCII,
+)
 AMOUNT_PATTERN = r"^-?[0-9]+(\.[0-9]+)?$"
 REF_LETTERS = "[0-9a-hjkmnp-tv-z]{26}"
 #: Beyond this no column holds it: numeric(20, 10).
@@ -40,6 +44,20 @@ def parse_date(text: object) -> date | None:
         return None
     try:
         return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def parse_instant(text: object) -> datetime | None:
+    """An instant written as RFC 3339 says, with an offset; None otherwise.
+
+    >>> parse_instant("2026-01-31T12:00:00Z"), parse_instant("2026-01-31T12:00:00")
+    (datetime.datetime(2026, 1, 31, 12, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    if not isinstance(text, str) or not _INSTANT.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text)
     except ValueError:
         return None
 
@@ -75,6 +93,17 @@ class Day(Refusing):
         found = parse_date(data)
         if found is None:
             self.refuse("date_form")
+        return found  # type: ignore[return-value]
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class Instant(Refusing):
+    """An instant with its offset from UTC; one without is refused, never guessed."""
+
+    def to_internal_value(self, data: Any) -> datetime:
+        found = parse_instant(data)
+        if found is None:
+            self.refuse("instant_form")
         return found  # type: ignore[return-value]
 
 

@@ -27,6 +27,7 @@ WORDS = {
     "amount_places": _("This currency has at most %(places)s decimal places."),
     "amount_negative": _("This amount can't be below zero."),
     "date_form": _("Send dates as YYYY-MM-DD, from 1900 to 2999."),
+    "instant_form": _("Send instants with their offset, such as 2026-01-31T12:00:00Z."),
     "period_form": _("A period needs both days, and its end lies after its start."),
     "metadata_form": _("Send up to 50 keys of at most 60 characters, with texts of at most 500, numbers or booleans."),
     "object_form": _("Send an object."),

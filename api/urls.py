@@ -20,6 +20,7 @@ RESOURCES = (
     "payments",
     "runs",
     "imports",
+    "sandboxes",
     "facts",
 )
 

@@ -48,6 +48,7 @@ register(
         "billing.runaway_boundaries": _(
             "There would be %(lines)s lines where the calendar has room for %(boundaries)s."
         ),
+        "sandbox.too_many": _("This company has %(most)s sandboxes already."),
         "billing.nothing_agreed": _("There is nothing to bill: no position, or no terms."),
         "billing.revenue_account": _(
             "Revenue of %(product)s can't be booked on account %(account)s, which holds something else (%(use)s). "

@@ -8,6 +8,7 @@ register(
     {
         "company.clock_is_real": _("A live company follows the real clock; only test companies can be advanced."),
         "company.clock_goes_forward": _("The clock only moves forward; it stands at %(now)s."),
+        "company.clock_too_far": _("The clock moves by at most %(days)s days at once."),
         "company.setting": _("This field says: %(detail)s"),
         "company.pattern": _("A number's pattern names {year} and {number}, such as INV-{year}-{number:06}."),
         "company.books_reopen": _("The books are closed through %(day)s; closed books stay closed."),

@@ -39,12 +39,16 @@ RIGHTS: dict[str, str | Promise] = {
     "report.read": _("See reports"),
     "settings.read": _("See settings and the audit log"),
     "settings.write": _("Change settings, people and keys"),
+    "sandbox.open": _("Open sandboxes"),
     "clock.advance": _("Advance a test company's clock"),
 }
 
 ROLES: dict[str, tuple[str | Promise, frozenset[str]]] = {
     "admin": (_("Administrator"), frozenset(RIGHTS)),
-    "accounting": (_("Accounting"), frozenset(RIGHTS) - {"settings.write", "catalog.write", "clock.advance"}),
+    "accounting": (
+        _("Accounting"),
+        frozenset(RIGHTS) - {"settings.write", "catalog.write", "clock.advance", "sandbox.open"},
+    ),
     "sales": (
         _("Sales"),
         frozenset(

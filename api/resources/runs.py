@@ -17,10 +17,11 @@ from billing import tasks
 from billing.models import BillingRun
 from billing.services import running
 from core.models import Job
+from core.services import advancing
 
 READ, START = "run.read", "run.start"
 #: Who may see which long work; other kinds are for those who see the settings.
-JOB_RIGHTS = {tasks.KIND: "run.read", "import_subscriptions": "import.run"}
+JOB_RIGHTS = {tasks.KIND: "run.read", "import_subscriptions": "import.run", advancing.KIND: "clock.advance"}
 OTHER_JOBS = "settings.read"
 
 

@@ -41,6 +41,16 @@ class Company(Addressed):
         help_text=_("A test company's own time; it stands still until advanced. Empty for live companies."),
     )
 
+    sandbox_of = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="sandboxes",
+        help_text=_("The company whose catalog and settings this test company was opened with; empty: none."),
+    )
+
     legal_name = models.CharField(
         _("legal name"), max_length=NAME_LENGTH, help_text=_("Full name printed on documents.")
     )
@@ -170,6 +180,9 @@ class Company(Addressed):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
                 condition=Q(is_live=False) | Q(clock_at__isnull=True), name="company_live_has_no_clock"
+            ),
+            models.CheckConstraint(
+                condition=Q(sandbox_of__isnull=True) | Q(is_live=False), name="company_sandbox_is_a_test"
             ),
         ]
 

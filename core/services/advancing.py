@@ -14,18 +14,28 @@ from pricing.periods import add_months
 KIND = "advance_clock"
 
 
-def start(*, company: Company, months: int = 1, user: User | None) -> Job:
-    """A job that moves the clock on by so many months, to the same day and time; refuses live companies.
+#: No job moves a clock further at once.
+MOST_DAYS = 3660
 
-    While one is under way it is that one.
+
+def start(*, company: Company, months: int = 1, to: datetime | None = None, user: User | None) -> Job:
+    """A job that moves the clock on: to an instant, or by so many months to the same day and time.
+
+    While one is under way it is that one. Refuses live companies, steps back (`company.clock_goes_forward`) and
+    steps of more than ten years (`company.clock_too_far`).
     """
     if company.is_live or company.clock_at is None:
         raise Refused("company.clock_is_real")
+    if to is not None and to < company.clock_at:
+        raise Refused("company.clock_goes_forward", field="to", now=company.clock_at)
+    if to is not None and (to - company.clock_at).days > MOST_DAYS:
+        raise Refused("company.clock_too_far", field="to", days=MOST_DAYS)
     under_way = Job.objects.filter(company=company, kind=KIND, state__in=[Job.State.WAITING, Job.State.RUNNING]).first()
     if under_way is not None:
         return under_way
-    day = add_months(company.clock_at.date(), months)
-    to = datetime.combine(day, company.clock_at.timetz())
+    if to is None:
+        day = add_months(company.clock_at.date(), months)
+        to = datetime.combine(day, company.clock_at.timetz())
     return jobs.start(company_id=company.pk, name=KIND, params={"to": to.isoformat()}, user=user)
 
 

@@ -27,8 +27,12 @@ SCOPES: dict[str, frozenset[str]] = {
     "catalog:read": frozenset({"catalog.read"}),
     "catalog:write": frozenset({"catalog.read", "catalog.write"}),
     "subscriptions:read": frozenset({"subscription.read"}),
-    "subscriptions:write": frozenset({"subscription.read", "subscription.start", "subscription.cancel"}),
+    "subscriptions:write": frozenset(
+        {"subscription.read", "subscription.start", "subscription.change", "subscription.cancel"}
+    ),
     "subscriptions:override": frozenset({"subscription.read", "subscription.override"}),
+    "usage:read": frozenset({"usage.read"}),
+    "usage:write": frozenset({"usage.read", "usage.write"}),
     "invoices:read": frozenset({"invoice.read"}),
     "invoices:write": frozenset({"invoice.read", "invoice.issue", "invoice.credit"}),
     "payments:read": frozenset({"payment.read"}),
@@ -38,6 +42,8 @@ SCOPES: dict[str, frozenset[str]] = {
     "imports:write": frozenset({"import.run"}),
     "reports:read": frozenset({"report.read"}),
     "settings:read": frozenset({"settings.read"}),
+    "sandboxes:write": frozenset({"sandbox.open"}),
+    "clock:write": frozenset({"clock.advance"}),
 }
 LIVE_PREFIX, TEST_PREFIX = "sk_live_", "sk_test_"
 SECRET_LETTERS = 40  # of 32: 200 random bits, so a plain digest is safe to keep
