@@ -88,7 +88,7 @@ class DiscountRow(NamedTuple):
 
 
 class OneOffRow(NamedTuple):
-    """A one-off item that is due by the day asked for, with its product's words, tax and account."""
+    """A one-off item that is not billed yet, with its product's words, tax and account."""
 
     id: int
     product_id: int
@@ -106,12 +106,14 @@ class OneOffRow(NamedTuple):
     service_on: date
     due_on: date
     price_id: int | None
+    price_version: int | None = None
+    price_ref: str | None = None
 
 
 class Facts(NamedTuple):
     """The company's dated rates, its ledger accounts by role and by code, the customers' credit of the source `money`,
     oldest first, the date of the last invoice of the year; by subscription the discounts, oldest first, and the one-off
-    items due; the customers' granted and prepaid credit."""
+    items to bill; the customers' granted and prepaid credit."""
 
     rates: list[RateFact]
     accounts: dict[tuple[str, str], int]
@@ -164,6 +166,7 @@ SELECT s.id, s.customer_id, s.name, s.state, s.currency, s.tax_behavior, s.time_
        s.anchor_month_day, s.ends_on, s.end_unused, s.cancel_asked_at, s.next_bill_on, s.interval_unit,
        s.interval_count, s.minimum_count, s.minimum_unit, s.renewal_rule, s.renewal_count, s.renewal_unit,
        s.grace_days, coalesce(s.payment_terms_days, plan.payment_terms_days), s.po_reference, s.minimum_amount,
+       coalesce(plan.trial_end <> 'convert', false),
        slot.id, slot.position, slot.billed_through_on, slot.reopened_days, slot.product_id, product.name::text,
        product.unit_name::text, product.tax_category_id, category.supply, category.level, product.revenue_account,
        slot.kind, slot.meter_id, slot.interim_minor,
@@ -186,7 +189,7 @@ FOR NO KEY UPDATE OF s
 
 
 #: Where the columns of a slot and of its terms begin.
-_SLOT, _TERMS = 25, 39
+_SLOT, _TERMS = 26, 40
 
 
 def lock_due(company: Company, customer_ids: Sequence[int], on: date, zones: Sequence[str] = ()) -> list[Agreement]:
@@ -225,7 +228,7 @@ def _agreement(row: tuple[Any, ...]) -> Agreement:
     ends_on: date | None = row[10]
     asked_at: datetime | None = row[12]
     at_once = ends_on is not None and asked_at is not None and clock.day_in(asked_at, row[6]) >= ends_on
-    return Agreement._make((*row[:10], ends_on, row[11], at_once, *row[13:24], [], row[24]))
+    return Agreement._make((*row[:10], ends_on, row[11], at_once, *row[13:24], [], *row[24:_SLOT]))
 
 
 def _slot(row: tuple[Any, ...]) -> SlotRow:
@@ -255,10 +258,12 @@ WHERE d.subscription_id = ANY(%(agreements)s::bigint[]) AND d.ended_at IS NULL
 UNION ALL
 SELECT 'one_off', o.model, category.supply, category.level, o.quantity, o.due_on, o.id, o.subscription_id,
        json_build_array(o.product_id, p.name::text, p.unit_name::text, p.tax_category_id, p.revenue_account,
-                        o.description, o.unit_amount::text, o.details::text, o.service_on, o.price_id)::text
+                        o.description, o.unit_amount::text, o.details::text, o.service_on, o.price_id, price.version,
+                        price.public_id)::text
 FROM subscriptions_oneoff o
 JOIN catalog_product p ON p.id = o.product_id JOIN catalog_taxcategory category ON category.id = p.tax_category_id
-WHERE o.subscription_id = ANY(%(agreements)s::bigint[]) AND o.due_on <= %(on)s::date
+LEFT JOIN catalog_price price ON price.id = o.price_id
+WHERE o.subscription_id = ANY(%(agreements)s::bigint[]) AND o.due_on IS NOT NULL
 """
 
 
@@ -320,10 +325,12 @@ def _discount(id_: int, percent: Decimal | None, row: list[Any]) -> DiscountRow:
 def _one_off(
     id_: int, model: str, supply: str, level: str, quantity: Decimal, due_on: date, row: list[Any]
 ) -> OneOffRow:
-    product_id, name, unit, category_id, account, description, amount, details, service_on, price_id = row
+    product_id, name, unit, category_id, account, description, amount, details, service_on, *price = row
+    price_id, version, ref = price
     return OneOffRow(
         id_, product_id, name, unit, category_id, supply, level, account, description, quantity, model,
-        Decimal(amount), details, date.fromisoformat(service_on), due_on, price_id,
+        Decimal(amount), details, date.fromisoformat(service_on), due_on, price_id, version,
+        None if ref is None else _price_ref(uuid.UUID(ref)),
     )  # fmt: skip
 
 

@@ -17,11 +17,11 @@ from django.db import connection
 from django.utils import translation
 
 from billing.models import BillingRun
-from billing.services import books, charging, crediting, issuing, snapshots, windows
+from billing.services import books, charging, crediting, issuing, one_offs, snapshots, steps, windows
 from billing.services.charging import Charge, SlotDue
 from billing.services.copying import array, canonical
 from billing.services.grouping import InvoiceDoc, Line, Priced, group
-from billing.services.loading import CustomerRow, Facts, facts, lock_customers, lock_due, words
+from billing.services.loading import CustomerRow, Facts, OneOffRow, facts, lock_customers, lock_due, words
 from billing.services.snapshots import plain
 from billing.services.taxing import Taxing
 from billing.services.windows import Issuing
@@ -54,11 +54,15 @@ class Settlement:
 
 @dataclass(slots=True)
 class _Due:
-    """A subscription's part: what its slots owe and what came of pricing it."""
+    """A subscription's part: what its slots owe and what came of pricing it. `more_days`: further due days to come;
+    `before`: the day before which alone something falls due, in a trial that may not go on."""
 
     agreement: Agreement
     slots: list[SlotDue]
     priced: list[Priced]
+    one_offs: list[tuple[OneOffRow, Line]] = field(default_factory=list)
+    more_days: list[date] = field(default_factory=list)
+    before: date | None = None
 
 
 def settle(
@@ -167,6 +171,7 @@ def _settle_locked(
     _write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
     _close_changes(dues, on)
     windows.keep(company, drafts, today=today, at=at)
+    one_offs.mark_billed([billed for due in dues for billed in due.one_offs])
     issuing.write_ahead(
         company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,
         more_days=free_days,
@@ -218,6 +223,10 @@ def _price(
         terms_days = company.payment_terms_days
     po_reference = agreement.po_reference or customer.po_reference
     slots, priced = [], []
+    before = None
+    if agreement.trial_may_end and agreement.state in ("pending", "trial") and not customer.payment_method:
+        before = agreement.paid_from_on
+        on = min(on, before - ONE_DAY)
     for slot in agreement.slots:
         through = ended.get(slot.id)
         due = charging.slot_due(agreement, slot if through is None else slot._replace(billed_through_on=through), on)
@@ -229,7 +238,16 @@ def _price(
                     customer, agreement.currency, agreement.tax_behavior, charge.due_on, terms_days, po_reference, line
                 )
             )
-    return _Due(agreement, slots, priced)
+    found = _Due(agreement, slots, priced, before=before)
+    if agreement.id in known.one_offs:
+        rows = known.one_offs[agreement.id]
+        found.one_offs = one_offs.due_lines(company, customer, agreement, rows, taxing, known.accounts, on)
+        for row, line in found.one_offs:
+            terms = (row.due_on, terms_days, po_reference, line)
+            priced.append(Priced(customer, agreement.currency, agreement.tax_behavior, *terms))
+        later = one_offs.next_due(agreement, rows, on)
+        found.more_days += [later] if later is not None else []
+    return found
 
 
 def _line(
@@ -263,6 +281,9 @@ def _line(
     }
     if terms.details != "{}":
         calculation["details"] = orjson.loads(terms.details)
+    if terms.model not in steps.PLAIN and charge.kind == "base":
+        taken = steps.steps_of(terms.model, terms.unit_amount, terms.details, terms.quantity)
+        calculation["steps"] = list(taken)
     if charge.units_before is not None:
         calculation["quantity_before"] = plain(charge.units_before)
     billed = (charge.start, charge.served_end, "billed")
@@ -385,7 +406,8 @@ def _next_bill_on(entry: _Due, given_back: crediting.GivenBack) -> date | None:
     gave_back = entry.agreement.id in given_back.agreements
     if ends_on is not None and not gave_back and any(due.billed_through_on > ends_on for due in entry.slots):
         days.append(ends_on + ONE_DAY)
-    return min(days, default=None)
+    days += entry.more_days
+    return min((day for day in days if entry.before is None or day < entry.before), default=None)
 
 
 def _audit(

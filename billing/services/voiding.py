@@ -13,10 +13,11 @@ from typing import Literal
 from django.db import connection, transaction
 
 from billing.models import BilledDays, CreditNote, Invoice, InvoiceBalance
+from billing.services import one_offs
 from billing.services.crediting import audit_note, calculation_of, issue_notes, load_invoices
 from billing.services.loading import lock_customers
 from billing.services.noting import NoteLine, note_of
-from core import checks
+from core import checks, clock
 from core.actors import Actor
 from core.refusal import Refused
 from core.texts import checked
@@ -58,6 +59,7 @@ def void(
         _leave_free(company.pk, released)
     else:
         reopen(released)
+        one_offs.due_again(list(known.lines), clock.day_in(at, company.time_zone))
     audit_note(company, note, at=at, by=by)
     return CreditNote.objects.get(pk=note.id)
 

@@ -95,6 +95,7 @@ class Agreement(NamedTuple):
     po_reference: str
     slots: list[SlotRow]
     minimum_amount: Decimal | None = None
+    trial_may_end: bool = False
 
 
 class Stretch(NamedTuple):
@@ -175,7 +176,7 @@ def walk(agreement: Agreement, slot: SlotRow, cursor: date, limit: date | None =
                 if agreement.end_unused != "none" or terms.billed != "advance" or not terms.is_prorated:
                     end = served_end
             due_on = cursor if terms.billed == "advance" else end
-            if has_grace:
+            if has_grace and cursor >= agreement.paid_from_on:
                 waits = _waits_until(agreement, cursor)
                 if waits is not None and waits > due_on:
                     due_on = waits
