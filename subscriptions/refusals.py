@@ -28,5 +28,16 @@ register(
         "subscription.override_needs_reason": _("Say why the contract's terms are overridden."),
         "subscription.nothing_to_undo": _("No cancellation is planned."),
         "subscription.undo_too_late": _("It ended on %(day)s; that can't be undone."),
+        "subscription.act_in_the_past": _("%(day)s is over; dating an act back needs the right to and a reason."),
+        "subscription.act_before_paid": _("That is possible from %(day)s on, the first paid day."),
+        "subscription.act_after_end": _("It ends on %(day)s; nothing can be planned after that."),
+        "subscription.pause_empty": _("A pause has to begin before it ends."),
+        "subscription.not_paused": _("It isn't paused."),
+        "subscription.pause_not_planned": _("No pause is planned."),
+        "subscription.pause_begun": _("The pause began on %(day)s; it can only be ended now."),
+        "subscription.not_suspended": _("It isn't suspended."),
+        "subscription.resume_before_pause": _("The pause begins on %(day)s; it can't end before."),
+        "subscription.reinstate_before_suspension": _("The suspension began on %(day)s; it can't end before."),
+        "subscription.suspend_later": _("A suspension begins today or, with a reason, earlier."),
     }
 )

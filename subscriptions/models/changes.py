@@ -75,7 +75,7 @@ class Change(CompanyKeyed, Addressed):
             models.UniqueConstraint(
                 fields=["subscription", "effective_on"],
                 name="change_one_planned_per_day",
-                condition=Q(status="planned"),
+                condition=Q(status="planned") & ~Q(kind__in=["pause", "resume"]),
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
