@@ -325,6 +325,16 @@ class SlotTerms(CompanyKeyed):
     anchor_month_day = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("Day of the month that its boundaries aim at; empty: the subscription's.")
     )
+    product = models.ForeignKey(
+        Product,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text=_("What is supplied under them; empty: the position's product."),
+    )
     price = models.ForeignKey(
         Price,
         models.PROTECT,

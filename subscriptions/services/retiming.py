@@ -17,8 +17,8 @@ from subscriptions.models import Slot, SlotTerms, Subscription
 
 #: Columns of a row of terms that a snapshot keeps, beside its days.
 KEPT: Final = (
-    "standing", "anchor_on", "anchor_month_day", "price_id", "model", "unit_amount", "details", "minimum_amount",
-    "quantity", "billed", "is_prorated", "interval_unit", "interval_count",
+    "standing", "anchor_on", "anchor_month_day", "product_id", "price_id", "model", "unit_amount", "details",
+    "minimum_amount", "quantity", "billed", "is_prorated", "interval_unit", "interval_count",
 )  # fmt: skip
 #: Columns of a subscription that changes may move and a snapshot keeps.
 COLUMNS: Final = (
