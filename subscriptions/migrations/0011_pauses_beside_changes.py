@@ -7,7 +7,7 @@ from core.schema import LOCK_TIMEOUT
 
 
 class Migration(migrations.Migration):
-    dependencies = [("subscriptions", "0011_terms_name_their_product")]
+    dependencies = [("subscriptions", "0010_discounts_change_revenue")]
     operations = [
         LOCK_TIMEOUT,
         migrations.RemoveConstraint(model_name="change", name="change_one_planned_per_day"),
