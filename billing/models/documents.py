@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Product, TaxBehavior
-from core.models import Addressed, CompanyKeyed, StoredFile
+from core.models import Addressed, CompanyKeyed, StoredFile, TermsFrom
 from customers.models import Customer
 from subscriptions.models import Slot, Subscription
 
@@ -84,6 +84,16 @@ class Invoice(Document):
         default="",
         db_default="",
         help_text=_("What a draft waits for; empty: a person."),
+    )
+    terms_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("Days until due that a draft is issued with; empty: as its dates say.")
+    )
+    terms_from = models.CharField(
+        max_length=9,
+        choices=TermsFrom.choices,
+        default=TermsFrom.ISSUE,
+        db_default="issue",
+        help_text=_("Day from which those days are counted."),
     )
     replaces = models.ForeignKey(
         "self",

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from core.models import Addressed, CompanyOwned
+from core.models import Addressed, CompanyOwned, TermsFrom
 
 from .taxes import TaxCategory
 
@@ -269,6 +269,15 @@ class Plan(CompanyOwned, Addressed, TermRules):
         blank=True,
         validators=[MaxValueValidator(365)],
         help_text=_("Days until due; empty: the customer's or the company's."),
+    )
+    payment_terms_from = models.CharField(
+        _("payment terms count from"),
+        max_length=9,
+        choices=TermsFrom.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Day from which the days until due are counted; empty: the customer's or the company's."),
     )
     external_id = models.CharField(
         _("external id"), max_length=120, blank=True, help_text=_("Id in another system, unique where given.")

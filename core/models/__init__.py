@@ -1,7 +1,7 @@
 """The nouns every room stands on: people, companies, the trail, work, numbers, files."""
 
 from .bases import NAME_LENGTH, Addressed, CompanyKeyed, CompanyOwned
-from .company import LANGUAGE_CHOICES, Company
+from .company import LANGUAGE_CHOICES, Company, TermsFrom
 from .people import ApiKey, Membership, Role, User
 from .records import NumberSeries, StoredFile
 from .trail import AuditDetail, AuditEntry, Event
@@ -24,6 +24,7 @@ __all__ = [
     "Outbox",
     "Role",
     "StoredFile",
+    "TermsFrom",
     "TickRun",
     "User",
 ]

@@ -20,6 +20,13 @@ LANGUAGE_CHOICES = [
 ]
 
 
+class TermsFrom(models.TextChoices):
+    """From which day the days of payment terms are counted."""
+
+    ISSUE = "issue", _("the document's date")
+    MONTH_END = "month_end", _("the end of its month")
+
+
 class Company(Addressed):
     PREFIX = "com"
 
@@ -138,6 +145,14 @@ class Company(Addressed):
         default=14,
         validators=[MaxValueValidator(365)],
         help_text=_("Days from the invoice date to the due date; 0: due at once."),
+    )
+    payment_terms_from = models.CharField(
+        _("payment terms count from"),
+        max_length=9,
+        choices=TermsFrom.choices,
+        default=TermsFrom.ISSUE,
+        db_default="issue",
+        help_text=_("Day from which the days until due are counted."),
     )
     invoice_per_subscription = models.BooleanField(
         _("one invoice per subscription"),

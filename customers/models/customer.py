@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
-from core.models import LANGUAGE_CHOICES, NAME_LENGTH, Addressed, CompanyOwned, User
+from core.models import LANGUAGE_CHOICES, NAME_LENGTH, Addressed, CompanyOwned, TermsFrom, User
 
 
 class Customer(CompanyOwned, Addressed):
@@ -72,6 +72,15 @@ class Customer(CompanyOwned, Addressed):
         blank=True,
         validators=[MaxValueValidator(365)],
         help_text=_("Days until due; empty: the plan's or the company's."),
+    )
+    payment_terms_from = models.CharField(
+        _("payment terms count from"),
+        max_length=9,
+        choices=TermsFrom.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Day from which the days until due are counted; empty: the plan's or the company's."),
     )
     po_reference = models.CharField(
         _("order reference"),

@@ -13,7 +13,7 @@ from django.db.models import F, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Meter, Plan, PlanItem, Price, Product, SuspendedBilling, TaxBehavior, TermRules, Unit, Unused
-from core.models import Addressed, CompanyKeyed
+from core.models import Addressed, CompanyKeyed, TermsFrom
 from customers.models import Customer
 
 
@@ -131,6 +131,15 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
         null=True,
         blank=True,
         help_text=_("Days until due; empty: the plan's, customer's or company's."),
+    )
+    payment_terms_from = models.CharField(
+        _("payment terms count from"),
+        max_length=9,
+        choices=TermsFrom.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Day from which the days until due are counted; empty: the plan's, customer's or company's."),
     )
     po_reference = models.CharField(
         _("order reference"),
@@ -318,6 +327,9 @@ class SlotTerms(CompanyKeyed):
         db_default="",
         blank=True,
         help_text=_("What becomes, on the first day, of days billed under the terms before; empty once it is done."),
+    )
+    settles_until = models.DateField(
+        null=True, help_text=_("First day for which added units are not charged again; empty: all that is billed.")
     )
     anchor_on = models.DateField(
         null=True, blank=True, help_text=_("Boundary number zero of its periods; empty: the subscription's.")
