@@ -99,8 +99,9 @@ def advance(*, company: Company, subscriptions: Sequence[Subscription], day: dat
     touched = [sub for sub in subscriptions if sub.next_move_on is not None and sub.next_move_on <= day]
     if not touched:
         return moved
+    moved.touched, moved.day, moved.at = touched, day, at
     worth = holding.worth(touched)
-    before = {slot.pk: slot.mrr_minor for sub in touched for slot in sub.slots.all()}
+    before = _earned(touched)
     for subscription in touched:
         # Each pass makes one move; a late tick makes several in their order.
         while subscription.next_move_on is not None and subscription.next_move_on <= day:
@@ -109,14 +110,36 @@ def advance(*, company: Company, subscriptions: Sequence[Subscription], day: dat
         keep_waiting(subscription)
         if subscription.parked_code == PARKED:
             subscription.parked_at, subscription.parked_code, subscription.parked_detail = None, "", ""
+    _write(company, touched, before, moved, at=at, by=by)
+    return moved
+
+
+def resume_now(subscription: Subscription, day: date, *, on: date, at: datetime, by: Actor) -> None:
+    """Ends the pause of the locked subscription on that day, and makes what was due since. Its terms hold again."""
+    moved = Moved()
+    before = _earned([subscription])
+    _resume(subscription, day, moved)
+    holding.plan_ahead(subscription)
+    _write(subscription.company, [subscription], before, moved, at=at, by=by)
+    advance(company=subscription.company, subscriptions=[subscription], day=on, at=at, by=by)
+
+
+def _earned(subscriptions: Sequence[Subscription]) -> dict[int, int]:
+    return {slot.pk: slot.mrr_minor for sub in subscriptions for slot in sub.slots.all()}
+
+
+def _write(
+    company: Company, touched: Sequence[Subscription], before: dict[int, int], moved: Moved, *, at: datetime, by: Actor
+) -> None:
     holding.save(touched)
+    if moved.discounts:
+        AgreedDiscount.objects.bulk_update(moved.discounts, ["next_change_on", "ended_at"])
     movements.record(company=company, changes=moved.changes)
     _close(moved, at)
     slots = [slot for sub in touched for slot in sub.slots.all() if slot.mrr_minor != before[slot.pk]]
     if slots:
         Slot.objects.bulk_update(slots, ["mrr_minor"])
     _tell(company, moved, at=at, by=by)
-    return moved
 
 
 def waits(subscription: Subscription) -> bool:
@@ -135,6 +158,8 @@ def _step(subscription: Subscription, day: date, worth: dict[int, int], moved: M
     """One move, in memory, in effect on that day."""
     if subscription.ends_on is not None and day > subscription.ends_on:
         _end(subscription, moved)
+    elif _only_discounts(subscription, day):
+        _reprice(subscription, day, moved)
     elif subscription.state == State.PENDING:
         if day < subscription.paid_from_on:
             moves.move(subscription, State.TRIAL)
@@ -146,10 +171,37 @@ def _step(subscription: Subscription, day: date, worth: dict[int, int], moved: M
     elif standing.pauses_on(subscription, day):
         _pause(subscription, moved)
     elif standing.resumes_on(subscription, day):
-        _resume(subscription, moved)
+        _resume(subscription, day, moved)
     else:
         subscription.term_start_on, subscription.term_ends_on = terms.running_term(subscription, day)
         moved.note(subscription, "renewed" if subscription.term_ends_on is not None else "term_over", day)
+
+
+def _only_discounts(subscription: Subscription, day: date) -> bool:
+    """Whether nothing of its state or term moves that day, and a discount begins or ends with a period."""
+    own, of_discounts = standing.next_move(subscription), discounted.next_move(subscription)
+    return of_discounts is not None and of_discounts <= day and (own is None or own > day)
+
+
+def _reprice(subscription: Subscription, day: date, moved: Moved) -> None:
+    """Discounts begin or end with a period of that day: revenue is what they leave of the prices from then on."""
+    if subscription.state in moves.EARNING:
+        # Terms agreed since, in a late tick, count already.
+        began = [held.from_on for slot in subscription.slots.all() for held in slot.terms.all()]
+        on = moved.day if any(day < first <= moved.day for first in began) else day
+        if moved.rates is None:
+            pairs = [(one, slot) for one in moved.touched for slot in one.slots.all()]
+            moved.rates = contained_tax(subscription.company, pairs)
+        worth = holding.worth_of(subscription, on, moved.rates)
+        _earn(subscription, worth, on, "subscription.discount", moved)
+    for discount in discounted.live(subscription):
+        if discount.next_change_on is not None and discount.next_change_on <= day:
+            if discounted.is_over(subscription, discount, day):
+                discount.next_change_on, discount.ended_at = None, moved.at
+                moved.note(subscription, "discount_over", day)
+            else:
+                discounted.plan_next(subscription, discount, day)
+            moved.discounts.append(discount)
 
 
 def _activate(subscription: Subscription, what: str, worth: dict[int, int], moved: Moved) -> None:
@@ -183,10 +235,8 @@ def _pause(subscription: Subscription, moved: Moved) -> None:
     moved.closed.append((subscription.pk, ChangeKind.PAUSE, day))
 
 
-def _resume(subscription: Subscription, moved: Moved) -> None:
+def _resume(subscription: Subscription, day: date, moved: Moved) -> None:
     """Its pause ends: terms hold again; where they are counted anew, the subscription is counted with them."""
-    day = subscription.resumes_on
-    assert day is not None
     moves.move(subscription, State.ACTIVE)
     if resting.is_counted_anew(subscription, day):
         retiming.pin_anchor(subscription)

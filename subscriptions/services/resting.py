@@ -75,6 +75,20 @@ def lift(subscription: Subscription, standing: Standing, day: date, resumes_on: 
         retiming.replace(slot, day, merged(rows))
 
 
+def lay_on(subscription: Subscription, standing: Standing, day: date) -> None:
+    """Rest that was to end on that day goes on: what `take_up` wrote for days from it on is taken back."""
+    for slot in subscription.slots.all():
+        before = retiming.terms_on(slot.terms.all(), day - ONE_DAY)
+        if before is None or before.standing != standing:
+            continue
+        rows = rows_from(slot, day)
+        for row in rows:
+            if row.anchor_on == day:
+                row.anchor_on, row.anchor_month_day = before.anchor_on, before.anchor_month_day
+        _rest(slot, rows, standing)
+        retiming.replace(slot, day, merged(rows))
+
+
 def is_counted_anew(subscription: Subscription, day: date) -> bool:
     """Whether terms that hold again from that day on are counted from it."""
     rows = (retiming.terms_on(slot.terms.all(), day) for slot in subscription.slots.all())
