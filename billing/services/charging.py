@@ -94,13 +94,21 @@ def walk(agreement: Agreement, slot: SlotRow, cursor: date, limit: date | None =
         yield charge_of(agreement, stretch)
 
 
+def added_component(from_on: date) -> str:
+    """What days of units added on that day are billed as."""
+    return f"added:{from_on.isoformat()}"
+
+
 def added_charges(agreement: Agreement, slot: SlotRow, added: TermsRow, before: TermsRow, end: date) -> list[Charge]:
     """What units added from a day on cost for days billed already, up to `end`: the difference of the two totals.
 
-    An unprorated price costs the whole difference for a started period.
+    An unprorated price costs the whole difference for a started period. What comes to nothing is left out; so are days
+    after a last day of service whose price would be given back.
     """
-    found = []
+    found: list[Charge] = []
     cursor = added.from_on
+    if agreement.ends_on is not None and (added.from_on > agreement.ends_on or agreement.end_unused != "none"):
+        end = min(end, agreement.ends_on + ONE_DAY)
     while cursor < end:
         full_start, full_end = schedule.period_of(agreement, added, cursor)
         stop = min(full_end, end)
@@ -108,14 +116,12 @@ def added_charges(agreement: Agreement, slot: SlotRow, added: TermsRow, before: 
         now = amount(added.model, spec_of(added.unit_amount, added.details), added.quantity)
         then = amount(before.model, spec_of(before.unit_amount, before.details), before.quantity)
         minor = to_minor(prorated(max(now - then, Fraction(0)), share), agreement.currency)
-        component = f"added:{added.from_on.isoformat()}"
-        terms = added._replace(quantity=added.quantity - before.quantity)
-        found.append(
-            Charge(
-                added.from_on, slot, terms, cursor, stop, stop, full_start, full_end, minor, "added", component,
-                before.quantity,
-            )
-        )  # fmt: skip
+        if minor:
+            charge = Charge(
+                added.from_on, slot, added, cursor, stop, stop, full_start, full_end, minor, "added",
+                added_component(added.from_on), before.quantity,
+            )  # fmt: skip
+            found.append(charge)
         cursor = stop
     return found
 
@@ -156,7 +162,7 @@ def slot_due(agreement: Agreement, slot: SlotRow, on: date) -> SlotDue:
         charges.append(charge)
         through = charge.end - ONE_DAY
     planned = schedule.settles_next(slot, on)
-    if planned is not None:
+    if planned is not None and (agreement.ends_on is None or planned <= agreement.ends_on):
         next_due = planned if next_due is None else min(next_due, planned)
     if len(charges) > 1:
         _check_runaway(agreement, slot, charges)

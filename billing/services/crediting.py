@@ -18,7 +18,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from billing.models import CreditNote, Invoice
-from billing.services import books, noting_rows, snapshots
+from billing.services import books, charging, noting_rows, snapshots
 from billing.services.account_credit import apply_credit
 from billing.services.chain import add_link
 from billing.services.copying import take_ids
@@ -105,7 +105,7 @@ def load_invoices(company: Company, invoice_ids: Sequence[int]) -> dict[int, Inv
 
 
 _LIVE = """
-SELECT d.id, d.slot_id, lower(d.days), upper(d.days), l.id, l.invoice_id, t.is_prorated
+SELECT d.id, d.slot_id, lower(d.days), upper(d.days), l.id, l.invoice_id, t.is_prorated, d.component
 FROM billing_billeddays d
 JOIN unnest(%s::bigint[], %s::date[]) v(slot_id, after_on) ON v.slot_id = d.slot_id
 LEFT JOIN billing_invoiceline l ON l.id = d.line_id
@@ -127,11 +127,15 @@ def has_unused_days(agreement: Agreement, on: date) -> bool:
 
 
 class _Cut(NamedTuple):
-    """From which day on the billed days of a slot are taken back, what for, and what becomes of them."""
+    """From which day on the billed days of a slot are taken back, what for, and what becomes of them.
+
+    `only`: just those of that component, as when more units are added on a day on which some were added already.
+    """
 
     day: date
     cause: str
     unused: str
+    only: str = ""
 
 
 def _cuts(agreement: Agreement, on: date) -> dict[int, _Cut]:
@@ -143,6 +147,8 @@ def _cuts(agreement: Agreement, on: date) -> dict[int, _Cut]:
                 cause = "pause" if terms.standing in ("paused", "suspended") else "change"
                 found[slot.id] = _Cut(terms.from_on, cause, "credit")
                 break
+            if terms.settles == "add" and slot.billed_through_on >= terms.from_on and slot.id not in found:
+                found[slot.id] = _Cut(terms.from_on, "change", "credit", charging.added_component(terms.from_on))
     if has_unused_days(agreement, on):
         after = _day_after(agreement)
         for slot in agreement.slots:
@@ -163,7 +169,8 @@ def give_back_due(
     """What ends, changes and pauses of these locked subscriptions give back by that day; days released or forfeited.
 
     Writes the days; the notes are still to be numbered and written. No query when there is nothing to give back.
-    An unprorated price gives nothing back: after an end its days are forfeited, in a change they stay billed.
+    An unprorated price gives nothing back: after an end its days are forfeited, in a change they stay billed, unless
+    they begin with it.
     """
     result = GivenBack()
     cuts: dict[int, _Cut] = {}
@@ -179,19 +186,24 @@ def give_back_due(
     with connection.cursor() as cursor:
         cursor.execute(_LIVE, [list(cuts), [cut.day for cut in cuts.values()]])
         live = cursor.fetchall()
+    if not live:
+        return result
     invoices = load_invoices(company, [row[5] for row in live if row[5] is not None])
     # Days of one line can stand in several rows; the line gives them back together.
     unused: dict[tuple[int, str, str], dict[int, list[tuple[date, date]]]] = {}
     releases: list[tuple[int, date, bool, tuple[int, str, str] | None]] = []
-    for days_id, slot_id, start, end, line_id, invoice_id, is_prorated in live:
-        cut_day, cause, fate = cuts[slot_id]
+    for days_id, slot_id, start, end, line_id, invoice_id, is_prorated, component in live:
+        cut_day, cause, fate, only = cuts[slot_id]
         cut = max(start, cut_day)
-        if is_prorated is False and cause == "change":
+        if only and component != only:
             continue
-        if fate == "none" or is_prorated is False:
+        if is_prorated is False and cause == "change" and start < cut_day:
+            continue
+        if fate == "none" or (is_prorated is False and cause != "change"):
             releases.append((days_id, cut, True, None))
             continue
-        result.ended[slot_id] = min(result.ended.get(slot_id, cut), cut - ONE_DAY)
+        if component == "base":
+            result.ended[slot_id] = min(result.ended.get(slot_id, cut), cut - ONE_DAY)
         key = None
         if line_id is not None:
             key = (invoice_id, cause, fate)

@@ -18,7 +18,7 @@ from django.db import connection
 from core import clock
 from core.ids import encode
 from core.models import Company
-from subscriptions.services.schedule import ONE_DAY, Agreement, SlotRow, TermsRow
+from subscriptions.services.schedule import ONE_DAY, Agreement, ProductRow, SlotRow, TermsRow
 
 
 class CustomerRow(NamedTuple):
@@ -167,12 +167,13 @@ SELECT s.id, s.customer_id, s.name, s.state, s.currency, s.tax_behavior, s.time_
        s.interval_count, s.minimum_count, s.minimum_unit, s.renewal_rule, s.renewal_count, s.renewal_unit,
        s.grace_days, coalesce(s.payment_terms_days, plan.payment_terms_days), s.po_reference, s.minimum_amount,
        coalesce(plan.trial_end <> 'convert', false),
+       coalesce(nullif(s.payment_terms_from, ''), plan.payment_terms_from, ''),
        slot.id, slot.position, slot.billed_through_on, slot.reopened_days, slot.product_id, product.name::text,
        product.unit_name::text, product.tax_category_id, category.supply, category.level, product.revenue_account,
        slot.kind, slot.meter_id, slot.interim_minor,
        t.from_on, t.until_on, price.public_id, price.version, t.model, t.unit_amount, t.quantity, t.billed,
        t.is_prorated, t.interval_unit, t.interval_count, t.details::text, t.minimum_amount, t.anchor_on,
-       t.anchor_month_day, t.standing, t.settles, t.id, t.price_id
+       t.anchor_month_day, t.standing, t.settles, t.id, t.price_id, t.settles_until, t.product_id
 FROM subscriptions_subscription s
 LEFT JOIN catalog_plan plan ON plan.id = s.plan_id
 LEFT JOIN LATERAL (SELECT * FROM subscriptions_slot WHERE subscription_id = s.id OFFSET 0) slot ON true
@@ -188,8 +189,15 @@ FOR NO KEY UPDATE OF s
 """
 
 
+_PRODUCTS = """
+SELECT p.id, p.name::text, p.unit_name::text, p.tax_category_id, category.supply, category.level, p.revenue_account
+FROM catalog_product p JOIN catalog_taxcategory category ON category.id = p.tax_category_id
+WHERE p.id = ANY(%s::bigint[])
+"""
+
+
 #: Where the columns of a slot and of its terms begin.
-_SLOT, _TERMS = 26, 40
+_SLOT, _TERMS = 27, 41
 
 
 def lock_due(company: Company, customer_ids: Sequence[int], on: date, zones: Sequence[str] = ()) -> list[Agreement]:
@@ -203,6 +211,7 @@ def lock_due(company: Company, customer_ids: Sequence[int], on: date, zones: Seq
         rows = cursor.fetchall()
     agreements: list[Agreement] = []
     subscription_id = slot_id = None
+    others: set[int] = set()
     for row in rows:
         if row[0] != subscription_id:
             subscription_id, slot_id = row[0], None
@@ -216,7 +225,23 @@ def lock_due(company: Company, customer_ids: Sequence[int], on: date, zones: Seq
             ref = row[_TERMS + 2]
             price_ref = None if ref is None else _price_ref(ref)
             agreements[-1].slots[-1].terms.append(TermsRow(row[_TERMS], row[_TERMS + 1], price_ref, *row[_TERMS + 3 :]))
+            if row[-1] is not None:
+                others.add(row[-1])
+    if others:
+        _name_products(agreements, others)
     return agreements
+
+
+def _name_products(agreements: Sequence[Agreement], product_ids: set[int]) -> None:
+    """Puts what is supplied beside terms that supply another product than their slot's. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PRODUCTS, [list(product_ids)])
+        products = {row[0]: ProductRow._make(row) for row in cursor.fetchall()}
+    for agreement in agreements:
+        for slot in agreement.slots:
+            for number, terms in enumerate(slot.terms):
+                if terms.product_id is not None:
+                    slot.terms[number] = terms._replace(product=products[terms.product_id])
 
 
 @lru_cache(maxsize=4096)

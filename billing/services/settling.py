@@ -128,6 +128,8 @@ def _settle_locked(
 ) -> None:
     today = clock.day_in(at, company.time_zone)
     codes = [slot.revenue_account for agreement in agreements for slot in agreement.slots if slot.revenue_account]
+    codes += [terms.product.revenue_account for agreement in agreements for slot in agreement.slots
+              for terms in slot.terms if terms.product is not None and terms.product.revenue_account]  # fmt: skip
     books.revenue_accounts(company, known.accounts, codes)
 
     given_back = crediting.give_back_due(company, customers, agreements, known, on=on, at=at)
@@ -253,12 +255,13 @@ def _price(
 def _line(
     company: Company, customer: CustomerRow, agreement: Agreement, charge: Charge, taxing: Taxing, known: Facts
 ) -> Line:
-    slot, terms = charge.slot, charge.terms
-    tax = taxing.of(customer, slot.supply, slot.level, charge.end - ONE_DAY)
+    slot, terms = schedule.supplied(charge.slot, charge.terms), charge.terms
+    tax = taxing.over(customer, slot.supply, slot.level, charge.start, charge.end, charge.due_on)
     name = words(slot.product_name, customer.language, company.language)[:400]
     days, full_days = (charge.end - charge.start).days, (charge.full_end - charge.full_start).days
     interval = f"{terms.interval_count} {terms.interval_unit}"
-    units = terms.quantity if charge.units_before is None else terms.quantity - charge.units_before
+    # A dearer price for as many units is charged by its difference, too.
+    units = terms.quantity if charge.units_before is None else terms.quantity - charge.units_before or terms.quantity
     calculation: dict[str, Any] = {
         "model": terms.model,
         "quantity": plain(terms.quantity),

@@ -40,7 +40,9 @@ def next_due(
         for stretch in schedule.walk(agreement, row, slot.billed_through_on + ONE_DAY):
             days.append(stretch.due_on)
             break
-        days += [held.from_on for held in row.terms if held.settles]
+        days += [held.from_on for held in row.terms if held.settles and (ends_on is None or held.from_on <= ends_on)]
+        if row.usage_due_on is not None:
+            days.append(row.usage_due_on)
         if ends_on is not None and has_unused_days(subscription, slot):
             days.append(ends_on + ONE_DAY)
     days += one_off_days(subscription, subscription.one_offs.all() if one_offs is None else one_offs)
@@ -128,6 +130,7 @@ def terms_row(held: SlotTerms) -> TermsRow:
         settles=held.settles,
         id=held.pk or 0,
         price_id=held.price_id,
+        product_id=held.product_id,
     )
 
 

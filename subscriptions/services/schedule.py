@@ -18,6 +18,18 @@ from pricing.terms import Terms, contract_clock
 ONE_DAY = timedelta(days=1)
 
 
+class ProductRow(NamedTuple):
+    """What is supplied, as lines name and tax it; the texts are JSON by language. Fields as in `SlotRow`."""
+
+    product_id: int
+    product_name: str
+    unit_name: str
+    tax_category_id: int
+    supply: str
+    level: str
+    revenue_account: str
+
+
 class TermsRow(NamedTuple):
     """Price and quantity of a slot from a day on, until the first day they no longer hold (None: open).
 
@@ -44,6 +56,9 @@ class TermsRow(NamedTuple):
     settles: str = ""
     id: int = 0
     price_id: int | None = None
+    settles_until: date | None = None
+    product_id: int | None = None
+    product: ProductRow | None = None
 
 
 class SlotRow(NamedTuple):
@@ -112,6 +127,11 @@ class Stretch(NamedTuple):
     served_end: date
     full_start: date
     full_end: date
+
+
+def supplied(slot: SlotRow, terms: TermsRow) -> SlotRow:
+    """The slot with what these terms supply, where that is another product than its own."""
+    return slot if terms.product is None else slot._replace(**terms.product._asdict())
 
 
 @lru_cache(maxsize=65536)
