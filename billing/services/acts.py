@@ -152,7 +152,9 @@ def mrr_to_come(subscription: Subscription) -> int:
     """Monthly revenue once everything planned has happened: nothing when an end by cancellation stands."""
     if subscription.state in moves.ENDED or subscription.end_kind == Subscription.EndKind.CANCEL:
         return 0
-    return sum(holding.worth([holding.read(subscription)]).values())
+    held = holding.read(subscription)
+    last = max((terms.from_on for slot in held.slots.all() for terms in slot.terms.all()), default=None)
+    return sum(holding.worth([held], last).values())
 
 
 def _check(result: ActResult, token: str | None) -> None:

@@ -12,15 +12,15 @@ from typing import Any
 from django.db import transaction
 
 from catalog.models import CancelTiming, Unused
-from core import checks
+from core import checks, clock
 from core.actors import Actor
 from core.refusal import Refused
 from core.services import trail
 from core.texts import checked
 from pricing.periods import period_at
 from pricing.terms import BadTerms, EndTooEarly, effective_end
-from subscriptions.models import Subscription
-from subscriptions.services import holding, moves, renewals, terms
+from subscriptions.models import Change, Subscription
+from subscriptions.services import holding, movements, moves, pausing, renewals, standing, terms
 
 State = Subscription.State
 EndKind = Subscription.EndKind
@@ -45,7 +45,9 @@ def plan_end(
 
     `unused` (credit, refund, none; None: as agreed) says what becomes of paid days after it. `now` and `period_end`
     mean the later of that day and the contract's earliest end; an earlier date is refused. With `override` and a
-    reason the contract's terms don't bind, and a day of the past may be named. Asking again for what is planned, or
+    reason the contract's terms don't bind, and a day of the past may be named. A paused or
+    suspended one ends at once, on the day before that began; it can be taken back that day. A planned pause that would
+    outlast the end is dropped. Asking again for what is planned, or
     for what ends later anyway, changes nothing. Paid days are given back by `billing.services.acts.cancel`.
     """
     checks.choice(timing, CancelTiming.values, field="timing")
@@ -64,6 +66,9 @@ def plan_end(
         held = holding.lock(subscription)
         if held.state in moves.ENDED:
             return held
+        if standing.pauses_on(held, on):
+            # Its pause begins today and no tick came yet.
+            renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
         end = _last_day(held, timing, ends_on, on, override=override)
         unused = unused or held.cancel_unused
         planned = held.ends_on if held.end_kind == EndKind.CANCEL else None
@@ -75,6 +80,8 @@ def plan_end(
                 return held
         held.ends_on, held.end_kind, held.end_unused = end, EndKind.CANCEL, unused
         held.end_reason, held.end_comment, held.cancel_asked_at = reason, comment, at
+        if _pauses_over(held, end):
+            pausing.drop_planned(held, Change.Status.REPLACED, at=at, note="cancel")
         holding.plan_ahead(held)
         renewals.keep_waiting(held)
         holding.save([held])
@@ -103,25 +110,52 @@ def undo_end(*, subscription: Subscription, on: date, by: Actor, at: datetime) -
         held = holding.lock(subscription)
         if held.end_kind != EndKind.CANCEL or held.ends_on is None:
             return held
-        if held.state in moves.ENDED or on > held.ends_on:
+        rested = _ended_at_rest(held, on)
+        if rested is None and (held.state in moves.ENDED or on > held.ends_on):
             raise Refused("subscription.undo_too_late", day=held.ends_on)
         before = held.ends_on
+        if rested is not None:
+            held.state = rested
         held.ends_on = terms.end_by_itself(held)
         held.end_kind = EndKind.EXPIRE if held.ends_on is not None else ""
         held.end_unused = Unused.CREDIT if held.ends_on is not None else ""
         held.end_reason, held.end_comment, held.cancel_asked_at = "", "", None
         held.term_start_on, held.term_ends_on = terms.running_term(held, on)
+        pausing.plan_again(held, on=on, note="cancel")
         holding.plan_ahead(held)
         renewals.keep_waiting(held)
         holding.save([held])
+        if rested == State.SUSPENDED:
+            first = before + ONE_DAY
+            worth = holding.worth([held], first)
+            earned = [(held, slot, worth[slot.pk]) for slot in held.slots.all()]
+            movements.reprice(company=held.company, worth=earned, effective_on=first, cause="subscription.undo_end")
         _tell(held, "undo_cancel", "end_undone", {"ended_on": before.isoformat()}, "", by=by, at=at)
     return held
 
 
+def _pauses_over(held: Subscription, end: date) -> bool:
+    """Whether a planned pause would still run on the last day of service: then the end wins over it."""
+    if standing.stopped_on(held) is not None or held.paused_from_on is None:
+        return False
+    return held.paused_from_on <= end and (held.resumes_on is None or held.resumes_on > end)
+
+
+def _ended_at_rest(held: Subscription, on: date) -> State | None:
+    """The state that an end asked for today, on the day before a pause or suspension that ran, took; else None."""
+    asked_at = held.cancel_asked_at
+    if held.state != State.CANCELED or asked_at is None or clock.day_in(asked_at, held.time_zone) != on:
+        return None
+    for first, state in ((held.suspended_from_on, State.SUSPENDED), (held.paused_from_on, State.PAUSED)):
+        if first is not None and held.ends_on == first - ONE_DAY:
+            return state
+    return None
+
+
 def _last_day(held: Subscription, timing: str, ends_on: date | None, on: date, *, override: bool) -> date:
-    if held.state == State.PAUSED:
-        # Only a trial pauses; it ends on the day before its pause.
-        return held.paid_from_on - ONE_DAY
+    stopped_on = standing.stopped_on(held)
+    if stopped_on is not None:
+        return stopped_on - ONE_DAY
     if override:
         return _overridden(held, timing, ends_on, on)
     requested: Any = ends_on if timing == CancelTiming.DATE else timing

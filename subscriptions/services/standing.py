@@ -26,6 +26,13 @@ def state_on(subscription: Subscription, day: date) -> State:
     return State.TRIAL if day < subscription.paid_from_on else State.ACTIVE
 
 
+def stopped_on(subscription: Subscription) -> date | None:
+    """The first day of the pause or suspension that runs; None in service."""
+    if subscription.state == State.PAUSED:
+        return subscription.paused_from_on or subscription.paid_from_on
+    return subscription.suspended_from_on if subscription.state == State.SUSPENDED else None
+
+
 def pauses_on(subscription: Subscription, day: date) -> bool:
     """Whether a planned pause begins by that day."""
     first = subscription.paused_from_on
