@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from catalog.models import AnchorRule, Plan, PlanItem, SuspendedBilling, TaxBehavior, TermRules, Unused
+from catalog.models import AnchorRule, Discount, Plan, PlanItem, SuspendedBilling, TaxBehavior, TermRules, Unused
 from catalog.services import rules as term_rules
 from catalog.services.plans import minimum_in
 from catalog.services.prices import checked_minimum
@@ -24,7 +24,7 @@ from customers.models import Customer
 from customers.services import fields
 from pricing.errors import PricingError
 from pricing.periods import Anchor, Interval
-from subscriptions.models import OneOff, Slot, SlotTerms, Subscription
+from subscriptions.models import AgreedDiscount, OneOff, Slot, SlotTerms, Subscription
 from subscriptions.services import standing, terms
 from subscriptions.services.items import ItemSpec, Offer, PricedItem, priced
 
@@ -44,6 +44,7 @@ class AgreementSpec:
     """A subscription to be agreed: from a plan, from items, or from a plan with items in place of its own.
 
     `add_ons` come on top: the plan's optional items that were chosen. Those are charged from the start, trial or not.
+    `discounts` and what `offer_code` stands for hold from the start.
     `ends_on` is a last day of service known from the start, past or to come. `billed_through_on`: earlier days were
     billed elsewhere. `overrides`: any of `OVERRIDES`.
     """
@@ -63,6 +64,8 @@ class AgreementSpec:
     end_unused: str | None = None
     end_reason: str = ""
     add_ons: Sequence[ItemSpec] = ()
+    discounts: Sequence[Discount] = ()
+    offer_code: str = ""
 
 
 @dataclass(slots=True)
@@ -72,6 +75,7 @@ class Built:
     subscription: Subscription
     slots: list[tuple[Slot, list[SlotTerms]]]
     one_offs: list[OneOff] = field(default_factory=list)
+    discounts: list[AgreedDiscount] = field(default_factory=list)
 
 
 def build(

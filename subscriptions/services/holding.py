@@ -5,16 +5,18 @@ The rule that matters: nobody changes an agreement without holding its customer'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from core.models import Company
 from customers.models import Customer
-from subscriptions.models import OneOff, Slot, SlotTerms, Subscription
-from subscriptions.services import due, movements, retiming, standing
+from subscriptions.models import AgreedDiscount, OneOff, Slot, SlotTerms, Subscription
+from subscriptions.services import discounted, due, movements, retiming, standing
+from subscriptions.services.moves import ENDED
 from subscriptions.services.net import contained_tax
 
 #: What verbs after the start may change on a subscription's row, with the type of the column.
@@ -102,6 +104,8 @@ def _read(rows: QuerySet[Subscription]) -> list[Subscription]:
     terms = SlotTerms.objects.order_by("from_on")
     held = rows.order_by("customer_id", "id").select_related("company", "customer", "plan")
     one_offs = OneOff.objects.filter(due_on__isnull=False)
+    given = AgreedDiscount.objects.filter(subscription=OuterRef("pk"), ended_at__isnull=True)
+    held = held.annotate(has_discounts=Exists(given))
     return list(
         held.prefetch_related(Prefetch("slots", slots), Prefetch("slots__terms", terms), Prefetch("one_offs", one_offs))
     )
@@ -114,12 +118,16 @@ def positions(subscription: Subscription) -> list[tuple[Slot, list[SlotTerms]]]:
 
 def plan_ahead(subscription: Subscription) -> None:
     """Sets, in memory, the next day it moves and the next day something falls due."""
-    subscription.next_move_on = standing.next_move(subscription)
+    days = [standing.next_move(subscription)]
+    if subscription.state not in ENDED:
+        days.append(discounted.next_move(subscription))
+    subscription.next_move_on = min((day for day in days if day is not None), default=None)
     subscription.next_bill_on = due.next_due(subscription, positions(subscription))
 
 
 def worth(subscriptions: Sequence[Subscription], on: date | None = None) -> dict[int, int]:
-    """Monthly revenue of each slot (by its id) under the terms that hold on that day, in minor units; usage counts 0.
+    """Monthly revenue of each slot (by its id) under the terms that hold on that day, after recurring discounts, in
+    minor units; usage counts 0.
 
     Before the first paid day, and without a day: under the terms of the first paid day.
     """
@@ -127,12 +135,22 @@ def worth(subscriptions: Sequence[Subscription], on: date | None = None) -> dict
         return {}
     pairs = [(subscription, slot) for subscription in subscriptions for slot in subscription.slots.all()]
     rates = contained_tax(subscriptions[0].company, pairs)
+    discounted.attach(subscriptions)
+    found: dict[int, int] = {}
+    for subscription in subscriptions:
+        found |= worth_of(subscription, on, rates)
+    return found
+
+
+def worth_of(subscription: Subscription, on: date | None, rates: Mapping[int, Decimal]) -> dict[int, int]:
+    """`worth` of one subscription; `rates` as from `net.contained_tax`."""
+    day = subscription.paid_from_on if on is None else max(on, subscription.paid_from_on)
+    held = [(slot, retiming.terms_on(slot.terms.all(), day)) for slot in subscription.slots.all()]
     found = {}
-    for subscription, slot in pairs:
-        day = subscription.paid_from_on if on is None else max(on, subscription.paid_from_on)
-        held = retiming.terms_on(slot.terms.all(), day)
-        counts = held is not None and slot.kind == Slot.Kind.RECURRING
-        found[slot.pk] = movements.mrr_of(held, subscription.currency, rates.get(id(slot))) if counts and held else 0
+    for (slot, terms), kept in zip(held, discounted.kept(subscription, held, day), strict=True):
+        counts = terms is not None and slot.kind == Slot.Kind.RECURRING
+        rate = rates.get(id(slot))
+        found[slot.pk] = movements.mrr_of(terms, subscription.currency, rate, kept=kept) if counts and terms else 0
     return found
 
 

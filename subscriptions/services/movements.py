@@ -47,11 +47,20 @@ class Change:
     reason: str = ""
 
 
-def mrr_of(terms: SlotTerms, currency: str, tax_rate: Decimal | None = None) -> int:
+#: Terms that are worth something a month: suspended for non-payment counts on.
+EARNING = (SlotTerms.Standing.AGREED, SlotTerms.Standing.SUSPENDED)
+
+
+def per_month(unit: str, count: int) -> Fraction:
+    """Intervals in a month: what turns a price per interval into one per month."""
+    return _PER_MONTH[unit] / count
+
+
+def mrr_of(terms: SlotTerms, currency: str, tax_rate: Decimal | None = None, *, kept: Fraction = Fraction(1)) -> int:
     """What the terms are worth a month, in minor units, rounded half up once; without tax.
 
     `tax_rate`, in percent, is the tax a gross price contains; None: the price is net. Paused and removed: nothing;
-    suspended for non-payment counts on.
+    suspended for non-payment counts on. `kept` is what recurring discounts leave of the price.
 
     >>> yearly = SlotTerms(
     ...     model="per_unit", unit_amount=Decimal(100), quantity=Decimal(1), interval_unit="year", interval_count=1
@@ -59,10 +68,10 @@ def mrr_of(terms: SlotTerms, currency: str, tax_rate: Decimal | None = None) -> 
     >>> mrr_of(yearly, "EUR")
     833
     """
-    if terms.standing not in (SlotTerms.Standing.AGREED, SlotTerms.Standing.SUSPENDED):
+    if terms.standing not in EARNING:
         return 0
     price = amount(terms.model, price_spec(terms.unit_amount, terms.details), terms.quantity)
-    monthly = price * _PER_MONTH[terms.interval_unit] / terms.interval_count
+    monthly = price * kept * per_month(terms.interval_unit, terms.interval_count)
     if tax_rate is not None:
         monthly = monthly * 100 / (100 + Fraction(tax_rate))
     return to_minor(monthly, currency)

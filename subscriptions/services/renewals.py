@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -19,10 +20,22 @@ from core import clock
 from core.actors import Actor
 from core.models import AuditEntry, Company, Event
 from core.services import trail
+from subscriptions.models import AgreedDiscount, Slot, SlotTerms, Subscription
 from subscriptions.models import Change as PlannedChange
-from subscriptions.models import Slot, SlotTerms, Subscription
-from subscriptions.services import due, holding, movements, moves, resting, retiming, standing, starting, terms
+from subscriptions.services import (
+    discounted,
+    due,
+    holding,
+    movements,
+    moves,
+    resting,
+    retiming,
+    standing,
+    starting,
+    terms,
+)
 from subscriptions.services.movements import Change
+from subscriptions.services.net import contained_tax
 
 State = Subscription.State
 EndKind = Subscription.EndKind
@@ -41,12 +54,16 @@ AfterEnds = Callable[[Sequence[Subscription], date], None]
 class Moved:
     """What a batch of moves did: rows in memory, changes of revenue, and what to tell."""
 
-    def __init__(self) -> None:
+    def __init__(self, day: date, at: datetime) -> None:
+        self.day, self.at = day, at
         self.counts: Counter[str] = Counter()
         self.changes: list[Change] = []
         self.told: list[tuple[Subscription, str, date]] = []
         self.ended: list[Subscription] = []
         self.closed: list[tuple[int, str, date]] = []
+        self.discounts: dict[int, AgreedDiscount] = {}
+        self.touched: Sequence[Subscription] = ()
+        self.rates: dict[int, Decimal] | None = None
 
     def note(self, subscription: Subscription, what: str, on: date) -> None:
         self.counts[what] += 1
@@ -95,11 +112,11 @@ def move_due(
 
 def advance(*, company: Company, subscriptions: Sequence[Subscription], day: date, at: datetime, by: Actor) -> Moved:
     """Makes every move of the locked subscriptions up to that day, and writes it. See `holding` for the locks."""
-    moved = Moved()
+    moved = Moved(day, at)
     touched = [sub for sub in subscriptions if sub.next_move_on is not None and sub.next_move_on <= day]
     if not touched:
         return moved
-    moved.touched, moved.day, moved.at = touched, day, at
+    moved.touched = touched
     worth = holding.worth(touched)
     before = _earned(touched)
     for subscription in touched:
@@ -116,7 +133,7 @@ def advance(*, company: Company, subscriptions: Sequence[Subscription], day: dat
 
 def resume_now(subscription: Subscription, day: date, *, on: date, at: datetime, by: Actor) -> None:
     """Ends the pause of the locked subscription on that day, and makes what was due since. Its terms hold again."""
-    moved = Moved()
+    moved = Moved(on, at)
     before = _earned([subscription])
     _resume(subscription, day, moved)
     holding.plan_ahead(subscription)
@@ -133,7 +150,7 @@ def _write(
 ) -> None:
     holding.save(touched)
     if moved.discounts:
-        AgreedDiscount.objects.bulk_update(moved.discounts, ["next_change_on", "ended_at"])
+        AgreedDiscount.objects.bulk_update(moved.discounts.values(), ["next_change_on", "ended_at"])
     movements.record(company=company, changes=moved.changes)
     _close(moved, at)
     slots = [slot for sub in touched for slot in sub.slots.all() if slot.mrr_minor != before[slot.pk]]
@@ -201,7 +218,7 @@ def _reprice(subscription: Subscription, day: date, moved: Moved) -> None:
                 moved.note(subscription, "discount_over", day)
             else:
                 discounted.plan_next(subscription, discount, day)
-            moved.discounts.append(discount)
+            moved.discounts[discount.pk] = discount
 
 
 def _activate(subscription: Subscription, what: str, worth: dict[int, int], moved: Moved) -> None:

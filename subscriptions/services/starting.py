@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from catalog.models import Plan
+from catalog.models import Discount, Plan
 from core.actors import Actor
 from core.ids import encode
 from core.models import AuditEntry, Company, Event
@@ -17,7 +17,7 @@ from core.refusal import Refused
 from core.services import trail
 from customers.models import Customer
 from subscriptions.models import OneOff, Slot, SlotTerms, Subscription
-from subscriptions.services import due, movements, moves, retiming
+from subscriptions.services import agreed_discounts, discounted, due, movements, moves, retiming
 from subscriptions.services.agreeing import AgreementSpec, Built, ItemSpec, Offer, build
 from subscriptions.services.movements import Change
 from subscriptions.services.net import contained_tax
@@ -47,6 +47,8 @@ def agree(
     end_unused: str | None = None,
     end_reason: str = "",
     add_ons: Sequence[ItemSpec] = (),
+    discounts: Sequence[Discount] = (),
+    offer_code: str = "",
     by: Actor,
     at: datetime,
 ) -> Subscription:
@@ -67,6 +69,8 @@ def agree(
         end_unused=end_unused,
         end_reason=end_reason,
         add_ons=add_ons,
+        discounts=discounts,
+        offer_code=offer_code,
     )
     return agree_many(company=company, specs=[spec], on=on, by=by, at=at)[0]
 
@@ -108,10 +112,12 @@ def agree_many(
                     if slot.item is None or not slot.item.is_optional
                 }
             built.append(one)
+        agreed_discounts.at_start(company, specs, built, at=at)
         worth = _worth(company, built)
         _write(built, worth)
         movements.record(company=company, changes=_changes(built, worth, cause))
         _tell(company, built, by=by, at=at, verb=cause)
+        agreed_discounts.write(built, by=by, at=at)
     return [one.subscription for one in built]
 
 
@@ -154,9 +160,11 @@ def _worth(company: Company, built: Sequence[Built]) -> list[list[int]]:
     for one in built:
         currency, on = one.subscription.currency, one.subscription.paid_from_on
         minors = []
-        for slot, terms in one.slots:
-            held = retiming.terms_on(terms, on) if slot.kind == Slot.Kind.RECURRING else None
-            minors.append(0 if held is None else movements.mrr_of(held, currency, rates.get(id(slot))))
+        slots = [(slot, retiming.terms_on(terms, on)) for slot, terms in one.slots]
+        for (slot, held), kept in zip(slots, discounted.kept(one.subscription, slots, on), strict=True):
+            counts = held is not None and slot.kind == Slot.Kind.RECURRING
+            rate = rates.get(id(slot))
+            minors.append(movements.mrr_of(held, currency, rate, kept=kept) if counts and held else 0)
         worth.append(minors)
     return worth
 
