@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
@@ -66,8 +67,8 @@ class CompanyMiddleware:
 
 
 def companies_of(user: object) -> list[Company]:
-    """The companies a person works for, by name; operators work for all."""
-    rows = Company.objects.order_by("name")
+    """The companies a person works for, by name, sandboxes last; operators work for all."""
+    rows = Company.objects.annotate(is_sandbox=Q(sandbox_of__isnull=False)).order_by("is_sandbox", "name")
     if not getattr(user, "is_superuser", False):
         rows = rows.filter(pk__in=user.memberships.values("company_id"))  # type: ignore[attr-defined]
     return list(rows)

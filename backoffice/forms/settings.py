@@ -160,6 +160,22 @@ class KeyForm(SectionedForm):
         return datetime.combine(day, time.max, UTC) if day else None
 
 
+class SandboxForm(SectionedForm):
+    """A test company beside this one."""
+
+    sections = (Section("", ("name", "clock_on", "copies_catalog")),)
+
+    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("What it is for, such as new prices."))
+    clock_on = DayField(label=_("Clock starts on"), required=False, help_text=_("Its time begins at noon of that day."))
+    copies_catalog = forms.BooleanField(
+        label=_("With the catalog"), required=False, help_text=_("Products, plans, prices, discounts and tax rates.")
+    )
+
+
+class AdvanceForm(forms.Form):
+    to = DayField(label=_("Move the clock to"), help_text=_("Everything that falls due on the way is done."))
+
+
 class AuditFilter(forms.Form):
     verb = forms.CharField(label=_("Act"), required=False, max_length=60)
     actor = forms.CharField(label=_("Who"), required=False, max_length=120)
