@@ -10,4 +10,5 @@ class SubscriptionsConfig(AppConfig):
 
     def ready(self) -> None:
         from subscriptions import refusals  # noqa: F401  registering is its effect
+        from subscriptions.services import usage_thresholds  # noqa: F401  its tick
         from subscriptions.services.importing import working  # noqa: F401  its job kind

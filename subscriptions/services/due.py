@@ -105,6 +105,8 @@ def slot_row(slot: Slot, terms: Sequence[SlotTerms]) -> SlotRow:
         kind=slot.kind,
         meter_id=slot.meter_id,
         interim_minor=slot.interim_minor,
+        usage_due_on=slot.usage_due_on,
+        late_from_on=slot.late_from_on,
     )
 
 

@@ -79,6 +79,8 @@ class SlotRow(NamedTuple):
     kind: str = "recurring"
     meter_id: int | None = None
     interim_minor: int | None = None
+    usage_due_on: date | None = None
+    late_from_on: date | None = None
 
 
 class Agreement(NamedTuple):
@@ -183,6 +185,8 @@ def walk(agreement: Agreement, slot: SlotRow, cursor: date, limit: date | None =
                 return
             cursor = terms.until_on
             continue
+        # Usage is known when its period is over.
+        in_advance = terms.billed == "advance" and slot.kind != "usage"
         while terms.until_on is None or cursor < terms.until_on:
             if (after_service is not None and cursor >= after_service) or (limit is not None and cursor >= limit):
                 return
@@ -193,9 +197,9 @@ def walk(agreement: Agreement, slot: SlotRow, cursor: date, limit: date | None =
             served_end = end
             if after_service is not None and after_service < end:
                 served_end = after_service
-                if agreement.end_unused != "none" or terms.billed != "advance" or not terms.is_prorated:
+                if agreement.end_unused != "none" or not in_advance or not terms.is_prorated:
                     end = served_end
-            due_on = cursor if terms.billed == "advance" else end
+            due_on = cursor if in_advance else end
             if has_grace and cursor >= agreement.paid_from_on:
                 waits = _waits_until(agreement, cursor)
                 if waits is not None and waits > due_on:
