@@ -64,5 +64,9 @@ register(
         "tax_rate_missing": _("No tax rate is known for %(country)s (%(category)s) on %(on)s."),
         "billing.unexpected": _("Something unexpected happened; the details say what."),
         "preview.differs": _("The figures have changed since the preview. Look at the new ones, then confirm again."),
+        "tax.no_exchange_rate": _(
+            "No exchange rate for %(currency)s is stored for %(day)s or earlier, so the tax can't be stated in the tax"
+            " currency. Load the reference rates of the European Central Bank, then try again."
+        ),
     }
 )

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from billing.models import Invoice, InvoiceBalance, InvoiceLine
-from billing.services import books, issuing, snapshots
+from billing.services import books, exchange, issuing, snapshots
 from billing.services.charging import line_minor
 from billing.services.grouping import InvoiceDoc, Line
 from billing.services.loading import CustomerRow, Facts, facts, lock_customers
@@ -171,12 +171,16 @@ def _issue(invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     if stored.sequence is not None:
         return stored
     today = clock.day_in(at, company.time_zone)
-    known = facts(company, [row.id], today.year)
+    known = facts(
+        company, [row.id], today.year, on=today,
+        currencies=exchange.wanted(company, [stored.currency]), since=today,
+    )  # fmt: skip
     kept = list(InvoiceLine.objects.filter(invoice=stored).select_related("product__tax_category").order_by("position"))
     document = _document(stored, row, [_as_drafted(line) for line in kept], company, known, today)
     if not document.gross_minor and not company.issues_zero_invoices:
         raise Refused("draft.zero")
     document.terms_days = (stored.payment_due_on - stored.charge_due_on).days
+    exchange.fix(company, [document], known.exchange, on=today)
     for line, old in zip(document.lines, kept, strict=True):
         line.id = old.pk
     issuing.apply_credit([document], known.credits)
@@ -280,9 +284,8 @@ def _line(
     if product is not None:
         name = product.name.get(customer.language) or product.name.get(company.language, "")
     try:
-        tax: LineTax = taxing.of(
-            customer, category.supply, category.level, line.period[1] - timedelta(days=1) if line.period else today
-        )
+        start, end = line.period or (today, today + timedelta(days=1))
+        tax: LineTax = taxing.over(customer, category.supply, category.level, start, end, today)
     except PricingError as error:
         raise Refused("draft.taxes", field="lines", detail=error.code) from None
     calculation: dict[str, Any] = {
@@ -290,12 +293,7 @@ def _line(
         "quantity": plain(line.quantity),
         "unit_amount": plain(line.unit_amount),
         "tax_category_id": category.pk,
-        "tax": {
-            "category": tax.group.category,
-            "rate": plain(tax.group.rate),
-            "reason": tax.reason,
-            "country": tax.country,
-        },
+        "tax": tax.facts(),
     }
     return Line(
         subscription_id=None,
@@ -371,6 +369,8 @@ def _update_invoice(document: InvoiceDoc, link_id: int) -> None:
         tax_minor=totals.tax,
         gross_minor=totals.gross,
         tax_rows=issuing.tax_rows_of(document),
+        tax_currency_minor=document.tax_currency_minor,
+        tax_currency_rate=document.tax_currency_rate,
         snapshot_hash=document.sha256,
         chain_link=link_id,
     )

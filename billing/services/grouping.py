@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -19,6 +19,7 @@ from billing.services.loading import CustomerRow
 from billing.services.taxing import LineTax
 from core.ids import new_id
 from core.models import Company
+from pricing.money import spread
 from pricing.taxes import TaxLine, TaxRow
 from pricing.totals import DocumentTotals, document_totals
 
@@ -55,6 +56,7 @@ class Line:
     discount_minor: int = 0
     id: int = 0
     net_minor: int = 0
+    is_further_part: bool = False
 
 
 @dataclass(slots=True)
@@ -77,6 +79,10 @@ class InvoiceDoc:
     is_stored: bool = False
     waits_for: str = ""
     issue_after_at: datetime | None = None
+    tax_currency: str = ""
+    tax_currency_minor: int | None = None
+    tax_currency_rate: Decimal | None = None
+    tax_currency_on: date | None = None
     year: int = 0
     sequence: int = 0
     number: str = ""
@@ -89,6 +95,11 @@ class InvoiceDoc:
     def totals(self) -> DocumentTotals:
         assert self.sums is not None
         return self.sums
+
+    @property
+    def line_count(self) -> int:
+        """Lines as the forecast counts them: the parts of one that a change of rate cut are one."""
+        return sum(not line.is_further_part for line in self.lines)
 
     @property
     def gross_minor(self) -> int:
@@ -130,12 +141,38 @@ class Priced:
     line: Line
 
 
+def cut(line: Line) -> list[Line]:
+    """The line in parts where its tax changes within its days: the whole is spread by days, largest remainder first.
+
+    The given line becomes the first part, so that what refers to it still finds it.
+    """
+    parts = line.tax.parts
+    if not parts:
+        return [line]
+    days = [(end - start).days for start, end, _ in parts]
+    amounts, discounts = spread(line.amount_minor, days), spread(line.discount_minor, days)
+    whole_minor, whole_days, whole_share, billed = line.amount_minor, sum(days), line.share, line.days
+    found = [line, *(replace(line) for _ in parts[1:])]
+    for number, (part, (start, end, tax)) in enumerate(zip(found, parts, strict=True)):
+        part.period_start, part.period_end, part.tax = start, end, tax
+        part.amount_minor, part.discount_minor = amounts[number], discounts[number]
+        part.share = whole_share * Fraction(days[number], whole_days)
+        part.days = tuple(
+            (max(first, start), min(last, end), kind) for first, last, kind in billed if first < end and last > start
+        )
+        part.calculation = line.calculation | {
+            "tax": tax.facts(),
+            "part": {"days": days[number], "of_days": whole_days, "of_minor": whole_minor},
+        }
+        part.is_further_part = number > 0
+    return found
+
+
 def group(company: Company, priced: Iterable[Priced]) -> list[InvoiceDoc]:
     """The invoices for these charges: by due day, then customer; lines keep the order they come in."""
     by_key: dict[tuple[object, ...], InvoiceDoc] = {}
     apart = company.invoice_per_subscription
-    for item in priced:
-        line = item.line
+    for item, line in ((one, part) for one in priced for part in cut(one.line)):
         key = (
             item.due_on, item.customer.id, item.currency, item.terms_days, item.po_reference, item.tax_behavior,
             line.subscription_id if apart else None, line.tax.group.category == "O",

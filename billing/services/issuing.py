@@ -127,7 +127,7 @@ def number_invoices(company: Company, invoices: Sequence[InvoiceDoc], frozen: Se
 INVOICE_COLUMNS: Final = (
     "id, company_id, public_id, customer_id, year, sequence, number, issued_on, language, currency, tax_behavior, "
     "net_minor, tax_minor, gross_minor, tax_rows, snapshot_hash, chain_link_id, created_at, charge_due_on, "
-    "payment_due_on, po_reference, address_id, run_id, notifies"
+    "payment_due_on, po_reference, address_id, run_id, notifies, tax_currency_minor, tax_currency_rate"
 )
 LINE_COLUMNS: Final = (
     "id, company_id, invoice_id, position, subscription_id, slot_id, product_id, description, quantity, unit_amount, "
@@ -210,7 +210,8 @@ def write_invoices(company: Company, invoices: Sequence[InvoiceDoc], *, link_id:
             f"{document.tax_behavior}\t{totals.net}\t{totals.tax}\t{totals.gross}\t"
             f"{json_text(canonical(tax_rows_of(document)).decode())}\t{document.sha256}\t{link_id}\t{at}\t"
             f"{document.charge_due_on}\t{document.payment_due_on}\t{text(document.po_reference)}\t"
-            f"{optional(customer.address_id)}\t{optional(document.run_id)}\t{'t' if document.notifies else 'f'}"
+            f"{optional(customer.address_id)}\t{optional(document.run_id)}\t{'t' if document.notifies else 'f'}\t"
+            f"{optional(document.tax_currency_minor)}\t{optional(document.tax_currency_rate)}"
         )
     copy("billing_invoice", INVOICE_COLUMNS, rows)
 

@@ -22,7 +22,10 @@ from subscriptions.services.schedule import ONE_DAY, Agreement, ProductRow, Slot
 
 
 class CustomerRow(NamedTuple):
-    """A customer as documents need it; the address is the current billing address, `address_id` None without one."""
+    """A customer as documents need it; the address is the current billing address, `address_id` None without one.
+
+    `vat_answer`, of a VAT id whose check is pending: the last certain answer about it, and when it was given.
+    """
 
     id: int
     ref: str
@@ -42,6 +45,8 @@ class CustomerRow(NamedTuple):
     city: str
     region: str
     country: str
+    vat_answer: str = ""
+    vat_answered_at: datetime | None = None
 
     @property
     def number(self) -> str:
@@ -54,6 +59,7 @@ class RateFact(NamedTuple):
     level: str
     percent: Decimal
     valid_from: date
+    tax_category: str = ""
 
 
 class CreditLeft(NamedTuple):
@@ -113,7 +119,8 @@ class OneOffRow(NamedTuple):
 class Facts(NamedTuple):
     """The company's dated rates, its ledger accounts by role and by code, the customers' credit of the source `money`,
     oldest first, the date of the last invoice of the year; by subscription the discounts, oldest first, and the one-off
-    items to bill; the customers' granted and prepaid credit."""
+    items to bill; the customers' granted and prepaid credit; by currency the days and units for one euro, oldest first,
+    of the exchange rates that were asked for."""
 
     rates: list[RateFact]
     accounts: dict[tuple[str, str], int]
@@ -122,18 +129,25 @@ class Facts(NamedTuple):
     discounts: dict[int, list[DiscountRow]]
     one_offs: dict[int, list[OneOffRow]]
     allowances: list[CreditLeft]
+    exchange: dict[str, list[tuple[date, Decimal]]]
 
 
 # `LATERAL .. OFFSET 0` has PostgreSQL look each row's few partners up. Left to itself, it reads the whole table for a
 # chunk of a thousand, and a run takes the square of its size.
 _CUSTOMERS = """
 SELECT c.id, c.public_id, c.kind, c.name, c.language, c.vat_id, c.vat_state, c.tax_exemption, c.payment_terms_days,
-       c.po_reference, c.payment_method, a.id, a.recipient, a.lines::text, a.postal_code, a.city, a.region, a.country
+       c.po_reference, c.payment_method, a.id, a.recipient, a.lines::text, a.postal_code, a.city, a.region, a.country,
+       k.answer, k.asked_at
 FROM customers_customer c
 LEFT JOIN LATERAL (
     SELECT * FROM customers_address
     WHERE customer_id = c.id AND kind = 'billing' AND replaced_at IS NULL OFFSET 0
 ) a ON true
+LEFT JOIN LATERAL (
+    SELECT answer, asked_at FROM customers_vatcheck
+    WHERE c.vat_state = 'pending' AND customer_id = c.id AND vat_id = c.vat_id AND answer <> 'unavailable'
+    ORDER BY id DESC LIMIT 1
+) k ON true
 WHERE c.company_id = %s AND c.id = ANY(%s::bigint[])
 ORDER BY c.id
 FOR NO KEY UPDATE OF c
@@ -150,7 +164,8 @@ def lock_customers(
         rows = cursor.fetchall()
     found = {}
     for row in rows:
-        address = (row[11], row[12] or "", _strings(row[13] or "[]"), *(field or "" for field in row[14:18]))
+        address = (row[11], row[12] or "", _strings(row[13] or "[]"), *(field or "" for field in row[14:18]),
+                   row[18] or "", row[19])  # fmt: skip
         found[row[0]] = CustomerRow._make(
             (row[0], encode("cus", row[1]), row[2], row[3], row[4] or company.language, *row[5:11], *address)
         )
@@ -170,7 +185,7 @@ SELECT s.id, s.customer_id, s.name, s.state, s.currency, s.tax_behavior, s.time_
        coalesce(nullif(s.payment_terms_from, ''), plan.payment_terms_from, ''),
        slot.id, slot.position, slot.billed_through_on, slot.reopened_days, slot.product_id, product.name::text,
        product.unit_name::text, product.tax_category_id, category.supply, category.level, product.revenue_account,
-       slot.kind, slot.meter_id, slot.interim_minor, slot.usage_due_on, slot.late_from_on,
+       slot.kind, slot.meter_id, slot.interim_minor,
        t.from_on, t.until_on, price.public_id, price.version, t.model, t.unit_amount, t.quantity, t.billed,
        t.is_prorated, t.interval_unit, t.interval_count, t.details::text, t.minimum_amount, t.anchor_on,
        t.anchor_month_day, t.standing, t.settles, t.id, t.price_id, t.settles_until, t.product_id
@@ -197,7 +212,7 @@ WHERE p.id = ANY(%s::bigint[])
 
 
 #: Where the columns of a slot and of its terms begin.
-_SLOT, _TERMS = 27, 43
+_SLOT, _TERMS = 27, 41
 
 
 def lock_due(company: Company, customer_ids: Sequence[int], on: date, zones: Sequence[str] = ()) -> list[Agreement]:
@@ -263,7 +278,7 @@ def _slot(row: tuple[Any, ...]) -> SlotRow:
 
 
 _FACTS = """
-SELECT 'rate', country, region, level, percent, valid_from, NULL::bigint, NULL::bigint, NULL::text
+SELECT 'rate', country, region, level, percent, valid_from, NULL::bigint, NULL::bigint, tax_category::text
 FROM catalog_taxrate WHERE company_id = %(company)s
 UNION ALL
 SELECT 'account', role, code, '', NULL, NULL, id, NULL, NULL FROM billing_account WHERE company_id = %(company)s
@@ -289,15 +304,28 @@ FROM subscriptions_oneoff o
 JOIN catalog_product p ON p.id = o.product_id JOIN catalog_taxcategory category ON category.id = p.tax_category_id
 LEFT JOIN catalog_price price ON price.id = o.price_id
 WHERE o.subscription_id = ANY(%(agreements)s::bigint[]) AND o.due_on IS NOT NULL
+UNION ALL
+SELECT 'exchange', x.currency, '', '', x.rate, x.day, NULL, NULL, NULL FROM billing_exchangerate x
+WHERE x.currency = ANY(%(currencies)s::text[]) AND x.day <= %(on)s::date AND x.day >= coalesce(
+    (SELECT max(e.day) FROM billing_exchangerate e WHERE e.currency = x.currency AND e.day <= %(since)s::date),
+    %(since)s::date)
 """
 
 
 def facts(
-    company: Company, customer_ids: Sequence[int], year: int, agreement_ids: Sequence[int] = (), on: date | None = None
+    company: Company,
+    customer_ids: Sequence[int],
+    year: int,
+    agreement_ids: Sequence[int] = (),
+    on: date | None = None,
+    *,
+    currencies: Sequence[str] = (),
+    since: date | None = None,
 ) -> Facts:
     """Everything beside the agreements in one query; call it with the customers locked.
 
-    `on`: the day up to which one-off items are asked for.
+    `on`: the day up to which one-off items are asked for. `currencies`: those whose exchange rates from the day
+    `since` (the last one before it included) up to `on` are wanted.
     """
     with connection.cursor() as cursor:
         params: dict[str, Any] = {
@@ -306,15 +334,17 @@ def facts(
             "year": year,
             "agreements": list(agreement_ids),
             "on": on,
+            "currencies": list(currencies),
+            "since": since,
         }
         cursor.execute(_FACTS, params)
         rows = cursor.fetchall()
-    found = Facts([], {}, [], None, {}, {}, [])
+    found = Facts([], {}, [], None, {}, {}, [], {})
     last_on: date | None = None
     for kind, first, second, third, figure, day, id_, owner, more in rows:
         match kind:
             case "rate":
-                found.rates.append(RateFact(first, second, third, figure, day))
+                found.rates.append(RateFact(first, second, third, figure, day, more))
             case "account":
                 found.accounts[first, second] = id_
                 # The oldest account of a role is its usual one.
@@ -327,9 +357,13 @@ def facts(
                 (found.credits if second == "money" else found.allowances).append(credit)
             case "discount":
                 found.discounts.setdefault(owner, []).append(_discount(id_, figure, orjson.loads(more)))
+            case "exchange":
+                found.exchange.setdefault(first, []).append((day, figure))
             case "one_off":
                 row = _one_off(id_, first, second, third, figure, day, orjson.loads(more))
                 found.one_offs.setdefault(owner, []).append(row)
+    for days in found.exchange.values():
+        days.sort()
     found.credits.sort(key=lambda credit: credit.id)
     found.allowances.sort(key=lambda credit: credit.id)
     for discounts in found.discounts.values():

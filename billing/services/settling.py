@@ -17,7 +17,7 @@ from django.db import connection
 from django.utils import translation
 
 from billing.models import BillingRun
-from billing.services import books, charging, crediting, issuing, one_offs, snapshots, steps, windows
+from billing.services import books, charging, crediting, exchange, issuing, one_offs, snapshots, steps, windows
 from billing.services.charging import Charge, SlotDue
 from billing.services.copying import array, canonical
 from billing.services.grouping import InvoiceDoc, Line, Priced, group
@@ -98,7 +98,11 @@ def settle(
         agreements = lock_due(company, list(customers), on, zones) if customers else []
         if agreements:
             year = clock.day_in(at, company.time_zone).year
-            known = facts(company, list(customers), year, [agreement.id for agreement in agreements], on)
+            known = facts(
+                company, list(customers), year, [agreement.id for agreement in agreements], on,
+                currencies=exchange.wanted(company, {agreement.currency for agreement in agreements}),
+                since=min((agreement.next_bill_on or on for agreement in agreements), default=on),
+            )  # fmt: skip
             _settle_locked(
                 company, customers, agreements, known, on=on, at=at, by=by, run=run, notify_since=notify_since,
                 outcome=outcome, on_one_document=on_one_document, how=how or Issuing(),
@@ -133,7 +137,7 @@ def _settle_locked(
     books.revenue_accounts(company, known.accounts, codes)
 
     given_back = crediting.give_back_due(company, customers, agreements, known, on=on, at=at)
-    taxing = Taxing(company, known.rates)
+    taxing = Taxing(company, known.rates, today=today)
     dues = []
     for agreement in agreements:
         try:
@@ -142,6 +146,7 @@ def _settle_locked(
             if on_one_document:
                 for priced in due.priced:
                     priced.due_on = max(priced.due_on, on)
+            exchange.check(company, due.priced, known.exchange)
             dues.append(due)
         except (PricingError, Refused) as error:
             outcome.parked.append((agreement.id, error.code[:60], _why(error, company.language)[:500]))
@@ -153,6 +158,7 @@ def _settle_locked(
     if not company.issues_zero_invoices:
         free_days = [row for document in invoices if not document.gross_minor for row in _days_only(company, document)]
         invoices = [document for document in invoices if document.gross_minor]
+    exchange.fix(company, invoices, known.exchange)
     quiet_before = max(filter(None, (notify_since, company.mails_start_on)), default=None)
     for document in invoices:
         document.run_id = run.pk if run else None
@@ -190,7 +196,7 @@ def _settle_locked(
     crediting.use_on_open(company, given_back.notes, at=at, by=by)
     _sum_up(outcome, invoices, given_back)
     outcome.draft_ids = [document.id for document in drafts]
-    outcome.lines += sum(len(document.lines) for document in drafts)
+    outcome.lines += sum(document.line_count for document in drafts)
 
 
 def _why(error: PricingError | Refused, language: str) -> str:
@@ -275,12 +281,7 @@ def _line(
         "prorated": terms.is_prorated,
         "price_version": terms.price_version,
         "price_ref": terms.price_ref,
-        "tax": {
-            "category": tax.group.category,
-            "rate": plain(tax.group.rate),
-            "reason": tax.reason,
-            "country": tax.country,
-        },
+        "tax": tax.facts(),
     }
     if terms.details != "{}":
         calculation["details"] = orjson.loads(terms.details)
@@ -451,7 +452,7 @@ def _audit(
 def _sum_up(outcome: Settlement, invoices: list[InvoiceDoc], given_back: crediting.GivenBack) -> None:
     outcome.invoice_ids = [document.id for document in invoices]
     outcome.credit_note_ids = [note.id for note in given_back.notes]
-    outcome.lines = sum(len(document.lines) for document in invoices)
+    outcome.lines = sum(document.line_count for document in invoices)
     outcome.quiet = sum(not document.notifies for document in invoices)
     outcome.quiet += sum(not note.notifies for note in given_back.notes)
     for sums, documents in (

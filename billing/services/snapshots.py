@@ -143,6 +143,20 @@ def tax_rows(document: InvoiceDoc) -> list[dict[str, Any]]:
     return rows
 
 
+def tax_currency_body(document: InvoiceDoc) -> dict[str, Any]:
+    """The tax in the company's tax currency; nothing for most documents."""
+    if document.tax_currency_minor is None or document.tax_currency_rate is None:
+        return {}
+    return {
+        "tax_currency": {
+            "currency": document.tax_currency,
+            "rate": plain(document.tax_currency_rate),
+            "tax": document.tax_currency_minor,
+            "on": day_of(document.tax_currency_on),
+        }
+    }
+
+
 def invoice_body(
     document: InvoiceDoc,
     *,
@@ -179,4 +193,5 @@ def invoice_body(
             "credit_used": credit_used,
             "to_pay": totals.gross - credit_used,
         }
+        | tax_currency_body(document)
     )

@@ -66,7 +66,7 @@ def sort_out(
             document.public_id, document.run_id = former.public_id, former.run_id
             if not how.at_once:
                 document.waits_for, document.issue_after_at = former.waits_for, former.issue_after_at
-        elif document.customer.vat_state == "pending":
+        elif any(line.tax.waits for line in document.lines):
             document.waits_for, document.issue_after_at = "vat_check", at + timedelta(hours=VAT_HOURS)
         elif company.draft_hours and run is not None:
             document.waits_for, document.issue_after_at = "window", at + timedelta(hours=company.draft_hours)
