@@ -34,7 +34,8 @@ class TermsRow(NamedTuple):
     """Price and quantity of a slot from a day on, until the first day they no longer hold (None: open).
 
     `details` is the canonical text of what the model needs beside the amount. `settles` says what becomes, on the
-    first day, of days billed under the terms before. An anchor of its own replaces the subscription's.
+    first day, of days billed under the terms before. An anchor of its own replaces the subscription's, a product of
+    its own the slot's.
     """
 
     from_on: date
@@ -113,6 +114,7 @@ class Agreement(NamedTuple):
     slots: list[SlotRow]
     minimum_amount: Decimal | None = None
     trial_may_end: bool = False
+    payment_terms_from: str = ""
 
 
 class Stretch(NamedTuple):
