@@ -31,6 +31,7 @@ CHART: Final = {
     "customer_credit": ("1710", gettext_noop("Customers' credit")),
     "unallocated": ("1590", gettext_noop("Payments not allocated")),
     "write_off": ("2400", gettext_noop("Losses on receivables")),
+    "prepaid": ("1719", gettext_noop("Credit sold in advance")),
 }
 ENTRIES: Final = "billing_entry_seq"
 POSTING_COLUMNS: Final = (

@@ -18,7 +18,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from billing.models import CreditNote, Invoice
-from billing.services import books, charging, noting_rows, snapshots
+from billing.services import allowances, books, charging, noting_rows, packs, snapshots
 from billing.services.account_credit import apply_credit
 from billing.services.chain import add_link
 from billing.services.copying import take_ids
@@ -42,11 +42,12 @@ write_notes = noting_rows.write_notes
 
 @dataclass(slots=True)
 class GivenBack:
-    """What ends, changes and pauses gave back: notes to number and write, the credit they make, slots cut to a new
-    last billed day, agreements that are over."""
+    """What ends, changes and pauses gave back: notes to number and write, the credit they make, granted and prepaid
+    credit at hand again, slots cut to a new last billed day, agreements that are over."""
 
     notes: list[NoteDoc] = field(default_factory=list)
     credits: list[CreditLeft] = field(default_factory=list)
+    allowances: list[CreditLeft] = field(default_factory=list)
     ended: dict[int, date] = field(default_factory=dict)
     agreements: set[int] = field(default_factory=set)
 
@@ -210,10 +211,12 @@ def give_back_due(
             unused.setdefault(key, {}).setdefault(line_id, []).append((cut, end))
         releases.append((days_id, cut, False, key))
     notes: dict[tuple[int, str, str], NoteDoc] = {}
+    free: list[InvoicedLine] = []
     for key, spans in unused.items():
         invoice = invoices[key[0]]
         lines = [released_line(invoice.lines[line_id], days) for line_id, days in spans.items()]
         first = min(line.period_start for line in lines if line.period_start)
+        free += [line.of for line in lines if not line.of.amount_minor]
         note = note_of(
             invoice, customers[invoice.customer_id], lines, cause=key[1],
             reason=given_back_words(key[1], first, invoice.language), is_refund=key[2] == "refund",
@@ -222,6 +225,8 @@ def give_back_due(
             notes[key] = note
     result.notes = list(notes.values())
     prepare(company, result.notes)
+    today = clock.day_in(at, company.time_zone)
+    result.allowances = allowances.give_back(company, result.notes, on=today, free=free)
     result.credits = [
         CreditLeft(note.credit_id, note.customer.id, note.currency, note.to_account_minor)
         for note in result.notes
@@ -292,15 +297,23 @@ def use_on_open(company: Company, notes: Sequence[NoteDoc], *, at: datetime, by:
         apply_credit(customer=Customer.objects.get(pk=customer_id), currency=currency, by=by, at=at)
 
 
-def issue_notes(company: Company, notes: Sequence[NoteDoc], *, at: datetime, by: Actor) -> None:
-    """Numbers, links and writes notes that stand alone in their transaction; their credit pays what is open."""
+def issue_notes(
+    company: Company, notes: Sequence[NoteDoc], *, at: datetime, by: Actor, free: Sequence[InvoicedLine] = ()
+) -> None:
+    """Numbers, links and writes notes that stand alone in their transaction; their credit pays what is open.
+
+    `free`: see `allowances.give_back`.
+    """
     if not notes:
         return
     prepare(company, notes)
+    today = clock.day_in(at, company.time_zone)
+    allowances.give_back(company, notes, on=today, free=free)
+    packs.take_back(company, notes)
     link_id = take_ids({noting_rows.LINKS: 1})[noting_rows.LINKS][0]
     accounts = books.account_ids(company)
     seller = snapshots.keep_part(company, snapshots.seller_body(company))
-    number_notes(company, notes, seller=seller, today=clock.day_in(at, company.time_zone))
+    number_notes(company, notes, seller=seller, today=today)
     add_link(company, link_id=link_id, hashes=[note.sha256 for note in notes], at=at)
     write_notes(company, notes, accounts, link_id=link_id, at=at)
     use_on_open(company, notes, at=at, by=by)

@@ -59,6 +59,18 @@ class Line:
     is_further_part: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Granted or prepaid credit that lowers a line: by how much of the credit (without tax where it is prepaid), and by
+    how much the line, both in minor units."""
+
+    credit_id: int
+    source: str
+    line: Line
+    used_minor: int
+    lowered_minor: int
+
+
 @dataclass(slots=True)
 class InvoiceDoc:
     """An invoice before it is written; numbers and hashes come when it is sealed."""
@@ -88,6 +100,8 @@ class InvoiceDoc:
     number: str = ""
     issued_on: date = date.min
     payment_due_on: date = date.min
+    terms_from: str = "issue"
+    allowances: list[Allowance] = field(default_factory=list)
     body: str = ""
     sha256: str = ""
 
@@ -139,6 +153,7 @@ class Priced:
     terms_days: int
     po_reference: str
     line: Line
+    terms_from: str = "issue"
 
 
 def cut(line: Line) -> list[Line]:
@@ -175,12 +190,13 @@ def group(company: Company, priced: Iterable[Priced]) -> list[InvoiceDoc]:
     for item, line in ((one, part) for one in priced for part in cut(one.line)):
         key = (
             item.due_on, item.customer.id, item.currency, item.terms_days, item.po_reference, item.tax_behavior,
-            line.subscription_id if apart else None, line.tax.group.category == "O",
+            line.subscription_id if apart else None, line.tax.group.category == "O", item.terms_from,
         )  # fmt: skip
         document = by_key.get(key)
         if document is None:
             by_key[key] = document = InvoiceDoc(
-                item.customer, item.currency, item.tax_behavior, item.due_on, item.terms_days, item.po_reference, []
+                item.customer, item.currency, item.tax_behavior, item.due_on, item.terms_days, item.po_reference, [],
+                terms_from=item.terms_from,
             )
         document.lines.append(line)
     documents = sorted(by_key.values(), key=lambda document: (document.charge_due_on, document.customer.id))

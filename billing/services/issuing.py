@@ -7,13 +7,14 @@ them, because everybody who issues waits for the counter. One COPY per table, wh
 from __future__ import annotations
 
 import uuid
+from calendar import monthrange
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db import connection, transaction
 
-from billing.services import books, snapshots
+from billing.services import allowances, books, snapshots
 from billing.services.chain import add_link
 from billing.services.copying import NULL, array, canonical, copy, json_text, optional, take_ids, text
 from billing.services.grouping import InvoiceDoc
@@ -96,11 +97,22 @@ def with_dates(work: Callable[[], T]) -> T:
             continue
 
 
+def due_day(issued_on: date, terms_days: int, terms_from: str = "issue") -> date:
+    """The day payment is due: so many days after the document's date, or after the last day of its month.
+
+    >>> due_day(date(2026, 2, 3), 14).isoformat(), due_day(date(2026, 2, 3), 14, "month_end").isoformat()
+    ('2026-02-17', '2026-03-14')
+    """
+    if terms_from == "month_end":
+        issued_on = issued_on.replace(day=monthrange(issued_on.year, issued_on.month)[1])
+    return issued_on + timedelta(days=terms_days)
+
+
 def set_dates(invoices: Sequence[InvoiceDoc], issued_on: date) -> None:
     """Dates the documents as they will be issued, unless the series moves on before they get their numbers."""
     for document in invoices:
         document.issued_on = issued_on
-        document.payment_due_on = issued_on + timedelta(days=document.terms_days)
+        document.payment_due_on = due_day(issued_on, document.terms_days, document.terms_from)
 
 
 def number_invoices(company: Company, invoices: Sequence[InvoiceDoc], frozen: Sequence[Frozen], *, seller: str) -> None:
@@ -359,6 +371,8 @@ def write_postings(
             "customer_id": document.customer.id,
         }
         amounts = [(receivable, totals.gross), *by_account.items(), (tax, -totals.tax)]
+        if document.allowances:
+            amounts += allowances.postings(document, accounts)
         lines += books.posting_lines(entry=entry, amounts=amounts, cause_kind="invoice", cause_id=document.id, **common)
         for _, minor in document.credit_used:
             allocation, entry_of_use = next(uses)

@@ -47,6 +47,7 @@ class CustomerRow(NamedTuple):
     country: str
     vat_answer: str = ""
     vat_answered_at: datetime | None = None
+    payment_terms_from: str = ""
 
     @property
     def number(self) -> str:
@@ -137,7 +138,7 @@ class Facts(NamedTuple):
 _CUSTOMERS = """
 SELECT c.id, c.public_id, c.kind, c.name, c.language, c.vat_id, c.vat_state, c.tax_exemption, c.payment_terms_days,
        c.po_reference, c.payment_method, a.id, a.recipient, a.lines::text, a.postal_code, a.city, a.region, a.country,
-       k.answer, k.asked_at
+       k.answer, k.asked_at, c.payment_terms_from
 FROM customers_customer c
 LEFT JOIN LATERAL (
     SELECT * FROM customers_address
@@ -165,7 +166,7 @@ def lock_customers(
     found = {}
     for row in rows:
         address = (row[11], row[12] or "", _strings(row[13] or "[]"), *(field or "" for field in row[14:18]),
-                   row[18] or "", row[19])  # fmt: skip
+                   row[18] or "", row[19], row[20])  # fmt: skip
         found[row[0]] = CustomerRow._make(
             (row[0], encode("cus", row[1]), row[2], row[3], row[4] or company.language, *row[5:11], *address)
         )

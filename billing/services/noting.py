@@ -116,7 +116,7 @@ class NoteLine:
 
 @dataclass(slots=True)
 class NoteDoc:
-    """A credit note before it is written."""
+    """A credit note before it is written. `prepaid_back`: prepaid credit that comes back with lines, without tax."""
 
     invoice: Invoiced
     customer: CustomerRow
@@ -126,6 +126,7 @@ class NoteDoc:
     reason: str
     settled_minor: int
     written_back_minor: int
+    prepaid_back: list[tuple[InvoicedLine, int]] = field(default_factory=list)
     is_refund: bool = False
     closes: bool = False
     notifies: bool = True
@@ -229,7 +230,7 @@ def note_of(
     invoice.written_off_minor -= written_back
     invoice.credited_minor += gross
     closes = False
-    if cause == "void":
+    if cause in ("void", "replace"):
         invoice.status = "void"
     elif not invoice.open_minor and not invoice.written_off_minor and invoice.status in ("open", "uncollectible"):
         invoice.status, closes = "paid", True

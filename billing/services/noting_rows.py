@@ -16,7 +16,7 @@ from billing.models import Credit, CreditBalance, Refund
 from billing.services import books, snapshots
 from billing.services.copying import canonical, copy, json_text, optional, text
 from billing.services.issuing import EVENT_COLUMNS, LINKS, OUTBOX_COLUMNS, SNAPSHOT_COLUMNS, mail_row, paid_row
-from billing.services.noting import NoteDoc
+from billing.services.noting import InvoicedLine, NoteDoc
 from billing.services.snapshots import plain
 from core import clock
 from core.ids import encode, new_id
@@ -185,7 +185,7 @@ def _events(company: Company, note: NoteDoc, at: datetime) -> list[str]:
         "to_account_minor": note.to_account_minor,
     }
     happened = [("credit_note.issued", "credit_note", note.id, facts)]
-    if note.cause == "void":
+    if note.cause in ("void", "replace"):
         said = {"number": note.invoice.number, "customer": note.customer.ref, "credit_note": note.number}
         happened.append(("invoice.voided", "invoice", note.invoice.id, said))
     rows = [
@@ -211,8 +211,11 @@ def _postings(company: Company, notes: Sequence[NoteDoc], accounts: dict[tuple[s
     for note in notes:
         by_account: dict[int, int] = {}
         for line in note.lines:
-            account = books.revenue_account(accounts, line.of.revenue_account, line.of.description)
+            account = _account(accounts, line.of)
             by_account[account] = by_account.get(account, 0) + line.net_minor
+        for returned, minor in note.prepaid_back:
+            for account, moved in ((_account(accounts, returned), minor), (accounts["prepaid", ""], -minor)):
+                by_account[account] = by_account.get(account, 0) + moved
         common: dict[str, Any] = {
             "company_id": company.pk,
             "currency": note.currency,
@@ -233,6 +236,13 @@ def _postings(company: Company, notes: Sequence[NoteDoc], accounts: dict[tuple[s
         amounts = [(receivable, note.written_back_minor), (accounts["write_off", ""], -note.written_back_minor)]
         lines += books.posting_lines(entry=note.entries[1], amounts=amounts, **common)
     copy("billing_posting", books.POSTING_COLUMNS, lines)
+
+
+def _account(accounts: dict[tuple[str, str], int], line: InvoicedLine) -> int:
+    """Where a line's revenue stands; what sold prepaid credit is owed until that is used."""
+    if "pack" in line.calculation:
+        return accounts["prepaid", ""]
+    return books.revenue_account(accounts, line.revenue_account, line.description)
 
 
 def _balances(notes: Sequence[NoteDoc]) -> None:

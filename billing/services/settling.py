@@ -17,7 +17,18 @@ from django.db import connection
 from django.utils import translation
 
 from billing.models import BillingRun
-from billing.services import books, charging, crediting, exchange, issuing, one_offs, snapshots, steps, windows
+from billing.services import (
+    allowances,
+    books,
+    charging,
+    crediting,
+    exchange,
+    issuing,
+    one_offs,
+    snapshots,
+    steps,
+    windows,
+)
 from billing.services.charging import Charge, SlotDue
 from billing.services.copying import array, canonical
 from billing.services.grouping import InvoiceDoc, Line, Priced, group
@@ -158,7 +169,6 @@ def _settle_locked(
     if not company.issues_zero_invoices:
         free_days = [row for document in invoices if not document.gross_minor for row in _days_only(company, document)]
         invoices = [document for document in invoices if document.gross_minor]
-    exchange.fix(company, invoices, known.exchange)
     quiet_before = max(filter(None, (notify_since, company.mails_start_on)), default=None)
     for document in invoices:
         document.run_id = run.pk if run else None
@@ -166,6 +176,9 @@ def _settle_locked(
     invoices, drafts = windows.sort_out(company, invoices, how, run=run, at=at)
     for document in (*invoices, *drafts):
         document.notifies = quiet_before is None or document.charge_due_on >= quiet_before
+    if known.allowances or given_back.allowances:
+        allowances.apply(invoices, allowances.merged(known.allowances, given_back.allowances), on=today)
+    exchange.fix(company, [*invoices, *drafts], known.exchange)
     for note in given_back.notes:
         note.notifies = quiet_before is None or note.given_back_from is None or note.given_back_from >= quiet_before
     issuing.apply_credit(invoices, [*known.credits, *given_back.credits])
@@ -179,6 +192,7 @@ def _settle_locked(
     _write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
     _close_changes(dues, on)
     windows.keep(company, drafts, today=today, at=at)
+    allowances.write(company, invoices)
     one_offs.mark_billed([billed for due in dues for billed in due.one_offs])
     issuing.write_ahead(
         company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,
@@ -229,6 +243,7 @@ def _price(
         terms_days = customer.payment_terms_days
     if terms_days is None:
         terms_days = company.payment_terms_days
+    terms_from = agreement.payment_terms_from or customer.payment_terms_from or company.payment_terms_from
     po_reference = agreement.po_reference or customer.po_reference
     slots, priced = [], []
     before = None
@@ -243,7 +258,8 @@ def _price(
             line = _line(company, customer, agreement, charge, taxing, known)
             priced.append(
                 Priced(
-                    customer, agreement.currency, agreement.tax_behavior, charge.due_on, terms_days, po_reference, line
+                    customer, agreement.currency, agreement.tax_behavior, charge.due_on, terms_days, po_reference, line,
+                    terms_from,
                 )
             )
     found = _Due(agreement, slots, priced, before=before)
@@ -251,7 +267,7 @@ def _price(
         rows = known.one_offs[agreement.id]
         found.one_offs = one_offs.due_lines(company, customer, agreement, rows, taxing, known.accounts, on)
         for row, line in found.one_offs:
-            terms = (row.due_on, terms_days, po_reference, line)
+            terms = (row.due_on, terms_days, po_reference, line, terms_from)
             priced.append(Priced(customer, agreement.currency, agreement.tax_behavior, *terms))
         later = one_offs.next_due(agreement, rows, on)
         found.more_days += [later] if later is not None else []

@@ -26,8 +26,8 @@ from subscriptions.models import Subscription
 
 #: How long a draft waits for the answer about a VAT id.
 VAT_HOURS = 72
-#: What names one of a customer's drafts: customer, due day, currency, payment terms, order reference.
-Key = tuple[int, date, str, int, str]
+#: What names one of a customer's drafts: customer, due day, currency, payment terms and their start, order reference.
+Key = tuple[int, date, str, int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,10 @@ class Issuing:
 
 def key_of(document: InvoiceDoc) -> Key:
     customer = document.customer
-    return customer.id, document.charge_due_on, document.currency, document.terms_days, document.po_reference
+    return (
+        customer.id, document.charge_due_on, document.currency, document.terms_days, document.terms_from,
+        document.po_reference,
+    )  # fmt: skip
 
 
 def sort_out(
@@ -77,7 +80,7 @@ def sort_out(
 DRAFT_COLUMNS = (
     "id, company_id, public_id, customer_id, number, language, currency, tax_behavior, net_minor, tax_minor, "
     "gross_minor, tax_rows, snapshot_hash, created_at, charge_due_on, payment_due_on, po_reference, address_id, "
-    "run_id, notifies, issue_after_at, waits_for"
+    "run_id, notifies, issue_after_at, waits_for, terms_days, terms_from"
 )
 BALANCE_COLUMNS = (
     "invoice_id, company_id, customer_id, currency, status, payment_due_on, gross_minor, paid_minor, "
@@ -105,7 +108,7 @@ def keep(company: Company, drafts: Sequence[InvoiceDoc], *, today: date, at: dat
             f"{document.currency}\t{document.tax_behavior}\t{totals.net}\t{totals.tax}\t{totals.gross}\t{rows}\t\t{at}\t"
             f"{document.charge_due_on}\t{document.payment_due_on}\t{text(document.po_reference)}\t"
             f"{optional(customer.address_id)}\t{optional(document.run_id)}\t{'t' if document.notifies else 'f'}\t"
-            f"{optional(document.issue_after_at)}\t{document.waits_for}"
+            f"{optional(document.issue_after_at)}\t{document.waits_for}\t{document.terms_days}\t{document.terms_from}"
         )
         balances.append(
             f"{document.id}\t{company.pk}\t{customer.id}\t{document.currency}\tdraft\t{document.payment_due_on}\t"
@@ -131,8 +134,13 @@ def take_back(company: Company, invoice_ids: Sequence[int]) -> tuple[Issuing, di
     if not found:
         return how, last_due
     for invoice in found:
-        terms_days = (invoice.payment_due_on - clock.day_in(invoice.created_at, company.time_zone)).days
-        key = (invoice.customer_id, invoice.charge_due_on, invoice.currency, terms_days, invoice.po_reference)
+        terms_days = invoice.terms_days
+        if terms_days is None:
+            terms_days = (invoice.payment_due_on - clock.day_in(invoice.created_at, company.time_zone)).days
+        key = (
+            invoice.customer_id, invoice.charge_due_on, invoice.currency, terms_days, invoice.terms_from,
+            invoice.po_reference,
+        )  # fmt: skip
         former = Former(invoice.public_id, invoice.issue_after_at, invoice.waits_for, invoice.run_id)
         how.former.setdefault(key, []).append(former)
         due_on = last_due.get(invoice.customer_id, invoice.charge_due_on)
