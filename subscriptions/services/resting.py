@@ -31,7 +31,7 @@ def lay(subscription: Subscription, standing: Standing, day: date, *, until: dat
         _rest(slot, resting, standing)
         if until is not None and not keep_anchor and resting:
             _count_anew(subscription, slot, awake, resting[-1], until)
-        retiming.replace(slot, day, [*resting, *awake])
+        put(slot, day, [*resting, *awake])
 
 
 def lay_unbilled(subscription: Subscription, standing: Standing, day: date) -> None:
@@ -44,7 +44,7 @@ def lay_unbilled(subscription: Subscription, standing: Standing, day: date) -> N
         if any(held.standing == Standing.AGREED for held in rows):
             _rest(slot, rows, standing)
             rows[0].settles = Settles.NOTHING
-            retiming.replace(slot, first, rows)
+            put(slot, first, rows)
 
 
 def take_up(subscription: Subscription, standing: Standing, day: date, *, anchor_on: date | None) -> None:
@@ -57,7 +57,7 @@ def take_up(subscription: Subscription, standing: Standing, day: date, *, anchor
                 row.standing = Standing.AGREED
             if anchor_on is not None:
                 _count_anew(subscription, slot, rows, resting[0], anchor_on)
-            retiming.replace(slot, day, rows)
+            put(slot, day, rows)
 
 
 def lift(subscription: Subscription, standing: Standing, day: date, resumes_on: date | None) -> None:
@@ -72,7 +72,7 @@ def lift(subscription: Subscription, standing: Standing, day: date, resumes_on: 
                 row.standing, row.settles = Standing.AGREED, Settles.NOTHING
             elif resumes_on is not None and row.from_on >= resumes_on and row.anchor_on == resumes_on:
                 row.anchor_on, row.anchor_month_day = resting[-1].anchor_on, resting[-1].anchor_month_day
-        retiming.replace(slot, day, merged(rows))
+        put(slot, day, rows)
 
 
 def lay_on(subscription: Subscription, standing: Standing, day: date) -> None:
@@ -86,7 +86,7 @@ def lay_on(subscription: Subscription, standing: Standing, day: date) -> None:
             if row.anchor_on == day:
                 row.anchor_on, row.anchor_month_day = before.anchor_on, before.anchor_month_day
         _rest(slot, rows, standing)
-        retiming.replace(slot, day, merged(rows))
+        put(slot, day, rows)
 
 
 def is_counted_anew(subscription: Subscription, day: date) -> bool:
@@ -125,15 +125,31 @@ def split(rows: Sequence[SlotTerms], day: date) -> tuple[list[SlotTerms], list[S
     return before, after
 
 
+def put(slot: Slot, day: date, rows: Sequence[SlotTerms]) -> None:
+    """`retiming.replace` that leaves no row which only says what the one before it says: a row's end cuts a period."""
+    rows = merged(rows)
+    before = retiming.terms_on(slot.terms.all(), day - ONE_DAY)
+    if before is None or not rows or rows[0].from_on > day or not _goes_on(before, rows[0]):
+        retiming.replace(slot, day, rows)
+        return
+    retiming.replace(slot, day, rows[1:])
+    before.until_on = rows[0].until_on
+    SlotTerms.objects.filter(pk=before.pk).update(until_on=before.until_on)
+
+
 def merged(rows: Sequence[SlotTerms]) -> list[SlotTerms]:
     """Rows that say the same and follow each other, as one."""
     found: list[SlotTerms] = []
     for row in rows:
-        if found and not row.settles and all(getattr(found[-1], name) == getattr(row, name) for name in retiming.KEPT):
+        if found and _goes_on(found[-1], row):
             found[-1].until_on = row.until_on
         else:
             found.append(row)
     return found
+
+
+def _goes_on(before: SlotTerms, row: SlotTerms) -> bool:
+    return not row.settles and all(getattr(before, name) == getattr(row, name) for name in retiming.KEPT)
 
 
 def _rest(slot: Slot, rows: Sequence[SlotTerms], standing: Standing) -> None:
