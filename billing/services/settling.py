@@ -193,11 +193,11 @@ def _settle_locked(
     _close_changes(dues, on)
     windows.keep(company, drafts, today=today, at=at)
     allowances.write(company, invoices)
-    one_offs.mark_billed([billed for due in dues for billed in due.one_offs])
     issuing.write_ahead(
         company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,
         more_days=free_days,
     )  # fmt: skip
+    one_offs.mark_billed([billed for due in dues for billed in due.one_offs])
 
     # From here on others wait for the numbers.
     seller_hash = snapshots.sha256(seller) if seller else ""
