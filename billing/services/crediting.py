@@ -22,7 +22,8 @@ from billing.services import allowances, books, charging, noting_rows, packs, sn
 from billing.services.account_credit import apply_credit
 from billing.services.chain import add_link
 from billing.services.copying import take_ids
-from billing.services.loading import CreditLeft, CustomerRow, Facts, lock_customers
+from billing.services.discounting import lowered, return_uses
+from billing.services.loading import CreditLeft, CustomerRow, Facts, live_discounts, lock_customers
 from billing.services.noting import Invoiced, InvoicedLine, NoteDoc, NoteLine, note_of
 from billing.services.releasing import cut_days, release
 from core import clock
@@ -235,6 +236,9 @@ def give_back_due(
     for days_id, cut, is_forfeit, key in releases:
         note = notes.get(key) if key else None
         cut_days(days_id, cut, at=at, forfeit=is_forfeit, note_id=note.id if note else None)
+    for key, spans in unused.items():
+        gone = lowered({line_id: invoices[key[0]].lines[line_id] for line_id in spans})
+        known.discounts.update(live_discounts(set(return_uses(company, gone).values())) if gone else {})
     return result
 
 
@@ -372,6 +376,9 @@ def give_back(
         for item in invoice_lines:
             if item.release is not None and item.line_id in note.invoice.lines:
                 release(item.line_id, item.release, note.id, at)
+        released = {item.line_id for item in invoice_lines if item.release is not None}
+        gone = {line_id: line for line_id, line in note.invoice.lines.items() if line_id in released}
+        return_uses(company, lowered(gone))
         audit_note(company, note, at=at, by=by)
     return list(CreditNote.objects.filter(pk__in=[note.id for note in notes]).order_by("pk"))
 

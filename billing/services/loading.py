@@ -6,7 +6,7 @@ Four queries whatever the number of customers. The rule that matters: what is du
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -18,6 +18,7 @@ from django.db import connection
 from core import clock
 from core.ids import encode
 from core.models import Company
+from subscriptions.models import AgreedDiscount
 from subscriptions.services.schedule import ONE_DAY, Agreement, ProductRow, SlotRow, TermsRow
 
 
@@ -92,6 +93,7 @@ class DiscountRow(NamedTuple):
     until_on: date | None
     periods_left: int | None
     left_minor: int | None
+    ref: str
 
 
 class OneOffRow(NamedTuple):
@@ -293,7 +295,7 @@ FROM core_numberseries WHERE company_id = %(company)s AND series = 'invoice' AND
 UNION ALL
 SELECT 'discount', '', '', '', d.percent, NULL, d.id, d.subscription_id,
        json_build_array(d.name, d.amount_minor, d.currency, d.duration, d.scope, d.product_id, d.price_id, d.from_on,
-                        d.until_on, d.periods_left, d.left_minor)::text
+                        d.until_on, d.periods_left, d.left_minor, d.public_id)::text
 FROM subscriptions_agreeddiscount d
 WHERE d.subscription_id = ANY(%(agreements)s::bigint[]) AND d.ended_at IS NULL
 UNION ALL
@@ -375,11 +377,26 @@ def facts(
 
 
 def _discount(id_: int, percent: Decimal | None, row: list[Any]) -> DiscountRow:
-    name, amount, currency, duration, scope, product_id, price_id, from_on, until_on, periods, left = row
+    name, amount, currency, duration, scope, product_id, price_id, from_on, until_on, periods, left, public_id = row
     first, last = date.fromisoformat(from_on), None if until_on is None else date.fromisoformat(until_on)
     return DiscountRow(
-        id_, name, percent, amount, currency, duration, scope, product_id, price_id, first, last, periods, left
-    )
+        id_, name, percent, amount, currency, duration, scope, product_id, price_id, first, last, periods, left,
+        encode("agd", uuid.UUID(public_id)),
+    )  # fmt: skip
+
+
+def live_discounts(agreement_ids: Collection[int]) -> dict[int, list[DiscountRow]]:
+    """The discounts of these subscriptions as they stand now, oldest first."""
+    found: dict[int, list[DiscountRow]] = {id_: [] for id_ in agreement_ids}
+    rows = AgreedDiscount.objects.filter(subscription_id__in=found, ended_at__isnull=True).order_by("id")
+    for row in rows:
+        found[row.subscription_id].append(
+            DiscountRow(
+                row.pk, row.name, row.percent, row.amount_minor, row.currency, row.duration, row.scope, row.product_id,
+                row.price_id, row.from_on, row.until_on, row.periods_left, row.left_minor, row.ref,
+            )
+        )  # fmt: skip
+    return found
 
 
 def _one_off(

@@ -31,6 +31,7 @@ from billing.services import (
 )
 from billing.services.charging import Charge, SlotDue
 from billing.services.copying import array, canonical
+from billing.services.discounting import Take, take_discounts, write_uses
 from billing.services.grouping import InvoiceDoc, Line, Priced, group
 from billing.services.loading import CustomerRow, Facts, OneOffRow, facts, lock_customers, lock_due, words
 from billing.services.snapshots import plain
@@ -150,15 +151,18 @@ def _settle_locked(
     given_back = crediting.give_back_due(company, customers, agreements, known, on=on, at=at)
     taxing = Taxing(company, known.rates, today=today)
     dues = []
+    discounts: list[Take] = []
     for agreement in agreements:
         try:
             customer = customers[agreement.customer_id]
             due = _price(company, customer, agreement, taxing, known, on, given_back.ended)
+            taken = take_discounts(agreement, due.priced, known.discounts.get(agreement.id))
             if on_one_document:
                 for priced in due.priced:
                     priced.due_on = max(priced.due_on, on)
             exchange.check(company, due.priced, known.exchange)
             dues.append(due)
+            discounts += taken
         except (PricingError, Refused) as error:
             outcome.parked.append((agreement.id, error.code[:60], _why(error, company.language)[:500]))
         except Exception as error:  # noqa: BLE001  one bad subscription stops nobody; its reason is kept
@@ -192,6 +196,7 @@ def _settle_locked(
     _write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
     _close_changes(dues, on)
     windows.keep(company, drafts, today=today, at=at)
+    write_uses(company, discounts, drafts, at=at)
     allowances.write(company, invoices)
     issuing.write_ahead(
         company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,

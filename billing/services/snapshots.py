@@ -122,6 +122,8 @@ def line_body(position: int, line: Line, calculation: bytes) -> dict[str, Any]:
     }
     if line.detail:
         body["detail"] = line.detail
+    if line.discount_minor:
+        body["discount"] = line.discount_minor
     return body
 
 

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from billing.models import BilledDays, CreditNote, Invoice, InvoiceBalance
 from billing.services import one_offs
 from billing.services.crediting import audit_note, calculation_of, issue_notes, load_invoices
+from billing.services.discounting import lowered, return_uses
 from billing.services.loading import lock_customers
 from billing.services.noting import NoteLine, note_of
 from core import checks, clock
@@ -55,6 +56,7 @@ def void(
         raise Refused("credit.nothing_left", number=known.number)
     issue_notes(company, [note], at=at, by=by)
     released = _release_all(list(known.lines), note.id, at)
+    return_uses(company, lowered(known.lines))
     if days == "free":
         _leave_free(company.pk, released)
     else:

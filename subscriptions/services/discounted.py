@@ -44,11 +44,12 @@ class Position(NamedTuple):
 
 def attach(subscriptions: Iterable[Subscription]) -> None:
     """Has each subscription carry its live discounts, oldest first: one query, none where no row says it has any."""
-    wanted = [
-        subscription
-        for subscription in subscriptions
-        if not hasattr(subscription, "live_discounts") and getattr(subscription, "has_discounts", True)
-    ]
+    wanted = []
+    for subscription in subscriptions:
+        if not getattr(subscription, "has_discounts", True):
+            vars(subscription).setdefault("live_discounts", [])
+        if not hasattr(subscription, "live_discounts"):
+            wanted.append(subscription)
     by_subscription: dict[int, list[AgreedDiscount]] = {subscription.pk: [] for subscription in wanted}
     if wanted:
         rows = AgreedDiscount.objects.filter(subscription_id__in=by_subscription, ended_at__isnull=True)
@@ -147,7 +148,7 @@ def next_change(subscription: Subscription, discount: AgreedDiscount, after: dat
     days: list[date] = []
     for slot in subscription.slots.all():
         rows = sorted(slot.terms.all(), key=lambda held: held.from_on)
-        if not any(covers(discount, slot.product_id, held.price_id) for held in rows):
+        if not any(covers(discount, held.product_id or slot.product_id, held.price_id) for held in rows):
             continue
         first = _period_from(agreement, rows, max(discount.from_on, subscription.paid_from_on), whole=False)
         last = None

@@ -98,7 +98,9 @@ def _give(
     first = from_on or on
     if first == on and _is_billed_from(held, on):
         first = on + ONE_DAY  # The period that began today is billed without it.
-    sold = [(slot.product_id, terms.price_id) for slot in held.slots.all() for terms in slot.terms.all()]
+    sold = [
+        (terms.product_id or slot.product_id, terms.price_id) for slot in held.slots.all() for terms in slot.terms.all()
+    ]
     sold += [(once.product_id, once.price_id) for once in held.one_offs.all() if once.due_on is not None]
     row = agreed_from(held, discount, code, sold, from_on=max(first, held.start_on), at=at)
     discounted.plan_next(held, row, on)

@@ -1,0 +1,358 @@
+"""Discounts in settling: what each takes off the lines that fall due together, before tax, and what is left of it.
+
+The rule that matters: the lines of one subscription and due day take their discounts together, in the order of their
+days, so that a run that catches up counts periods as if it had never been late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Final, NamedTuple
+
+from django.db import connection
+
+from billing.services.copying import array, copy, optional
+from billing.services.grouping import InvoiceDoc, Line, Priced
+from billing.services.loading import DiscountRow
+from billing.services.snapshots import plain
+from core.models import Company
+from pricing.discounts import Discount as Reduction
+from pricing.discounts import DiscountableLine, Discounted, Scope, discounted
+from subscriptions.services.schedule import Agreement
+
+#: Lines that take discounts: periods, units added to them, usage, single charges. True-ups never do.
+TAKING: Final = ("base", "added", "usage", "one_off", "late", "interim")
+USE_COLUMNS: Final = "company_id, agreed_id, line_id, due_on, amount_minor, period_used"
+ONE_DAY: Final = timedelta(days=1)
+
+
+class Part(NamedTuple):
+    """What a discount took off a line, in minor units, and whether a whole period of it was used up with it."""
+
+    line: Line
+    taken_minor: int
+    uses_period: bool
+
+
+@dataclass(slots=True)
+class Take:
+    """What one discount took on one due day. `until_on`: first day whose periods don't take it, if this used it up."""
+
+    row: DiscountRow
+    due_on: date
+    parts: list[Part]
+    until_on: date | None
+
+    @property
+    def taken_minor(self) -> int:
+        return sum(part.taken_minor for part in self.parts)
+
+    @property
+    def uses_period(self) -> bool:
+        return any(part.uses_period for part in self.parts)
+
+
+@dataclass(slots=True)
+class _Left:
+    """An agreed discount while due days are gone through."""
+
+    row: DiscountRow
+    periods_left: int | None
+    left_minor: int | None
+    until_on: date | None
+    is_over: bool = False
+    taken: list[Take] = field(default_factory=list)
+
+
+def take_discounts(agreement: Agreement, priced: Sequence[Priced], rows: Sequence[DiscountRow] | None) -> list[Take]:
+    """Lowers the lines of a subscription by its discounts, given oldest first; what each took, in order of due days.
+
+    Due days are those on which the charges fell due, before any is moved to another document.
+    """
+    if not rows or not priced:
+        return []
+    left = [_Left(row, row.periods_left, row.left_minor, row.until_on) for row in rows]
+    by_day: dict[date, list[Line]] = {}
+    for item in priced:
+        if item.line.kind in TAKING:
+            by_day.setdefault(item.due_on, []).append(item.line)
+    found: list[Take] = []
+    for due_on in sorted(by_day):
+        found += _take_on(agreement, due_on, by_day[due_on], left)
+    return found
+
+
+def _take_on(agreement: Agreement, due_on: date, lines: list[Line], left: list[_Left]) -> list[Take]:
+    acting = [(one, among) for one in left if (among := _among(one, agreement, lines, due_on))]
+    if not acting:
+        return []
+    result = discounted(
+        [DiscountableLine(line.amount_minor, share=min(max(line.share, Fraction(0)), Fraction(1))) for line in lines],
+        [_reduction(one, among, age) for age, (one, among) in enumerate(acting)],
+    )
+    _lower(lines, [one.row for one, _ in acting], result)
+    takes = []
+    for (one, among), parts in zip(acting, result.parts, strict=True):
+        whole = _whole_periods(agreement, one.row, [lines[index] for index in sorted(among)])
+        counts = bool(whole) and bool(one.periods_left)
+        made = Take(one.row, due_on, [], None)
+        for line, part in zip(lines, parts, strict=True):
+            uses = counts and any(line is other for other in whole)
+            if part or uses:
+                made.parts.append(Part(line, part, uses))
+        if not made.parts:
+            continue
+        if counts and one.periods_left is not None:
+            one.periods_left -= 1
+            if not one.periods_left:
+                ends = _ends_of(whole, due_on)
+                one.until_on = made.until_on = ends if one.until_on is None else min(one.until_on, ends)
+        if one.left_minor is not None:
+            one.left_minor -= made.taken_minor
+        one.is_over = one.row.duration == "once" and not one.left_minor
+        takes.append(made)
+    return takes
+
+
+def _reduction(one: _Left, among: frozenset[int], age: int) -> Reduction:
+    """The discount for the arithmetic: which lines it covers was found already, its scope gives its place in line."""
+    row = one.row
+    target: Scope = "product" if row.scope == "product" else "price" if row.scope == "price" else "everything"
+    if row.percent is not None:
+        return Reduction(percent=row.percent, scope=target, age=age, among=among)
+    amount = row.amount_minor if one.left_minor is None else one.left_minor
+    is_recurring = row.duration != "once"
+    return Reduction(amount_minor=amount or 0, scope=target, age=age, among=among, recurring=is_recurring)
+
+
+def _among(one: _Left, agreement: Agreement, lines: Sequence[Line], due_on: date) -> frozenset[int]:
+    """Places of the lines that take the discount."""
+    row = one.row
+    if one.is_over or (row.currency and row.currency != agreement.currency):
+        return frozenset()
+    inside = [
+        index for index, line in enumerate(lines) if _covers(row, line) and _holds(row, one.until_on, line, due_on)
+    ]
+    if row.percent is None and row.duration != "once":
+        # An amount off a period comes with the period: units added to one that has taken it take no further part.
+        inside = [index for index in inside if lines[index].kind != "added"]
+        carrying = "base" if _has_recurring(agreement, row) else "usage"
+        if not any(lines[index].kind == carrying for index in inside):
+            return frozenset()
+    return frozenset(index for index in inside if lines[index].amount_minor >= 0 and lines[index].share > 0)
+
+
+def _covers(row: DiscountRow, line: Line) -> bool:
+    if row.scope == "product":
+        return row.product_id == line.product_id
+    return row.scope != "price" or (line.price_id is not None and row.price_id == line.price_id)
+
+
+def _holds(row: DiscountRow, until_on: date | None, line: Line, due_on: date) -> bool:
+    """Whether the line's days take it: they begin from its first day on, in a period that began before its last."""
+    start = line.period_start or due_on
+    return row.from_on <= start and (until_on is None or _full_start(line, start) < until_on)
+
+
+def _full_start(line: Line, start: date) -> date:
+    kept = line.calculation.get("full_start")
+    return start if kept is None else date.fromisoformat(kept)
+
+
+def _has_recurring(agreement: Agreement, row: DiscountRow) -> bool:
+    """Whether the discount covers a position that is charged for each period; else it counts by usage."""
+    for slot in agreement.slots:
+        if slot.kind != "usage" and any(
+            row.scope == "everything"
+            or (row.scope == "product" and row.product_id == (terms.product_id or slot.product_id))
+            or (row.scope == "price" and row.price_id == terms.price_id)
+            for terms in slot.terms
+        ):
+            return True
+    return False
+
+
+def _whole_periods(agreement: Agreement, row: DiscountRow, lines: Sequence[Line]) -> list[Line]:
+    """Lines of whole periods of the positions that the discount counts by."""
+    kind = "base" if _has_recurring(agreement, row) else "usage"
+    return [
+        line
+        for line in lines
+        if line.kind == kind
+        and line.calculation.get("full_days") is not None
+        and line.calculation.get("days") == line.calculation.get("full_days")
+    ]
+
+
+def _ends_of(whole: Sequence[Line], due_on: date) -> date:
+    """The first day whose periods no longer take a discount that was used up with these periods."""
+    ends = [date.fromisoformat(line.calculation["full_end"]) for line in whole]
+    ahead = [end for end in ends if end > due_on]
+    return min(ahead) if ahead else max(ends)
+
+
+def _lower(lines: Sequence[Line], rows: Sequence[DiscountRow], result: Discounted) -> None:
+    for index, line in enumerate(lines):
+        taken = [_told(row, parts[index]) for row, parts in zip(rows, result.parts, strict=True) if parts[index]]
+        if taken:
+            line.amount_minor -= result.by_line[index]
+            line.discount_minor += result.by_line[index]
+            line.calculation["discounts"] = taken
+
+
+def _told(row: DiscountRow, taken_minor: int) -> dict[str, Any]:
+    """What a line keeps of a discount, for its sentence."""
+    what = {"percent": plain(row.percent)} if row.percent is not None else {"amount_minor": row.amount_minor}
+    return {"id": row.ref, "name": row.name, "taken_minor": taken_minor, **what}
+
+
+# What is left ---------------------------------------------------------------------------------------------------------
+
+_COUNTED = """
+WITH counted AS (
+    UPDATE subscriptions_agreeddiscount d
+    SET periods_left = v.periods_left, left_minor = v.left_minor, until_on = v.until_on,
+        next_change_on = coalesce(v.change_on, d.next_change_on),
+        ended_at = CASE WHEN v.is_over THEN %(at)s END
+    FROM unnest(%(ids)s::bigint[], %(periods)s::int[], %(minors)s::bigint[], %(until)s::date[], %(change)s::date[],
+                %(over)s::bool[]) v(id, periods_left, left_minor, until_on, change_on, is_over)
+    WHERE d.id = v.id
+    RETURNING d.subscription_id, v.change_on
+)
+UPDATE subscriptions_subscription s SET next_move_on = least(s.next_move_on, c.day)
+FROM (SELECT subscription_id, min(change_on) AS day FROM counted WHERE change_on IS NOT NULL GROUP BY 1) c
+WHERE s.id = c.subscription_id AND s.state NOT IN ('canceled', 'expired')
+"""
+
+
+def write_uses(company: Company, takes: Sequence[Take], drafts: Sequence[InvoiceDoc], *, at: datetime) -> None:
+    """Writes what was used, on lines that have their ids, and what is left: two statements; none without any.
+
+    A draft uses nothing; it does when it is issued. A document that costs nothing and is not issued does.
+    """
+    waiting = {id(line) for document in drafts for line in document.lines}
+    done = [made for made in takes if not any(id(part.line) in waiting for part in made.parts)]
+    if not done:
+        return
+    copy(
+        "billing_discountuse",
+        USE_COLUMNS,
+        [
+            f"{company.pk}\t{made.row.id}\t{optional(part.line.id or None)}\t{made.due_on}\t{part.taken_minor}\t"
+            f"{'t' if part.uses_period else 'f'}"
+            for made in done
+            for part in made.parts
+        ],
+    )
+    left = _left_after(done)
+    if left:
+        _count(left, at)
+
+
+def _left_after(done: Iterable[Take]) -> list[_Left]:
+    """The discounts whose counters moved, as they stand now."""
+    by_id: dict[int, _Left] = {}
+    for made in done:
+        row = made.row
+        if row.periods_left is None and row.left_minor is None and row.duration != "once":
+            continue
+        one = by_id.setdefault(row.id, _Left(row, row.periods_left, row.left_minor, row.until_on))
+        one.taken.append(made)
+        if made.uses_period and one.periods_left:
+            one.periods_left -= 1
+        if one.left_minor is not None:
+            one.left_minor -= made.taken_minor
+        one.until_on = made.until_on or one.until_on
+        one.is_over = row.duration == "once" and not one.left_minor
+    return list(by_id.values())
+
+
+def _count(left: Sequence[_Left], at: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COUNTED,
+            {
+                "at": at,
+                "ids": array(one.row.id for one in left),
+                "periods": array(one.periods_left for one in left),
+                "minors": array(one.left_minor for one in left),
+                "until": array(one.until_on for one in left),
+                # Revenue changes with the first period that takes it no longer.
+                "change": array(
+                    one.until_on if any(made.until_on is not None for made in one.taken) else None for one in left
+                ),
+                "over": array(one.is_over for one in left),
+            },
+        )
+
+
+# Giving back ----------------------------------------------------------------------------------------------------------
+
+_USES = """
+WITH gone AS (
+    SELECT l.id FROM unnest(%(lines)s::bigint[]) l(id)
+    WHERE NOT EXISTS (SELECT 1 FROM billing_billeddays d WHERE d.line_id = l.id AND d.released_at IS NULL)
+), touched AS (
+    SELECT DISTINCT u.agreed_id, u.due_on FROM billing_discountuse u JOIN gone ON gone.id = u.line_id
+)
+SELECT u.agreed_id, u.due_on, u.line_id, sum(u.amount_minor)::bigint, bool_or(u.period_used),
+       u.line_id IN (SELECT id FROM gone)
+FROM billing_discountuse u JOIN touched t ON t.agreed_id = u.agreed_id AND t.due_on = u.due_on
+GROUP BY 1, 2, 3 HAVING sum(u.amount_minor) > 0 ORDER BY 1, 2, 3
+"""
+_RETURNED = """
+UPDATE subscriptions_agreeddiscount d
+SET ended_at = CASE WHEN (d.duration = 'once' AND coalesce(d.left_minor, 0) = 0)
+                         OR (d.periods_left = 0 AND v.periods > 0) THEN NULL ELSE d.ended_at END,
+    until_on = CASE WHEN d.periods_left = 0 AND v.periods > 0 THEN NULL ELSE d.until_on END,
+    periods_left = d.periods_left + v.periods, left_minor = d.left_minor + v.minor
+FROM unnest(%(ids)s::bigint[], %(periods)s::int[], %(minors)s::bigint[]) v(id, periods, minor)
+WHERE d.id = v.id
+RETURNING d.id, d.subscription_id
+"""
+
+
+def return_uses(company: Company, line_ids: Collection[int]) -> dict[int, int]:
+    """Gives back what discounts took off lines whose days are all given back: the amount left of one given once, and
+    a period where no line of its day is left that used it. Answers the discounts with their
+    subscriptions, by id.
+
+    Up to three statements; call it only for lines that a discount lowered.
+    """
+    if not line_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_USES, {"lines": sorted(line_ids)})
+        rows = cursor.fetchall()
+    minors: dict[int, int] = {}
+    periods: dict[int, int] = {}
+    standing = {(agreed, due_on) for agreed, due_on, _, _, used, is_gone in rows if used and not is_gone}
+    counted: set[tuple[int, date]] = set()
+    lines = []
+    for agreed, due_on, line_id, minor, used, is_gone in rows:
+        if not is_gone:
+            continue
+        minors[agreed] = minors.get(agreed, 0) + minor
+        periods.setdefault(agreed, 0)
+        key = (agreed, due_on)
+        if used and key not in standing and key not in counted:
+            counted.add(key)
+            periods[agreed] += 1
+        lines.append(f"{company.pk}\t{agreed}\t{line_id}\t{due_on}\t{-minor}\t{'t' if used else 'f'}")
+    if not lines:
+        return {}
+    copy("billing_discountuse", USE_COLUMNS, lines)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RETURNED,
+            {"ids": array(minors), "periods": array(periods[id_] for id_ in minors), "minors": array(minors.values())},
+        )
+        return dict(cursor.fetchall())
+
+
+def lowered(lines: Mapping[int, Any]) -> list[int]:
+    """Of invoiced lines by id: those that a discount lowered."""
+    return [id_ for id_, line in lines.items() if line.calculation.get("discounts")]
