@@ -1,4 +1,4 @@
-"""What is charged once: when it is billed, for how much, and what takes it back. Amounts are derived in the comments."""
+"""What is charged once: when it is billed, for how much, what takes it back. Amounts are derived in the comments."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ DUE: Final = """
 """
 
 #: A row a customer: customer_id, due (subscriptions), lines. Open days of a slot are those after the last billed one,
-#: and days that a voided invoice opened again.
+#: and days that a voided invoice opened again. A minimum can bring a line for each period closed, and one at the end.
 _BY_CUSTOMER: Final = f"""
 SELECT customer_id, count(*) AS due, sum(lines) AS lines FROM (
     SELECT s.customer_id, s.id, coalesce(sum(
@@ -43,7 +43,11 @@ SELECT customer_id, count(*) AS due, sum(lines) AS lines FROM (
             WHEN day.first > day.last THEN 0
             WHEN t.billed = 'advance' OR day.ends_on < %(on)s THEN {_number("day.last")} - {_number("day.first")} + 1
             ELSE {_number("(day.last + 1)")} - {_number("day.first")}
-        END), 0) AS lines
+        END * CASE WHEN coalesce(t.minimum_amount, s.minimum_amount) IS NULL THEN 1 ELSE 2 END
+        + (t.minimum_amount IS NOT NULL)::int), 0)
+        + (s.minimum_amount IS NOT NULL)::int
+        + (SELECT count(*) FROM subscriptions_oneoff o WHERE o.subscription_id = s.id AND o.due_on <= %(on)s::date)
+        AS lines
     FROM subscriptions_subscription s
     LEFT JOIN subscriptions_slot slot ON slot.subscription_id = s.id
     LEFT JOIN LATERAL unnest(slot.reopened_days || daterange(slot.billed_through_on + 1, NULL)) AS range(days) ON true
