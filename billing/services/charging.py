@@ -154,7 +154,8 @@ def slot_due(agreement: Agreement, slot: SlotRow, on: date) -> SlotDue:
     through = slot.billed_through_on
     for number, terms in enumerate(slot.terms):
         if terms.settles == "add" and terms.from_on <= on and number:
-            charges += added_charges(agreement, slot, terms, slot.terms[number - 1], through + ONE_DAY)
+            until = min(through + ONE_DAY, terms.settles_until or date.max)
+            charges += added_charges(agreement, slot, terms, slot.terms[number - 1], until)
     for charge in walk(agreement, slot, through + ONE_DAY):
         if charge.due_on > on:
             next_due = charge.due_on if next_due is None else min(next_due, charge.due_on)

@@ -350,7 +350,10 @@ def _close_changes(dues: list[_Due], on: date) -> None:
     done = [terms.id for entry in dues for slot in entry.agreement.slots for terms in schedule.pending(slot, on)]
     if done:
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE subscriptions_slotterms SET settles = '' WHERE id = ANY(%s::bigint[])", [done])
+            cursor.execute(
+                "UPDATE subscriptions_slotterms SET settles = '', settles_until = NULL WHERE id = ANY(%s::bigint[])",
+                [done],
+            )
 
 
 _STATE = f"""

@@ -10,16 +10,15 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from django.db import connection
 
-from billing.models import BillingRun, Invoice
+from billing.models import BillingRun, Invoice, InvoiceLine
 from billing.services import issuing
 from billing.services.copying import canonical, copy, json_text, optional, take_ids, text
 from billing.services.grouping import InvoiceDoc
 from billing.services.loading import lock_customers
-from billing.services.voiding import reopen
+from billing.services.reopening import let_go
 from core import clock
 from core.models import Company
 from subscriptions.models import Subscription
@@ -146,44 +145,16 @@ def take_back(company: Company, invoice_ids: Sequence[int]) -> tuple[Issuing, di
         due_on = last_due.get(invoice.customer_id, invoice.charge_due_on)
         last_due[invoice.customer_id] = max(due_on, invoice.charge_due_on)
     ids = [invoice.pk for invoice in found]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM billing_billeddays d USING billing_invoiceline l WHERE l.id = d.line_id "
-            "AND l.invoice_id = ANY(%s) RETURNING d.slot_id, lower(d.days), upper(d.days), d.kind, d.component",
-            [ids],
-        )
-        days = sorted(cursor.fetchall())
-        cursor.execute(
-            "UPDATE subscriptions_oneoff o SET line_id = NULL, due_on = o.service_on FROM billing_invoiceline l "
-            "WHERE l.id = o.line_id AND l.invoice_id = ANY(%s) RETURNING o.subscription_id, o.service_on",
-            [ids],
-        )
-        items = cursor.fetchall()
-        cursor.execute("DELETE FROM billing_invoiceline WHERE invoice_id = ANY(%s)", [ids])
-        cursor.execute("DELETE FROM billing_invoicebalance WHERE invoice_id = ANY(%s)", [ids])
-        cursor.execute("DELETE FROM billing_invoice WHERE id = ANY(%s)", [ids])
-        _add_again(cursor, [(row[0], row[4]) for row in days if row[4].startswith("added:")])
-        cursor.executemany(
-            "UPDATE subscriptions_subscription SET next_bill_on = least(next_bill_on, %s) WHERE id = %s",
-            [(service_on, subscription_id) for subscription_id, service_on in items],
-        )
-    reopen([row[:4] for row in days if row[4] in ("base", "usage")])
+    let_go(company, list(InvoiceLine.objects.filter(invoice__in=ids).values_list("pk", flat=True)), "bill_again")
+    remove(ids)
     return how, last_due
 
 
-def _add_again(cursor: Any, added: Sequence[tuple[int, str]]) -> None:
-    """Units added to days billed elsewhere are to be charged again."""
-    for slot_id, component in added:
-        from_on = date.fromisoformat(component.removeprefix("added:"))
-        cursor.execute(
-            "UPDATE subscriptions_slotterms SET settles = 'add' WHERE slot_id = %s AND from_on = %s",
-            [slot_id, from_on],
-        )
-        cursor.execute(
-            "UPDATE subscriptions_subscription s SET next_bill_on = least(s.next_bill_on, %s) "
-            "FROM subscriptions_slot slot WHERE slot.id = %s AND s.id = slot.subscription_id",
-            [from_on, slot_id],
-        )
+def remove(invoice_ids: Sequence[int]) -> None:
+    """Deletes drafts whose lines hold nothing any more."""
+    with connection.cursor() as cursor:
+        for table, column in (("invoiceline", "invoice_id"), ("invoicebalance", "invoice_id"), ("invoice", "id")):
+            cursor.execute(f"DELETE FROM billing_{table} WHERE {column} = ANY(%s)", [list(invoice_ids)])  # noqa: S608
 
 
 def drafts_of(company: Company, customer_ids: Sequence[int]) -> list[int]:

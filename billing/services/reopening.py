@@ -1,0 +1,158 @@
+"""What becomes of days whose line goes, by a void or because it was only drafted: billed again, or free for good.
+
+The rule that matters: each component finds its own way back. Base and usage days fall due again, units added to days
+that are still billed are charged again for those days alone, single items fall due again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from django.db import connection
+
+from billing.models import BilledDays
+from core.models import Company
+from subscriptions.models import Slot
+
+ONE_DAY = timedelta(days=1)
+Days = tuple[date, date]
+Fate = Literal["bill_again", "free"]
+
+
+class Released(NamedTuple):
+    """Billed or forfeited days [start, end) of a slot that no line bills any more."""
+
+    slot_id: int
+    start: date
+    end: date
+    kind: str
+    component: str
+
+
+def let_go(
+    company: Company, line_ids: Sequence[int], days: Fate, *, at: datetime | None = None
+) -> list[tuple[int, date]]:
+    """Frees what lines of drafts hold, so that they can be removed: their days and the single items they bill.
+
+    `bill_again`: all of it falls due again; `free`: it is never billed. Answers subscription and service day of the
+    items. `at`: when they are given up, needed with `free`.
+    """
+    ids = list(line_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM billing_billeddays d USING billing_invoiceline l "
+            "JOIN billing_invoice i ON i.id = l.invoice_id "
+            "WHERE l.id = d.line_id AND l.id = ANY(%s) AND i.sequence IS NULL "
+            "RETURNING d.slot_id, lower(d.days), upper(d.days), d.kind, d.component",
+            [ids],
+        )
+        released = sorted(Released(*row) for row in cursor.fetchall())
+        due = "o.service_on" if days == "bill_again" else "NULL"
+        canceled = "NULL" if days == "bill_again" else "%s"
+        cursor.execute(
+            f"UPDATE subscriptions_oneoff o SET line_id = NULL, due_on = {due}, canceled_at = {canceled} "  # noqa: S608
+            "WHERE o.line_id = ANY(%s) RETURNING o.subscription_id, o.service_on",
+            [ids] if days == "bill_again" else [at, ids],
+        )
+        items: list[tuple[int, date]] = cursor.fetchall()
+        if days == "bill_again":
+            for subscription_id, service_on in items:
+                _due_from(cursor, subscription_id, service_on)
+    if days == "free":
+        leave_free(company, released)
+    else:
+        bill_again(released)
+    return items
+
+
+def _due_from(cursor: Any, subscription_id: int, day: date) -> None:
+    cursor.execute(
+        "UPDATE subscriptions_subscription SET next_bill_on = least(next_bill_on, %s) WHERE id = %s",
+        [day, subscription_id],
+    )
+
+
+def leave_free(company: Company, released: Sequence[Released]) -> None:
+    """Free days count as billed, without a line."""
+    BilledDays.objects.bulk_create(
+        BilledDays(
+            company_id=company.pk, slot_id=row.slot_id, days=(row.start, row.end), kind=row.kind,
+            component=row.component,
+        )
+        for row in released
+    )  # fmt: skip
+
+
+def bill_again(released: Sequence[Released]) -> None:
+    """Has what was released fall due again, on its old due days."""
+    whole = [row for row in released if row.component in ("base", "usage")]
+    reopen(whole)
+    with connection.cursor() as cursor:
+        for row in whole:
+            # Days billed anew are billed at all units agreed for them, added ones with them.
+            cursor.execute(
+                "UPDATE subscriptions_slotterms SET settles = '', settles_until = NULL "
+                "WHERE slot_id = %s AND settles = 'add' AND from_on >= %s AND from_on < %s",
+                [row.slot_id, row.start, row.end],
+            )
+        added: dict[tuple[int, str], date] = {}
+        for row in released:
+            if row.component.startswith("added:"):
+                key = (row.slot_id, row.component)
+                added[key] = max(row.end, added.get(key, row.end))
+        for (slot_id, component), until in added.items():
+            _add_again(cursor, slot_id, date.fromisoformat(component.removeprefix("added:")), until)
+
+
+def _add_again(cursor: Any, slot_id: int, from_on: date, until: date) -> None:
+    """Units added to days that are still billed without them are charged again, up to, without, `until`."""
+    cursor.execute(
+        "SELECT max(upper(days)) FROM billing_billeddays WHERE slot_id = %s AND component = 'base' "
+        "AND released_at IS NULL AND days && daterange(%s, %s)",
+        [slot_id, from_on, until],
+    )
+    covered: date | None = cursor.fetchone()[0]
+    if covered is None:
+        return
+    cursor.execute(
+        "UPDATE subscriptions_slotterms SET settles = 'add', settles_until = %s WHERE slot_id = %s AND from_on = %s",
+        [min(until, covered), slot_id, from_on],
+    )
+    cursor.execute("SELECT subscription_id FROM subscriptions_slot WHERE id = %s", [slot_id])
+    _due_from(cursor, cursor.fetchone()[0], from_on)
+
+
+def reopen(released: Sequence[Released]) -> None:
+    """Has whole days fall due again: at the end of what is billed by moving that end back, in between as open days."""
+    by_slot: dict[int, list[Days]] = {}
+    for row in released:
+        by_slot.setdefault(row.slot_id, []).append((row.start, row.end))
+    if not by_slot:
+        return
+    for slot in Slot.objects.select_related("subscription").filter(pk__in=by_slot).select_for_update().order_by("pk"):
+        reopened = merged([*((days.lower, days.upper) for days in slot.reopened_days), *by_slot[slot.pk]])
+        first = min(start for start, _ in by_slot[slot.pk])
+        if reopened and reopened[-1][1] > slot.billed_through_on:
+            slot.billed_through_on = reopened.pop()[0] - ONE_DAY
+        slot.reopened_days = reopened
+        slot.save(update_fields=["billed_through_on", "reopened_days"])
+        subscription = slot.subscription
+        if subscription.next_bill_on is None or subscription.next_bill_on > first:
+            type(subscription).objects.filter(pk=subscription.pk).update(next_bill_on=first)
+
+
+def merged(ranges: Sequence[Days]) -> list[Days]:
+    """Half open ranges in order, those that touch made one.
+
+    >>> merged([(date(2026, 2, 1), date(2026, 3, 1)), (date(2026, 1, 1), date(2026, 2, 1))])
+    [(datetime.date(2026, 1, 1), datetime.date(2026, 3, 1))]
+    """
+    result: list[Days] = []
+    for start, end in sorted(ranges):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        else:
+            result.append((start, end))
+    return result
