@@ -49,6 +49,7 @@ register(
             "There would be %(lines)s lines where the calendar has room for %(boundaries)s."
         ),
         "sandbox.too_many": _("This company has %(most)s sandboxes already."),
+        "billing.quantity_too_large": _("The usage is more than a document can say."),
         "billing.nothing_agreed": _("There is nothing to bill: no position, or no terms."),
         "billing.revenue_account": _(
             "Revenue of %(product)s can't be booked on account %(account)s, which holds something else (%(use)s). "

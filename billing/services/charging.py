@@ -80,6 +80,8 @@ def spec_of(unit_amount: Decimal, details: str) -> PriceSpec:
 def charge_of(agreement: Agreement, stretch: Stretch) -> Charge:
     """What a stretch of recurring days costs."""
     terms = stretch.terms
+    if stretch.slot.kind == "usage":
+        return Charge(*stretch, 0, "usage", "usage")
     full_days = (stretch.full_end - stretch.full_start).days
     days = (stretch.end - stretch.start).days if terms.is_prorated else full_days
     minor = line_minor(

@@ -36,6 +36,7 @@ from billing.services.grouping import InvoiceDoc, Line, Priced, group
 from billing.services.loading import CustomerRow, Facts, OneOffRow, facts, lock_customers, lock_due, words
 from billing.services.snapshots import plain
 from billing.services.taxing import Taxing
+from billing.services.usage_rating import USAGE_KINDS, Usage, complete_usage, days_without_line, keep_rated, rate_usage
 from billing.services.windows import Issuing
 from core import clock
 from core.actors import Actor
@@ -149,13 +150,14 @@ def _settle_locked(
     books.revenue_accounts(company, known.accounts, codes)
 
     given_back = crediting.give_back_due(company, customers, agreements, known, on=on, at=at)
+    usage = rate_usage(company, customers, agreements, given_back, on=on)
     taxing = Taxing(company, known.rates, today=today)
     dues = []
     discounts: list[Take] = []
     for agreement in agreements:
         try:
             customer = customers[agreement.customer_id]
-            due = _price(company, customer, agreement, taxing, known, on, given_back.ended)
+            due = _price(company, customer, agreement, taxing, known, on, given_back.ended, usage)
             taken = take_discounts(agreement, due.priced, known.discounts.get(agreement.id))
             if on_one_document:
                 for priced in due.priced:
@@ -173,6 +175,8 @@ def _settle_locked(
     if not company.issues_zero_invoices:
         free_days = [row for document in invoices if not document.gross_minor for row in _days_only(company, document)]
         invoices = [document for document in invoices if document.gross_minor]
+    billed = {due.agreement.id for due in dues}
+    free_days += days_without_line(company, usage, billed)
     quiet_before = max(filter(None, (notify_since, company.mails_start_on)), default=None)
     for document in invoices:
         document.run_id = run.pk if run else None
@@ -196,6 +200,7 @@ def _settle_locked(
     _write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
     _close_changes(dues, on)
     windows.keep(company, drafts, today=today, at=at)
+    keep_rated(company, usage, billed, at=at)
     write_uses(company, discounts, drafts, at=at)
     allowances.write(company, invoices)
     issuing.write_ahead(
@@ -239,8 +244,11 @@ def _price(
     known: Facts,
     on: date,
     ended: dict[int, date],
+    usage: Usage,
 ) -> _Due:
     """The due charges of a subscription with their taxes. `ended`: slots whose unused days were given back just now."""
+    if agreement.id in usage.errors:
+        raise usage.errors[agreement.id]
     if not agreement.slots or not all(slot.terms for slot in agreement.slots):
         raise PricingError("billing.nothing_agreed")
     terms_days = agreement.payment_terms_days
@@ -257,10 +265,14 @@ def _price(
         on = min(on, before - ONE_DAY)
     for slot in agreement.slots:
         through = ended.get(slot.id)
-        due = charging.slot_due(agreement, slot if through is None else slot._replace(billed_through_on=through), on)
+        due = usage.due.get(slot.id) or charging.slot_due(
+            agreement, slot if through is None else slot._replace(billed_through_on=through), on
+        )
         slots.append(due)
         for charge in due.charges:
             line = _line(company, customer, agreement, charge, taxing, known)
+            if charge.kind in USAGE_KINDS:
+                complete_usage(line, usage.by_charge[slot.id, charge.component, charge.start])
             priced.append(
                 Priced(
                     customer, agreement.currency, agreement.tax_behavior, charge.due_on, terms_days, po_reference, line,

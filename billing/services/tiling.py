@@ -33,7 +33,7 @@ class TilingProblem:
 _DAYS = """
 SELECT d.slot_id, lower(d.days), upper(d.days), d.kind, d.released_at IS NULL
 FROM billing_billeddays d LEFT JOIN billing_creditnote n ON n.id = d.released_by
-WHERE d.company_id = %s AND d.slot_id = ANY(%s) AND d.component = 'base'
+WHERE d.company_id = %s AND d.slot_id = ANY(%s) AND d.component IN ('base', 'usage')
   AND (d.released_at IS NULL OR n.cause = 'manual')
 ORDER BY d.slot_id, lower(d.days)
 """
@@ -72,12 +72,13 @@ def _slot(slot: Slot, rows: Sequence[tuple[Any, ...]], on: date | None) -> Itera
     subscription = slot.subscription
     after = slot.billed_through_on + ONE_DAY
     tiles: list[tuple[date, date]] = []
-    if subscription.start_on < subscription.paid_from_on:
-        tiles.append((subscription.start_on, subscription.paid_from_on))
     if slot.elsewhere_through_on and slot.elsewhere_through_on >= subscription.paid_from_on:
         tiles.append((subscription.paid_from_on, slot.elsewhere_through_on + ONE_DAY))
     tiles += [(days.lower, days.upper) for days in slot.reopened_days]
     live = [(start, end) for start, end, _, is_live in rows if is_live]
+    if subscription.start_on < subscription.paid_from_on:
+        # What has no trial of its own, and usage that is paid for, is billed in those days.
+        tiles += _without([(subscription.start_on, subscription.paid_from_on)], live)
     for start, end in live:
         if end > after:
             yield TilingProblem("beyond", slot.pk, max(start, after), end)

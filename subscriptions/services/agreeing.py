@@ -25,7 +25,7 @@ from customers.services import fields
 from pricing.errors import PricingError
 from pricing.periods import Anchor, Interval
 from subscriptions.models import AgreedDiscount, OneOff, Slot, SlotTerms, Subscription
-from subscriptions.services import standing, terms
+from subscriptions.services import retiming, standing, terms
 from subscriptions.services.items import ItemSpec, Offer, PricedItem, priced
 
 __all__ = ["AgreementSpec", "Built", "ItemSpec", "Offer", "PricedItem", "build", "priced"]
@@ -233,7 +233,8 @@ def _slots(
     for position, item in enumerate(priced, start=1):
         if item.kind == PlanItem.Kind.ONE_OFF:
             continue
-        before = (subscription.start_on if item.is_add_on else subscription.paid_from_on) - ONE_DAY
+        from_start = item.is_add_on or _pays_for_trial(subscription, item)
+        before = (subscription.start_on if from_start else subscription.paid_from_on) - ONE_DAY
         elsewhere = spec.billed_through_on
         if elsewhere is not None and elsewhere <= before:
             elsewhere = None
@@ -249,8 +250,26 @@ def _slots(
             billed_through_on=elsewhere or before,
             elsewhere_through_on=elsewhere,
         )
-        rows.append((slot, _held(company, subscription, slot, item)))
+        held = _held(company, subscription, slot, item)
+        if _pays_for_trial(subscription, item):
+            held = _cut(held, subscription.paid_from_on)
+        rows.append((slot, held))
     return rows
+
+
+def _pays_for_trial(subscription: Subscription, item: PricedItem) -> bool:
+    """Whether usage of the trial is billed, at its conversion."""
+    return item.kind == PlanItem.Kind.USAGE and subscription.trial_usage == Plan.TrialUsage.BILLED
+
+
+def _cut(rows: list[SlotTerms], day: date) -> list[SlotTerms]:
+    """The rows with a boundary on that day, so that usage of the trial is a window of its own."""
+    first = rows[0]
+    if first.from_on >= day or (first.until_on is not None and first.until_on <= day):
+        return rows
+    after = retiming.copy_of(first, from_on=day)
+    first.until_on = day
+    return [first, after, *rows[1:]]
 
 
 def _held(company: Company, subscription: Subscription, slot: Slot, item: PricedItem) -> list[SlotTerms]:

@@ -1,0 +1,383 @@
+"""Usage in settling: windows that close, usage billed before the close, and closed windows rated again.
+
+The rule that matters: a window costs what its whole usage costs, and what was billed for it before is deducted; more
+is a line, less a credit note. Any number of windows is read in two queries; without usage there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any, Final, NamedTuple
+
+from django.db import connection
+
+from billing.services import charging, crediting, issuing, usage_less
+from billing.services.charging import Charge, SlotDue
+from billing.services.copying import copy, optional
+from billing.services.grouping import Line
+from billing.services.loading import CustomerRow
+from billing.services.snapshots import plain
+from billing.services.steps import plain_fraction, plain_rows
+from core.models import Company
+from pricing.charge_models import CalcRow
+from pricing.errors import PricingError
+from subscriptions.services import schedule, usage_windows
+from subscriptions.services.schedule import ONE_DAY, Agreement, SlotRow, Stretch
+from subscriptions.services.usage_windows import Counted, Window, as_decimal
+
+USAGE_KINDS: Final = ("usage", "interim", "late")
+_MOST_QUANTITY: Final = 10**14
+
+
+class Former(NamedTuple):
+    """What was rated before: a row of `RatedUsage`, with whether its line still stands."""
+
+    slot_id: int
+    kind: str
+    start_at: datetime
+    end_at: datetime
+    period_start: date
+    period_end: date
+    quantity: Any
+    cost_minor: int
+    billed_minor: int
+    line_id: int | None
+    invoice_id: int | None
+    stands: bool
+
+
+@dataclass(slots=True)
+class Rated:
+    """A window as it is rated now, and what comes of it. `before`: rows of the same window that stand."""
+
+    agreement: Agreement
+    stretch: Stretch
+    window: Window
+    kind: str
+    component: str
+    before: list[Former]
+    is_first_close: bool = False
+    counted: Counted = Counted(Fraction(0), 0)
+    cost_minor: int = 0
+    steps: list[CalcRow] = field(default_factory=list)
+    line: Line | None = None
+    less: list[usage_less.Less] = field(default_factory=list)
+
+    @property
+    def billed_before(self) -> int:
+        return sum(row.billed_minor for row in self.before)
+
+    @property
+    def more_minor(self) -> int:
+        return self.cost_minor - self.billed_before
+
+    @property
+    def share(self) -> Fraction:
+        return usage_windows.share_of(self.stretch)
+
+    @property
+    def has_line(self) -> bool:
+        """Nothing used is no line, except where something was billed before that the close deducts."""
+        if self.kind == "usage":
+            return bool(self.counted.quantity or self.cost_minor or self.before)
+        return self.more_minor > 0
+
+    @property
+    def says_something(self) -> bool:
+        """Whether a row is kept: each close, and what a second look has changed."""
+        if self.kind == "usage":
+            return True
+        if self.kind == "interim":
+            return self.more_minor > 0
+        known = self.before[-1].quantity if self.before else None
+        return bool(self.more_minor) or known != as_decimal(self.counted.quantity)
+
+
+@dataclass(slots=True)
+class Usage:
+    """What rating found for a batch: what slots owe by their id, the rated windows by their charge, days without a
+    line, what went wrong by subscription, and the marks that are seen to."""
+
+    due: dict[int, SlotDue] = field(default_factory=dict)
+    by_charge: dict[tuple[int, str, date], Rated] = field(default_factory=dict)
+    rated: list[Rated] = field(default_factory=list)
+    errors: dict[int, Exception] = field(default_factory=dict)
+    seen: dict[int, tuple[int, date | None, date | None]] = field(default_factory=dict)
+
+
+def rate_usage(
+    company: Company,
+    customers: Mapping[int, CustomerRow],
+    agreements: Sequence[Agreement],
+    given_back: crediting.GivenBack,
+    *,
+    on: date,
+) -> Usage:
+    """Rates every usage position of these locked subscriptions that is due by that day.
+
+    What came to less than was billed becomes credit notes in `given_back`, still to be numbered and written.
+    """
+    found = Usage()
+    slots = [
+        (agreement, slot)
+        for agreement in agreements
+        for slot in agreement.slots
+        if slot.kind == "usage" and slot.meter_id is not None
+    ]
+    if not slots:
+        return found
+    asked: list[tuple[Agreement, SlotRow, date]] = []
+    for agreement, slot in slots:
+        try:
+            due = found.due[slot.id] = charging.slot_due(agreement, slot, _last_day(customers, agreement, on))
+        except PricingError as error:
+            found.errors[agreement.id] = error
+            continue
+        first = [charge.start for charge in due.charges]
+        if slot.usage_due_on is not None and slot.usage_due_on <= on:
+            found.seen[slot.id] = (agreement.id, slot.usage_due_on, slot.late_from_on)
+            first += [slot.late_from_on] if slot.late_from_on is not None else []
+            first += [slot.billed_through_on + ONE_DAY] if slot.interim_minor is not None else []
+        elif slot.usage_due_on is not None:
+            found.due[slot.id] = due._replace(next_due_on=min(filter(None, (due.next_due_on, slot.usage_due_on))))
+        if first:
+            asked.append((agreement, slot, min(first)))
+    former = _former([(slot.id, day) for _, slot, day in asked])
+    for agreement, slot, _ in asked:
+        if agreement.id not in found.errors:
+            found.rated += _windows(agreement, slot, found, former.get(slot.id, []), on)
+    _read(found)
+    usage_less.give_back(company, customers, found.rated, given_back)
+    for slot_id in found.due:
+        found.due[slot_id] = found.due[slot_id]._replace(charges=[])
+    for one in found.rated:
+        slot_id = one.stretch.slot.id
+        if one.has_line:
+            charge = _charge(one, on)
+            found.due[slot_id].charges.append(charge)
+            found.by_charge[slot_id, charge.component, charge.start] = one
+    return found
+
+
+def _last_day(customers: Mapping[int, CustomerRow], agreement: Agreement, on: date) -> date:
+    """A trial that may not go on closes nothing by itself."""
+    customer = customers[agreement.customer_id]
+    if agreement.trial_may_end and agreement.state in ("pending", "trial") and not customer.payment_method:
+        return min(on, agreement.paid_from_on - ONE_DAY)
+    return on
+
+
+_FORMER: Final = """
+SELECT r.slot_id, r.kind, r.start_at, r.end_at, r.period_start, r.period_end, r.quantity, r.cost_minor, r.billed_minor,
+       r.line_id, l.invoice_id, r.line_id IS NULL OR coalesce(b.status <> 'void', false)
+FROM unnest(%s::bigint[], %s::date[]) v(slot_id, day)
+JOIN LATERAL (SELECT * FROM billing_ratedusage WHERE slot_id = v.slot_id AND period_end > v.day OFFSET 0) r ON true
+LEFT JOIN billing_invoiceline l ON l.id = r.line_id
+LEFT JOIN billing_invoicebalance b ON b.invoice_id = l.invoice_id
+ORDER BY r.id
+"""
+
+
+def _former(asked: Sequence[tuple[int, date]]) -> dict[int, list[Former]]:
+    """What was rated of these slots for periods that reach beyond a day, in the order it was."""
+    found: dict[int, list[Former]] = {}
+    if not asked:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(_FORMER, [[slot_id for slot_id, _ in asked], [day for _, day in asked]])
+        for row in cursor.fetchall():
+            found.setdefault(row[0], []).append(Former._make(row))
+    return found
+
+
+def _windows(agreement: Agreement, slot: SlotRow, found: Usage, former: Sequence[Former], on: date) -> list[Rated]:
+    """What is to be rated of a slot: windows that close, the running one, closed ones with late usage."""
+    rated = []
+    taken: set[datetime] = set()
+    for charge in found.due[slot.id].charges:
+        stretch = Stretch(*charge[:8])
+        window = usage_windows.window_of(agreement, stretch)
+        taken.add(window.start_at)
+        if window.end_at <= window.start_at or _is_free(agreement, stretch):
+            continue
+        rows = [row for row in former if row.start_at == window.start_at]
+        before = [row for row in rows if row.stands]
+        # A window whose close still stands and whose rest was taken back is rated again; else this is its close.
+        is_close = not any(row.kind == "closed" for row in before)
+        kind, component = ("usage", "usage") if is_close else ("late", f"late:{len(rows)}")
+        # A window closed once stays so, also when its line was taken back.
+        is_first = is_close and not any(row.kind == "closed" for row in rows)
+        rated.append(Rated(agreement, stretch, window, kind, component, before, is_first))
+    if slot.id not in found.seen:
+        return rated
+    if slot.interim_minor is not None:
+        running = usage_windows.running(agreement, slot, on)
+        if running is not None and usage_windows.window_of(agreement, running).start_at not in taken:
+            window = usage_windows.window_of(agreement, running, on + ONE_DAY)
+            before = [row for row in former if row.stands and row.start_at == window.start_at]
+            rated.append(Rated(agreement, running, window, "interim", f"interim:{len(before) + 1}", before))
+    if slot.late_from_on is not None:
+        rated += _late(agreement, slot, former, taken)
+    return rated
+
+
+def _late(agreement: Agreement, slot: SlotRow, former: Sequence[Former], taken: set[datetime]) -> list[Rated]:
+    found = []
+    for closed in former:
+        if closed.kind != "closed" or not closed.stands or closed.start_at in taken:
+            continue
+        taken.add(closed.start_at)
+        terms = next(
+            (
+                row
+                for row in slot.terms
+                if row.from_on <= closed.period_start and (row.until_on is None or closed.period_start < row.until_on)
+            ),
+            None,
+        )
+        if terms is None:
+            continue
+        full_start, full_end = schedule.period_of(agreement, terms, closed.period_start)
+        stretch = Stretch(
+            closed.period_end, slot, terms, closed.period_start, closed.period_end, closed.period_end, full_start,
+            full_end,
+        )  # fmt: skip
+        rows = [row for row in former if row.start_at == closed.start_at]
+        window = usage_windows.window_of(agreement, stretch)
+        before = [row for row in rows if row.stands]
+        found.append(Rated(agreement, stretch, window, "late", f"late:{len(rows)}", before))
+    return found
+
+
+def _is_free(agreement: Agreement, stretch: Stretch) -> bool:
+    """Usage of a trial that led nowhere."""
+    ends_on = agreement.ends_on
+    return stretch.start < agreement.paid_from_on and ends_on is not None and ends_on < agreement.paid_from_on
+
+
+def _read(found: Usage) -> None:
+    """Has the meters say what was used, and prices it."""
+    for one, counted in zip(found.rated, usage_windows.read([one.window for one in found.rated]), strict=True):
+        one.counted = counted
+        try:
+            if abs(counted.quantity) >= _MOST_QUANTITY:
+                raise PricingError("billing.quantity_too_large")
+            one.cost_minor, one.steps = usage_windows.priced(
+                one.stretch.terms, counted, one.share, one.agreement.currency
+            )
+        except PricingError as error:
+            found.errors[one.agreement.id] = error
+    found.rated = [
+        one for one in found.rated if one.agreement.id not in found.errors and _is_passed(one) and one.says_something
+    ]
+
+
+def _is_passed(one: Rated) -> bool:
+    """Usage before the close is billed once what is not billed yet reaches the amount agreed."""
+    return one.kind != "interim" or one.more_minor >= (one.stretch.slot.interim_minor or 1)
+
+
+def _charge(one: Rated, on: date) -> Charge:
+    stretch = one.stretch
+    due_on, end = (stretch.due_on, stretch.served_end) if one.kind == "usage" else (on, one.window.end)
+    return Charge(
+        due_on, stretch.slot, stretch.terms, stretch.start, end, end, stretch.full_start, stretch.full_end,
+        max(one.more_minor, 0), one.kind, one.component,
+    )  # fmt: skip
+
+
+def complete_usage(line: Line, one: Rated) -> None:
+    """A line of usage: its quantity, its days, and the calculation that explains it."""
+    one.line = line
+    quantity = as_decimal(one.counted.quantity)
+    before = [row.quantity for row in one.before]
+    line.quantity = max(quantity - before[-1], quantity * 0) if one.kind == "late" and before else quantity
+    line.quantity = round(line.quantity, 6)
+    line.share = one.share
+    line.days = () if one.kind == "interim" else line.days
+    calculation = line.calculation
+    calculation["quantity"] = plain(quantity)
+    calculation["steps"] = plain_rows(one.steps)
+    calculation["share"] = plain_share(one.share)
+    calculation["usage"] = usage_facts(one)
+
+
+def plain_share(share: Fraction) -> str:
+    return "1" if share == 1 else f"{share.numerator}/{share.denominator}"
+
+
+def usage_facts(one: Rated) -> dict[str, Any]:
+    """What was counted: the window's instants, its events, what it costs whole, and what was billed of that before."""
+    said: dict[str, Any] = {
+        "kind": one.kind,
+        "from_at": one.window.start_at.isoformat(),
+        "until_at": one.window.end_at.isoformat(),
+        "quantity": plain_fraction(one.counted.quantity),
+        "events": one.counted.event_count,
+        "cost_minor": one.cost_minor,
+    }
+    if one.before:
+        said["deducted_minor"] = one.billed_before
+    return said
+
+
+def days_without_line(company: Company, found: Usage, billed: set[int]) -> list[str]:
+    """Days on which nothing was used: billed, without a line. `billed`: subscriptions that were."""
+    return [
+        issuing.days_row(
+            company.pk, one.stretch.slot.id, one.window.start, one.window.end, None, "billed", one.component
+        )
+        for one in found.rated
+        if one.kind == "usage" and not one.has_line and one.agreement.id in billed
+    ]
+
+
+RATED_COLUMNS: Final = (
+    "company_id, slot_id, kind, start_at, end_at, period_start, period_end, quantity, cost_minor, billed_minor, "
+    "line_id, note_id, rated_at"
+)
+_SEEN: Final = """
+UPDATE subscriptions_slot slot
+SET usage_due_on = NULL, late_from_on = CASE WHEN slot.late_from_on IS DISTINCT FROM v.late THEN slot.late_from_on END
+FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(id, due, late)
+WHERE slot.id = v.id AND slot.usage_due_on = v.due
+"""
+
+
+def keep_rated(company: Company, found: Usage, billed: set[int], *, at: datetime) -> None:
+    """Keeps what was rated, in one COPY, and takes the marks back that were seen to. `billed`: subscriptions that were.
+
+    Call it once the lines that are written have their ids.
+    """
+    rows = []
+    for one in found.rated:
+        window, quantity = one.window, plain(as_decimal(one.counted.quantity))
+        common = f"{window.start_at}\t{window.end_at}\t{window.start}\t{window.end}\t{quantity}\t{one.cost_minor}"
+        slot_id = one.stretch.slot.id
+        if one.agreement.id in billed and (one.kind == "usage" or not one.less):
+            line_id = one.line.id or None if one.line is not None else None
+            kind = "closed" if one.is_first_close else "interim" if one.kind == "interim" else "late"
+            rows.append(_row(company, slot_id, kind, common, max(one.more_minor, 0), line_id, None, at))
+        for less in one.less:
+            rows.append(_row(company, slot_id, "late", common, -less.amount_minor, less.line_id, less.note_id, at))
+    copy("billing_ratedusage", RATED_COLUMNS, rows)
+    seen = [(slot_id, due, late) for slot_id, (agreement_id, due, late) in found.seen.items() if agreement_id in billed]
+    if seen:
+        with connection.cursor() as cursor:
+            cursor.execute(_SEEN, [list(column) for column in zip(*seen, strict=True)])
+
+
+def _row(
+    company: Company,
+    slot_id: int,
+    kind: str,
+    common: str,
+    billed: int,
+    line_id: int | None,
+    note_id: int | None,
+    at: datetime,
+) -> str:
+    return f"{company.pk}\t{slot_id}\t{kind}\t{common}\t{billed}\t{optional(line_id)}\t{optional(note_id)}\t{at}"
