@@ -10,6 +10,7 @@ from api import docs
 
 RESOURCES = (
     "customers",
+    "vat_checks",
     "messages",
     "products",
     "plans",

@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("customers/<str:ref>/", customers.detail, name="customer"),
     path("customers/<str:ref>/edit/", customers.edit, name="customer-edit"),
     path("customers/<str:ref>/archive/", customers.archive, name="customer-archive"),
+    path("customers/<str:ref>/check-vat-id/", customers.check_vat_id, name="customer-check-vat-id"),
     path("customers/<str:ref>/contacts/new/", contacts.create, name="contact-create"),
     path("customers/<str:ref>/notes/new/", contacts.add_note, name="note-create"),
     path("customers/<str:ref>/pay-out/", payments.pay_out, name="credit-refund"),

@@ -156,6 +156,10 @@ EMAIL_USE_TLS = flag("TURNUS_SMTP_TLS")
 EMAIL_TIMEOUT = 20
 # Mail of test companies goes to this mail catcher (host:port); without one, only to an SMTP server on this machine.
 TEST_SMTP = os.environ.get("TURNUS_TEST_SMTP", "")
+# Where VAT ids of customers are asked about: the tax authorities' service, up to the name of its operation; empty:
+# nowhere. Test companies never ask it, but a stand-in, if there is one.
+VIES_URL = os.environ.get("TURNUS_VIES_URL", "https://ec.europa.eu/taxation_customs/vies/rest-api")
+TEST_VIES_URL = os.environ.get("TURNUS_TEST_VIES_URL", "")
 DEFAULT_FROM_EMAIL = os.environ.get("TURNUS_FROM", "Turnus <no-reply@localhost>")
 
 CONTENT_SECURITY_POLICY = {

@@ -71,6 +71,13 @@ class Ports:
                     ) from error
 
 
+def free_port() -> int:
+    """A port of this machine that nobody uses just now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @dataclass
 class Service:
     """One watched process."""
@@ -91,6 +98,7 @@ class Supervisor:
         self.state = state
         self.demo = demo
         self.ports = Ports.chosen()
+        self.vies_port = free_port()
         self.token = secrets.token_hex(8)
         self.asked_to_stop = 0
         self.began = time.monotonic()
@@ -155,6 +163,7 @@ class Supervisor:
             "TURNUS_SMTP_HOST": os.environ.get("TURNUS_SMTP_HOST") or "127.0.0.1",
             "TURNUS_SMTP_PORT": str(self.ports.smtp),
             "TURNUS_MAIL_PAGE": f"http://localhost:{self.ports.mail_page}",
+            "TURNUS_TEST_VIES_URL": os.environ.get("TURNUS_TEST_VIES_URL") or f"http://127.0.0.1:{self.vies_port}",
             "PYTHONUNBUFFERED": "1",
         }
         return {**os.environ, **given, **ours}
@@ -199,6 +208,10 @@ class Supervisor:
                 "mailcatcher",
                 [python, "standins/mailcatcher.py", "--folder", str(mail)]
                 + ["--smtp", str(self.ports.smtp), "--http", str(self.ports.mail_page)],
+            ),
+            Service(
+                "vies",
+                [python, "standins/vies.py", "--file", str(self.state / "vies.json"), "--port", str(self.vies_port)],
             ),
             Service(
                 "web",

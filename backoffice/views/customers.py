@@ -20,8 +20,9 @@ from backoffice.pages import crumbs, page
 from billing.models import CreditNote, Invoice, Payment, Refund
 from core.refusal import Refused
 from core.rights import needs
-from customers.models import Address, Contact, Customer, Message, Note
+from customers.models import Address, Contact, Customer, Message, Note, VatCheck
 from customers.services import customers as verbs
+from customers.services import vat_ids
 from subscriptions.models import Subscription
 
 TABS = (
@@ -180,6 +181,15 @@ def archive(request: HttpRequest, ref: str) -> HttpResponse:
     return done(request, _("The customer is archived; what runs goes on."), "customer", ref)
 
 
+@needs("customer.write")
+@require_POST
+@tells_refusals(lambda ref: reverse("backoffice:customer", args=[ref]))
+def check_vat_id(request: HttpRequest, ref: str) -> HttpResponse:
+    customer = found(own(request, Customer).select_related("company"), ref)
+    vat_ids.check(customer=customer, by=actor(request), at=now(request))
+    return done(request, _("The service is being asked; the answer comes in a moment."), "customer", ref)
+
+
 @needs("customer.read")
 def detail(request: HttpRequest, ref: str) -> HttpResponse:
     customer = found(own(request, Customer).select_related("company", "owner"), ref)
@@ -222,6 +232,9 @@ def _overview(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     if address is not None:
         address.country_name = country_name(address.country)  # type: ignore[attr-defined]
     return {
+        "vat_check": VatCheck.objects.filter(customer=customer, vat_id=customer.vat_id).order_by("-id").first()
+        if customer.vat_id
+        else None,
         "address": address,
         "subscriptions": _subscriptions(customer)[:5] if "subscription.read" in request.rights else [],
         "invoices": _invoices(request, customer, 5) if "invoice.read" in request.rights else [],

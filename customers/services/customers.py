@@ -19,7 +19,7 @@ from core.refusal import Refused
 from core.services import trail
 from core.texts import sort_key
 from customers.models import Address, Contact, Customer
-from customers.services import fields
+from customers.services import fields, vat_ids
 from customers.services.contacts import add_contact, archive_contact, invite_to_portal, update_contact
 
 __all__ = [
@@ -135,6 +135,7 @@ def create_many(*, company: Company, specs: Sequence[CustomerSpec], by: Actor, a
             )
             for customer in customers
         )
+        vat_ids.ask([customer for customer in customers if customer.vat_state == Customer.VatState.PENDING])
     return customers
 
 
@@ -178,6 +179,8 @@ def update_customer(*, customer: Customer, changes: Mapping[str, Any], by: Actor
             after={name: after[name] for name in changed if name in _PERSONAL},
         )
         _emit(customer, "customer.updated", at, {"fields": changed})
+        if "vat_id" in changed and customer.vat_state == Customer.VatState.PENDING:
+            vat_ids.ask([customer])
     return customer
 
 

@@ -13,6 +13,8 @@ _TITLES: dict[str, str | Promise] = {
     "customer.archived": _("Customer archived"),
     "customer.restored": _("Customer restored"),
     "customer.set_address": _("Address changed"),
+    "customer.check_vat_id": _("VAT id asked about"),
+    "customer.vat_checked": _("VAT id checked"),
     "note.added": _("Note"),
     "contact.added": _("Contact added"),
     "contact.updated": _("Contact changed"),

@@ -15,7 +15,7 @@ POSTS_ONLY = {
     "switch-company", "clock-advance", "customer-archive", "contact-archive", "contact-invite", "note-archive",
     "product-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete", "refund-cancel",
     "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set", "member-remove", "key-revoke",
-    "outbox-replay",
+    "outbox-replay", "customer-check-vat-id",
 }  # fmt: skip
 ROLES = ("admin", "accounting", "sales", "support", "viewer")
 
