@@ -24,7 +24,7 @@ from billing.services.chain import add_link
 from billing.services.copying import take_ids
 from billing.services.discounting import lowered, return_uses
 from billing.services.loading import CreditLeft, CustomerRow, Facts, live_discounts, lock_customers
-from billing.services.noting import Invoiced, InvoicedLine, NoteDoc, NoteLine, note_of
+from billing.services.noting import GroupKey, Invoiced, InvoicedLine, NoteDoc, NoteLine, by_gross, note_of
 from billing.services.releasing import cut_days, release
 from core import clock
 from core.actors import Actor
@@ -33,7 +33,7 @@ from core.refusal import Refused
 from core.services import trail
 from core.texts import checked
 from customers.models import Customer
-from pricing.money import Money, spread
+from pricing.money import Money
 from subscriptions.services import schedule
 from subscriptions.services.schedule import ONE_DAY, Agreement
 
@@ -43,12 +43,12 @@ write_notes = noting_rows.write_notes
 
 @dataclass(slots=True)
 class GivenBack:
-    """What ends, changes and pauses gave back: notes to number and write, the credit they make, granted and prepaid
-    credit at hand again, slots cut to a new last billed day, agreements that are over."""
+    """What ends, changes and pauses gave back: notes to number and write, the credit they make, lines that credit had
+    covered whole, slots cut to a new last billed day, agreements that are over."""
 
     notes: list[NoteDoc] = field(default_factory=list)
     credits: list[CreditLeft] = field(default_factory=list)
-    allowances: list[CreditLeft] = field(default_factory=list)
+    free: list[InvoicedLine] = field(default_factory=list)
     ended: dict[int, date] = field(default_factory=dict)
     agreements: set[int] = field(default_factory=set)
 
@@ -226,8 +226,7 @@ def give_back_due(
             notes[key] = note
     result.notes = list(notes.values())
     prepare(company, result.notes)
-    today = clock.day_in(at, company.time_zone)
-    result.allowances = allowances.give_back(company, result.notes, on=today, free=free)
+    result.free = free
     result.credits = [
         CreditLeft(note.credit_id, note.customer.id, note.currency, note.to_account_minor)
         for note in result.notes
@@ -333,8 +332,10 @@ def give_back(
     at: datetime,
     by: Actor,
     refund: bool = False,
+    taxes: Mapping[GroupKey, int] | None = None,
 ) -> list[CreditNote]:
     """One credit note per invoice over these lines. Named amounts above what is left are refused, shares are capped.
+    `taxes`: those of a note by gross amount, see `noting.by_gross`.
 
     Released days are no longer billed (they are not billed again by themselves). Refuses `credit.above_left`,
     `credit.line_unknown`, `credit.nothing_left`.
@@ -366,7 +367,7 @@ def give_back(
         if invoice.status == "void":
             raise Refused("credit.nothing_left", number=invoice.number)
         customer = customers[invoice.customer_id]
-        note = note_of(invoice, customer, lines, cause=cause, reason=reason, is_refund=refund)
+        note = note_of(invoice, customer, lines, cause=cause, reason=reason, is_refund=refund, taxes=taxes)
         if note is not None:
             notes.append(note)
     if not notes:
@@ -435,37 +436,30 @@ def credit_invoice(
     with transaction.atomic():
         lock_customers(company, [invoice.customer_id])
         known = load_invoices(company, [invoice.pk])[invoice.pk]
+        taxes = None
         if gross_minor is not None:
-            lines = shares_of_gross(known, gross_minor)
+            lines, taxes = shares_of_gross(known, gross_minor)
         elif lines is None:
             lines = {line.id: line.left_minor for line in known.lines.values() if line.left_minor}
-        if not lines or not any(lines.values()):
+        if not lines or not (any(lines.values()) or taxes):
             raise Refused("credit.nothing_left", number=known.number)
-        asked = [GiveBack(line_id, amount) for line_id, amount in lines.items() if amount]
+        asked = [GiveBack(line_id, amount) for line_id, amount in lines.items() if amount or taxes]
         if any(item.line_id not in known.lines for item in asked):
             raise Refused("credit.line_unknown")
-        return give_back(company=company, invoice_lines=asked, cause="manual", reason=reason, at=at, by=by)[0]
+        return give_back(
+            company=company, invoice_lines=asked, cause="manual", reason=reason, at=at, by=by, taxes=taxes
+        )[0]
 
 
-def shares_of_gross(invoice: Invoiced, gross_minor: int) -> dict[int, int]:
-    """Line amounts whose note comes to that gross, spread over what is left.
+def shares_of_gross(invoice: Invoiced, gross_minor: int) -> tuple[dict[int, int], dict[GroupKey, int] | None]:
+    """Line amounts whose note comes to exactly that gross, and its taxes per category and rate where they decide.
 
-    On net documents a gross amount is met as closely as one rounding per rate allows; the whole rest exactly.
+    Refuses more than is left (`credit.above_left`).
     """
     left_gross = invoice.gross_minor - invoice.credited_minor
     if gross_minor <= 0 or gross_minor > left_gross:
         raise Refused("credit.above_left", field="gross", position=0, left=Money(left_gross, invoice.currency))
     lines = [line for line in invoice.lines.values() if line.left_minor]
-    if gross_minor == left_gross:
-        return {line.id: line.left_minor for line in lines}
-    if invoice.tax_behavior == "inclusive":
-        amounts = spread(gross_minor, [line.left_minor for line in lines])
-    else:
-        weights = [line.left_minor * (100 + line.tax_rate) for line in lines]
-        by_gross = spread(gross_minor, [int(weight * 1000) for weight in weights])
-        # The net part of each share, rounded half up.
-        amounts = [
-            min(line.left_minor, int((share * 200 + 100 + line.tax_rate) // (2 * (100 + line.tax_rate))))
-            for line, share in zip(lines, by_gross, strict=True)
-        ]
-    return {line.id: amount for line, amount in zip(lines, amounts, strict=True) if amount}
+    if gross_minor == left_gross and lines:
+        return {line.id: line.left_minor for line in lines}, None
+    return by_gross(invoice, gross_minor)

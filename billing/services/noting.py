@@ -17,7 +17,7 @@ from billing.services.loading import CustomerRow
 from core.ids import new_id
 from pricing.money import spread
 from pricing.proration import credit_for_days
-from pricing.taxes import TaxGroup, TaxLine, TaxRow, taxed
+from pricing.taxes import TaxGroup, TaxLine, TaxRow, tax_in_gross, taxed
 from pricing.totals import DocumentTotals, Totals
 
 GroupKey = tuple[str, Decimal]
@@ -160,10 +160,13 @@ class NoteDoc:
         return self.sums.totals.gross - self.settled_minor
 
 
-def sums_of(invoice: Invoiced, amounts: Mapping[int, int]) -> DocumentTotals:
+def sums_of(
+    invoice: Invoiced, amounts: Mapping[int, int], taxes: Mapping[GroupKey, int] | None = None
+) -> DocumentTotals:
     """The sums of a note over these lines (id to amount, in the mode of the document's prices).
 
-    A rate that the note empties gives back its rest, so that tax credited and tax charged come out even.
+    A rate that the note empties gives back its rest, so that tax credited and tax charged come out even. `taxes`: the
+    tax per category and rate of a note by gross amount, where that decides it (see `by_gross`).
     """
     by_group: dict[TaxGroup, list[int]] = {}
     for line_id in amounts:
@@ -175,7 +178,9 @@ def sums_of(invoice: Invoiced, amounts: Mapping[int, int]) -> DocumentTotals:
         given = [amounts[line_id] for line_id in line_ids]
         left = sum(line.left_minor for line in invoice.lines.values() if (line.tax_category, line.tax_rate) == key)
         left_base, left_tax = invoice.left_of(key)
-        if sum(given) == left:
+        if taxes is not None and invoice.tax_behavior == "exclusive":
+            row = TaxRow(group, sum(given), taxes[key])
+        elif sum(given) == left:
             row = TaxRow(group, left_base, left_tax)
         else:
             [computed], _ = taxed(
@@ -183,7 +188,11 @@ def sums_of(invoice: Invoiced, amounts: Mapping[int, int]) -> DocumentTotals:
                 invoice.tax_behavior,  # type: ignore[arg-type]
             )
             tax = min(computed.tax_minor, left_tax)
-            base = sum(given) if invoice.tax_behavior == "exclusive" else sum(given) - tax
+            if invoice.tax_behavior == "exclusive":
+                base = sum(given)
+            else:
+                tax = max(tax, sum(given) - left_base)
+                base = sum(given) - tax
             row = TaxRow(group, base, tax)
         rows.append(row)
         nets.update(zip(line_ids, _nets(row.base_minor, given), strict=True))
@@ -191,6 +200,36 @@ def sums_of(invoice: Invoiced, amounts: Mapping[int, int]) -> DocumentTotals:
     return DocumentTotals(
         Totals(net, tax, net + tax), tuple(rows), tuple(nets[line_id] for line_id in amounts), invoice.currency
     )
+
+
+def by_gross(invoice: Invoiced, gross_minor: int) -> tuple[dict[int, int], dict[GroupKey, int]]:
+    """Line amounts and taxes of a note that gives back exactly that gross, spread over what is left.
+
+    The gross is spread over the rates, and each rate's tax is taken out of its share once, as on gross documents: it
+    may differ by one minor unit from the tax on the net. Neither base nor tax exceeds what is left of it, and a base
+    goes to its end only with its tax.
+    """
+    left: dict[GroupKey, tuple[int, int]] = {}
+    for line in invoice.lines.values():
+        key = (line.tax_category, line.tax_rate)
+        left.setdefault(key, invoice.left_of(key))
+    amounts: dict[int, int] = {}
+    taxes: dict[GroupKey, int] = {}
+    for (key, (base, tax)), share in zip(
+        left.items(), spread(gross_minor, [sum(parts) for parts in left.values()]), strict=True
+    ):
+        if not share:
+            continue
+        lines = [line for line in invoice.lines.values() if (line.tax_category, line.tax_rate) == key]
+        taxes[key] = min(max(tax_in_gross(share, key[1]), share - base), tax)
+        if share - taxes[key] == base and taxes[key] < tax and base:
+            taxes[key] += 1
+        whole = share if invoice.tax_behavior == "inclusive" else share - taxes[key]
+        parts = spread(whole, [line.left_minor for line in lines]) if whole else [0] * len(lines)
+        found = {line.id: part for line, part in zip(lines, parts, strict=True) if part}
+        # A last minor unit of tax alone still stands on a line.
+        amounts |= found or {lines[0].id: 0}
+    return amounts, taxes
 
 
 def _nets(base: int, amounts: Sequence[int]) -> list[int]:
@@ -207,14 +246,15 @@ def note_of(
     cause: str,
     reason: str,
     is_refund: bool = False,
+    taxes: Mapping[GroupKey, int] | None = None,
 ) -> NoteDoc | None:
     """The note over these lines, one line each; None when it would give back nothing.
 
     It settles the open part of its invoice first, then what was written off of it; the rest goes to the account.
     The invoice in memory counts it as given, so that a second note of the same batch sees what is left.
     """
-    given = [line for line in lines if line.amount_minor]
-    sums = sums_of(invoice, {line.of.id: line.amount_minor for line in given})
+    given = [line for line in lines if line.amount_minor or taxes is not None]
+    sums = sums_of(invoice, {line.of.id: line.amount_minor for line in given}, taxes)
     gross = sums.totals.gross
     if not gross:
         return None

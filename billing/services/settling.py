@@ -184,8 +184,9 @@ def _settle_locked(
     invoices, drafts = windows.sort_out(company, invoices, how, run=run, at=at)
     for document in (*invoices, *drafts):
         document.notifies = quiet_before is None or document.charge_due_on >= quiet_before
-    if known.allowances or given_back.allowances:
-        allowances.apply(invoices, allowances.merged(known.allowances, given_back.allowances), on=today)
+    returned = allowances.give_back(company, given_back.notes, on=today, free=given_back.free)
+    if known.allowances or returned:
+        allowances.apply(invoices, allowances.merged(known.allowances, returned), on=today)
     exchange.fix(company, [*invoices, *drafts], known.exchange)
     for note in given_back.notes:
         note.notifies = quiet_before is None or note.given_back_from is None or note.given_back_from >= quiet_before

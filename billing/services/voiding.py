@@ -7,25 +7,26 @@ got come back as account credit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from django.db import connection, transaction
 
-from billing.models import BilledDays, CreditNote, Invoice, InvoiceBalance
+from billing.models import CreditNote, Invoice, InvoiceBalance
 from billing.services import one_offs
-from billing.services.crediting import audit_note, calculation_of, issue_notes, load_invoices
+from billing.services.crediting import audit_note, calculation_of, issue_notes, load_invoices, released_line
 from billing.services.discounting import lowered, return_uses
-from billing.services.loading import lock_customers
+from billing.services.loading import CustomerRow, lock_customers
 from billing.services.noting import NoteLine, note_of
+from billing.services.releasing import release
+from billing.services.reopening import Days, Released, bill_again, leave_free, merged
 from core import checks, clock
 from core.actors import Actor
+from core.models import Company
 from core.refusal import Refused
 from core.texts import checked
-from subscriptions.models import Slot
 
-ONE_DAY = timedelta(days=1)
-Days = tuple[date, date]
+__all__ = ["merged", "void"]
 
 
 @transaction.atomic
@@ -54,64 +55,65 @@ def void(
     note = note_of(known, customers[invoice.customer_id], lines, cause="void", reason=reason) if lines else None
     if note is None:
         raise Refused("credit.nothing_left", number=known.number)
-    issue_notes(company, [note], at=at, by=by)
+    free = [line for line in known.lines.values() if not line.amount_minor]
+    for line in free:
+        line.billed_days = 0
+    issue_notes(company, [note], at=at, by=by, free=free)
     released = _release_all(list(known.lines), note.id, at)
     return_uses(company, lowered(known.lines))
     if days == "free":
-        _leave_free(company.pk, released)
+        leave_free(company, released)
     else:
-        reopen(released)
+        _give_back_added(company, customers[invoice.customer_id], released, reason=reason, at=at, by=by)
+        bill_again(released)
         one_offs.due_again(list(known.lines), clock.day_in(at, company.time_zone))
     audit_note(company, note, at=at, by=by)
     return CreditNote.objects.get(pk=note.id)
 
 
-def _release_all(line_ids: Sequence[int], note_id: int, at: datetime) -> list[tuple[int, date, date, str]]:
-    """Releases every billed and forfeited day of these lines: (slot id, start, end, kind)."""
+def _release_all(line_ids: Sequence[int], note_id: int, at: datetime) -> list[Released]:
+    """Releases every billed and forfeited day of these lines."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE billing_billeddays SET released_at = %s, released_by = %s "
-            "WHERE line_id = ANY(%s) AND released_at IS NULL RETURNING slot_id, lower(days), upper(days), kind",
+            "UPDATE billing_billeddays SET released_at = %s, released_by = %s WHERE line_id = ANY(%s) "
+            "AND released_at IS NULL RETURNING slot_id, lower(days), upper(days), kind, component",
             [at, note_id, list(line_ids)],
         )
-        return sorted(cursor.fetchall())
+        return sorted(Released(*row) for row in cursor.fetchall())
 
 
-def _leave_free(company_id: int, released: Sequence[tuple[int, date, date, str]]) -> None:
-    """Free days count as billed, without a line."""
-    BilledDays.objects.bulk_create(
-        BilledDays(company_id=company_id, slot_id=slot_id, days=(start, end), kind=kind)
-        for slot_id, start, end, kind in released
-    )
+_ADDED = """
+SELECT l.invoice_id, d.line_id, greatest(lower(d.days), v.start_on), least(upper(d.days), v.end_on)
+FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(slot_id, start_on, end_on)
+JOIN billing_billeddays d ON d.slot_id = v.slot_id AND d.days && daterange(v.start_on, v.end_on)
+JOIN billing_invoiceline l ON l.id = d.line_id
+JOIN billing_invoice i ON i.id = l.invoice_id
+WHERE d.component LIKE 'added:%%' AND d.released_at IS NULL AND i.sequence IS NOT NULL
+ORDER BY 1, 2, 3
+"""
 
 
-def reopen(released: Sequence[tuple[int, date, date, str]]) -> None:
-    """Has the days fall due again: at the end of what is billed by moving that end back, in between as open days."""
-    by_slot: dict[int, list[Days]] = {}
-    for slot_id, start, end, _ in released:
-        by_slot.setdefault(slot_id, []).append((start, end))
-    for slot in Slot.objects.select_related("subscription").filter(pk__in=by_slot).select_for_update().order_by("pk"):
-        reopened = merged([*((days.lower, days.upper) for days in slot.reopened_days), *by_slot[slot.pk]])
-        first = min(start for start, _ in by_slot[slot.pk])
-        if reopened and reopened[-1][1] > slot.billed_through_on:
-            slot.billed_through_on = reopened.pop()[0] - ONE_DAY
-        slot.reopened_days = reopened
-        slot.save(update_fields=["billed_through_on", "reopened_days"])
-        subscription = slot.subscription
-        if subscription.next_bill_on is None or subscription.next_bill_on > first:
-            type(subscription).objects.filter(pk=subscription.pk).update(next_bill_on=first)
-
-
-def merged(ranges: Sequence[Days]) -> list[Days]:
-    """Half open ranges in order, those that touch made one.
-
-    >>> merged([(date(2026, 2, 1), date(2026, 3, 1)), (date(2026, 1, 1), date(2026, 2, 1))])
-    [(datetime.date(2026, 1, 1), datetime.date(2026, 3, 1))]
-    """
-    result: list[Days] = []
-    for start, end in sorted(ranges):
-        if result and start <= result[-1][1]:
-            result[-1] = (result[-1][0], max(end, result[-1][1]))
-        else:
-            result.append((start, end))
-    return result
+def _give_back_added(
+    company: Company, customer: CustomerRow, released: Sequence[Released], *, reason: str, at: datetime, by: Actor
+) -> None:
+    """Days billed again are billed at all their units, so what was charged for added ones comes back first."""
+    whole = [row for row in released if row.component == "base"]
+    with connection.cursor() as cursor:
+        cursor.execute(_ADDED, [[row.slot_id for row in whole], [row.start for row in whole],
+                                [row.end for row in whole]])  # fmt: skip
+        spans: dict[int, dict[int, list[Days]]] = {}
+        for invoice_id, line_id, start, end in cursor.fetchall():
+            spans.setdefault(invoice_id, {}).setdefault(line_id, []).append((start, end))
+    if not spans:
+        return
+    notes = []
+    for invoice_id, invoice in load_invoices(company, list(spans)).items():
+        lines = [released_line(invoice.lines[line_id], days) for line_id, days in spans[invoice_id].items()]
+        note = note_of(invoice, customer, lines, cause="change", reason=reason)
+        if note is not None:
+            notes.append(note)
+    issue_notes(company, notes, at=at, by=by)
+    for note in notes:
+        for line_id, days in spans[note.invoice.id].items():
+            for span in days:
+                release(line_id, span, note.id, at)
