@@ -315,7 +315,8 @@ def _books_balance(company: Any) -> None:
     )
     assert sums["receivable"] == open_sum
     [(promised,)] = rows(
-        "SELECT coalesce(sum(amount_minor), 0)::bigint FROM billing_refund WHERE company_id = %s AND status = 'pending'",
+        "SELECT coalesce(sum(amount_minor), 0)::bigint FROM billing_refund "
+        "WHERE company_id = %s AND status = 'pending'",
         company.pk,
     )
     # A refund that was asked for is owed until it is paid out.
