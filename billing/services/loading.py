@@ -185,10 +185,10 @@ SELECT s.id, s.customer_id, s.name, s.state, s.currency, s.tax_behavior, s.time_
        s.interval_count, s.minimum_count, s.minimum_unit, s.renewal_rule, s.renewal_count, s.renewal_unit,
        s.grace_days, coalesce(s.payment_terms_days, plan.payment_terms_days), s.po_reference, s.minimum_amount,
        coalesce(plan.trial_end <> 'convert', false),
-       coalesce(nullif(s.payment_terms_from, ''), plan.payment_terms_from, ''),
+       coalesce(nullif(s.payment_terms_from, ''), plan.payment_terms_from, ''), s.minimum_through_on,
        slot.id, slot.position, slot.billed_through_on, slot.reopened_days, slot.product_id, product.name::text,
        product.unit_name::text, product.tax_category_id, category.supply, category.level, product.revenue_account,
-       slot.kind, slot.meter_id, slot.interim_minor, slot.usage_due_on, slot.late_from_on,
+       slot.kind, slot.meter_id, slot.interim_minor, slot.usage_due_on, slot.late_from_on, slot.minimum_through_on,
        t.from_on, t.until_on, price.public_id, price.version, t.model, t.unit_amount, t.quantity, t.billed,
        t.is_prorated, t.interval_unit, t.interval_count, t.details::text, t.minimum_amount, t.anchor_on,
        t.anchor_month_day, t.standing, t.settles, t.id, t.price_id, t.settles_until, t.product_id
@@ -215,7 +215,7 @@ WHERE p.id = ANY(%s::bigint[])
 
 
 #: Where the columns of a slot and of its terms begin.
-_SLOT, _TERMS = 27, 43
+_SLOT, _TERMS = 28, 45
 
 
 def lock_due(company: Company, customer_ids: Sequence[int], on: date, zones: Sequence[str] = ()) -> list[Agreement]:

@@ -115,6 +115,11 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
         blank=True,
         help_text=_("Least charge per cycle over all positions; empty: none."),
     )
+    minimum_through_on = models.DateField(
+        null=True,
+        blank=True,
+        help_text=_("Last day whose minimum over all positions is closed; empty: none is yet."),
+    )
 
     next_bill_on = models.DateField(
         null=True, blank=True, help_text=_("Next day something falls due for billing; empty: nothing ever.")
@@ -273,6 +278,9 @@ class Slot(CompanyKeyed, Addressed):
         default=list,
         blank=True,
         help_text=_("Billed days given back by a voided invoice that wait to be billed again."),
+    )
+    minimum_through_on = models.DateField(
+        null=True, blank=True, help_text=_("Last day whose minimum is closed; empty: none is yet.")
     )
     mrr_minor = models.BigIntegerField(default=0, help_text=_("Monthly recurring revenue now, in minor units."))
 

@@ -84,6 +84,7 @@ def agreement_of(subscription: Subscription) -> Agreement:
         po_reference=subscription.po_reference,
         slots=[],
         minimum_amount=subscription.minimum_amount,
+        minimum_through_on=subscription.minimum_through_on,
     )
 
 
@@ -105,6 +106,7 @@ def slot_row(slot: Slot, terms: Sequence[SlotTerms]) -> SlotRow:
         kind=slot.kind,
         meter_id=slot.meter_id,
         interim_minor=slot.interim_minor,
+        minimum_through_on=slot.minimum_through_on,
         usage_due_on=slot.usage_due_on,
         late_from_on=slot.late_from_on,
     )

@@ -82,6 +82,7 @@ class SlotRow(NamedTuple):
     interim_minor: int | None = None
     usage_due_on: date | None = None
     late_from_on: date | None = None
+    minimum_through_on: date | None = None
 
 
 class Agreement(NamedTuple):
@@ -115,6 +116,7 @@ class Agreement(NamedTuple):
     minimum_amount: Decimal | None = None
     trial_may_end: bool = False
     payment_terms_from: str = ""
+    minimum_through_on: date | None = None
 
 
 class Stretch(NamedTuple):
