@@ -16,7 +16,7 @@ from django.utils.translation import ngettext, override
 from billing.documents.figures import Figures
 from billing.models import CreditNoteLine, InvoiceLine
 
-Step = Literal["price", "share", "full", "credit", "version", "tax"]
+Step = Literal["price", "share", "full", "credit", "discount", "version", "tax"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,13 @@ def sentences(facts: Mapping[str, Any], language: str, currency: str) -> list[Se
     """The steps of one line's calculation, in the order they were taken."""
     figures = Figures(language, currency)
     calculation = facts["calculation"]
+    facts = {**facts, "undiscounted": undiscounted(facts)}
     with override(language):
         steps = [
             *_price(calculation, figures),
             *_share(calculation, facts, figures),
             *_credit(calculation, facts, figures),
+            *_discounts(calculation, facts, figures),
             *_version(calculation),
             *_tax(calculation, figures),
         ]
@@ -114,7 +116,7 @@ def _share(calculation: Mapping[str, Any], facts: Mapping[str, Any], figures: Fi
         "days": days,
         "full_days": full_days,
         "period": _full_period(calculation, figures),
-        "amount": figures.money(facts["amount"]),
+        "amount": figures.money(facts["undiscounted"]),
     }
     if words["period"]:
         text = ngettext(
@@ -159,6 +161,33 @@ def _credit(calculation: Mapping[str, Any], facts: Mapping[str, Any], figures: F
     else:
         text = _("Of the line of %(of)s, %(amount)s is given back.")
     return [Sentence("credit", text % words)]
+
+
+def undiscounted(facts: Mapping[str, Any]) -> int:
+    """What the line came to before discounts and granted credit lowered it, in minor units; whole, where a change of
+    tax cut it in parts."""
+    calculation = facts["calculation"]
+    if "part" in calculation:
+        amount = int(calculation["part"]["of_minor"])
+    else:
+        amount = int(facts["amount"]) + sum(int(row["amount_minor"]) for row in calculation.get("allowances", ()))
+    return amount + sum(int(row["taken_minor"]) for row in calculation.get("discounts", ()))
+
+
+def _discounts(calculation: Mapping[str, Any], facts: Mapping[str, Any], figures: Figures) -> list[Sentence]:
+    """What it came to before, and what each discount took."""
+    taken = calculation.get("discounts")
+    if not taken:
+        return []
+    found = [_("Before discounts: %(amount)s.") % {"amount": figures.money(facts["undiscounted"])}]
+    for row in taken:
+        words = {"name": row["name"], "taken": figures.money(-row["taken_minor"])}
+        if row.get("percent") is not None:
+            words["percent"] = figures.rate(str(row["percent"]))
+            found.append(_("Discount “%(name)s”, %(percent)s: %(taken)s.") % words)
+        else:
+            found.append(_("Discount “%(name)s”: %(taken)s.") % words)
+    return [Sentence("discount", text) for text in found]
 
 
 def _version(calculation: Mapping[str, Any]) -> list[Sentence]:

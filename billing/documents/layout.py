@@ -192,6 +192,7 @@ def _details(line: Mapping[str, Any], body: Mapping[str, Any], figures: Figures,
         told = [sentence.text for sentence in steps if sentence.step == "price"] + told
     if told:
         details.append(" ".join(told))
+    details += [sentence.text for sentence in steps if sentence.step == "discount"]
     return details
 
 
