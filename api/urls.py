@@ -16,6 +16,7 @@ RESOURCES = (
     "plans",
     "taxes",
     "subscriptions",
+    "pauses",
     "invoices",
     "credit_notes",
     "payments",

@@ -71,6 +71,28 @@ register(
         "subscription.not_suspended": _("It isn't suspended."),
         "subscription.resume_before_pause": _("The pause begins on %(day)s; it can't end before."),
         "subscription.reinstate_before_suspension": _("The suspension began on %(day)s; it can't end before."),
+        "exit.reason_missing": _("Say what the good cause is."),
+        "exit.consumers_only": _("Only consumers can withdraw from a contract."),
+        "exit.too_late": _("The contract could be withdrawn from until %(day)s."),
+        "exit.no_right_yet": _("There was no such right on that day."),
         "subscription.suspend_later": _("A suspension begins today or, with a reason, earlier."),
+        "change.nothing": _("Nothing would change. To keep what holds now, take planned changes back."),
+        "change.nothing_there": _("No position is there whose period could end; name a day."),
+        "change.day_missing": _("Name the first day of the new terms."),
+        "change.day_taken": _("Something else is planned for %(day)s; choose another day, or take that back first."),
+        "change.item_missing": _("Name the position to change, or the product to add."),
+        "change.item_not_there": _("This position is no part of the subscription on %(day)s."),
+        "change.item_ends_before": _("The change takes effect on %(day)s; the position can't end before."),
+        "change.once_only": _("%(product)s is charged once; add it as a one-off item."),
+        "change.same_plan": _("It is on the plan %(plan)s already; to get its newest prices, move the price version."),
+        "change.term_over": _(
+            "Under these terms the contract would have ended on %(day)s; choose a plan with a longer or no term."
+        ),
+        "change.undo_too_late": _("It took effect on %(day)s; correct it with a new change, dated back if need be."),
+        "change.is_replaced": _("A later change took its place; take that one back."),
+        "change.later_first": _("A later change of %(day)s builds on it; take that one back first."),
+        "change.other_kind": _("This is no change of terms (%(kind)s); take it back where it was made."),
+        "change.version_of_other": _("%(subscription)s has no position that this price is a version of."),
+        "change.version_day": _("The price version can change at the start of a period: on %(day)s at the earliest."),
     }
 )

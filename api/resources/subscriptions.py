@@ -153,7 +153,8 @@ class SubscriptionShape(Shape):
         fields = (
             "id", "number", "customer", "plan", "name", "description", "state", "currency", "tax_behavior", "time_zone",
             "start_on", "paid_from_on", "term_start_on", "term_ends_on", "ends_on", "end_kind", "end_unused",
-            "end_reason", "end_comment", "cancel_asked_at", "next_bill_on", "next_move_on", "items", "mrr", "parked",
+            "end_reason", "end_comment", "cancel_asked_at", "paused_from_on", "resumes_on", "suspended_from_on",
+            "suspended_billing", "next_bill_on", "next_move_on", "items", "mrr", "parked",
             "contract_clock", "issued", *RULES, "payment_terms_days", "po_reference", "external_id", "metadata",
             "created_at",
         )  # fmt: skip

@@ -18,3 +18,8 @@ WORDS = {
     "payment": _("does not pay"),
     "other": _("other"),
 }
+#: Ends that follow a right of their own; no door offers them among the reasons of a cancellation.
+EXITS = {
+    "withdrawal": _("withdrawn from"),
+    "extraordinary": _("ended for good cause"),
+}

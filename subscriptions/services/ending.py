@@ -45,10 +45,10 @@ def plan_end(
 
     `unused` (credit, refund, none; None: as agreed) says what becomes of paid days after it. `now` and `period_end`
     mean the later of that day and the contract's earliest end; an earlier date is refused. With `override` and a
-    reason the contract's terms don't bind, and a day of the past may be named. A paused or
-    suspended one ends at once, on the day before that began; it can be taken back that day. A planned pause that would
-    outlast the end is dropped. Asking again for what is planned, or
-    for what ends later anyway, changes nothing. Paid days are given back by `billing.services.acts.cancel`.
+    reason the contract's terms don't bind, and a day of the past may be named. A paused or suspended one ends at once,
+    on the day before that began; it can be taken back that day. A planned pause that would outlast the end is dropped.
+    Asking again for what is planned, or for what ends later anyway, changes nothing. Paid days are given back by
+    `billing.services.acts.cancel`.
     """
     checks.choice(timing, CancelTiming.values, field="timing")
     if unused is not None:
@@ -78,19 +78,41 @@ def plan_end(
                 return _told_again(held, reason, comment, by=by, at=at)
             if planned < end and timing != CancelTiming.DATE:
                 return held
-        held.ends_on, held.end_kind, held.end_unused = end, EndKind.CANCEL, unused
-        held.end_reason, held.end_comment, held.cancel_asked_at = reason, comment, at
-        if _pauses_over(held, end):
-            pausing.drop_planned(held, Change.Status.REPLACED, at=at, note="cancel")
-        holding.plan_ahead(held)
-        renewals.keep_waiting(held)
-        holding.save([held])
-        facts = {"ends_on": end.isoformat(), "timing": timing, "unused": unused, "override": override}
-        if planned is not None:
-            facts["planned_before"] = planned.isoformat()
-        _tell(held, "cancel", "end_planned", facts, override_reason or reason, by=by, at=at)
-        renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
+        facts = {"timing": timing, "override": override}
+        set_end(held, end, unused, reason, comment, facts, override_reason or reason, on=on, by=by, at=at)
     return held
+
+
+def set_end(
+    held: Subscription,
+    end: date,
+    unused: str,
+    reason: str,
+    comment: str,
+    facts: dict[str, Any],
+    told: str,
+    *,
+    verb: str = "cancel",
+    on: date,
+    by: Actor,
+    at: datetime,
+) -> None:
+    """Gives the locked subscription its last day of service, in place of one planned before, and makes what is due.
+
+    `reason` is a code, `told` what the audit keeps as the reason; `facts` are told beside the end.
+    """
+    facts = {"ends_on": end.isoformat(), "unused": unused, **facts}
+    if held.end_kind == EndKind.CANCEL and held.ends_on is not None:
+        facts["planned_before"] = held.ends_on.isoformat()
+    held.ends_on, held.end_kind, held.end_unused = end, EndKind.CANCEL, unused
+    held.end_reason, held.end_comment, held.cancel_asked_at = reason, comment, at
+    if _pauses_over(held, end):
+        pausing.drop_planned(held, Change.Status.REPLACED, at=at, note="cancel")
+    holding.plan_ahead(held)
+    renewals.keep_waiting(held)
+    holding.save([held])
+    _tell(held, verb, "end_planned", facts, told, by=by, at=at)
+    renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
 
 
 def _told_again(held: Subscription, reason: str, comment: str, *, by: Actor, at: datetime) -> Subscription:

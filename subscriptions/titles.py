@@ -1,0 +1,32 @@
+"""What the timeline calls the acts and events of this room that stop, take up and leave a subscription."""
+
+from django.utils.translation import gettext_lazy as _
+
+from customers.services import titles
+from subscriptions.services import end_reasons
+
+titles.register(
+    {
+        "subscription.pause": _("Pause agreed"),
+        "subscription.pause_planned": _("Pause planned"),
+        "subscription.pause_undone": _("Planned pause taken back"),
+        "subscription.undo_pause": _("Planned pause taken back"),
+        "subscription.plan_resume": _("End of the pause planned"),
+        "subscription.resume_planned": _("End of the pause planned"),
+        "subscription.resume": _("Pause ended"),
+        "subscription.resumed": _("Subscription resumed"),
+        "subscription.suspend": _("Suspended for non-payment"),
+        "subscription.suspended": _("Suspended for non-payment"),
+        "subscription.reinstate": _("Suspension ended"),
+        "subscription.reinstated": _("Suspension ended"),
+        "subscription.move_day": _("Billing day moved"),
+        "subscription.day_move_planned": _("Move of the billing day planned"),
+        "subscription.day_moved": _("Billing day moved"),
+        "subscription.undo_move_day": _("Move of the billing day taken back"),
+        "subscription.day_move_undone": _("Move of the billing day taken back"),
+        "subscription.withdraw": _("Contract withdrawn from"),
+        "subscription.terminate": _("Ended for good cause"),
+        "subscription.switch": _("Switches to another provider"),
+    }
+)
+titles.register_reasons(end_reasons.EXITS)
