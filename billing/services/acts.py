@@ -21,7 +21,7 @@ from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from core.services import ticks
-from subscriptions.models import Subscription
+from subscriptions.models import Change, Subscription
 from subscriptions.services import ending, holding, moves, renewals, starting
 
 MOVES_EVERY = timedelta(minutes=15)
@@ -30,12 +30,14 @@ MOVES_EVERY = timedelta(minutes=15)
 @dataclass(frozen=True, slots=True)
 class ActResult:
     """The subscription as it is now, what was billed and credited, and its monthly revenue (minor units) before the
-    act and once the act has taken full effect."""
+    act and once the act has taken full effect; of a change of terms, the change and planned ones it replaced."""
 
     subscription: Subscription
     settlement: Settlement
     mrr_before: int
     mrr_after: int
+    change: Change | None = None
+    replaced: tuple[Change, ...] = ()
 
 
 def start(*, preview_token: str | None = None, **agreement: Any) -> ActResult:
@@ -134,6 +136,8 @@ def _settled(
     before: int,
     how: windows.Issuing | None = None,
     on_one_document: bool = False,
+    change: Change | None = None,
+    replaced: Sequence[Change] = (),
 ) -> ActResult:
     # `on` is today where this subscription lives; what lives elsewhere has a day of its own.
     settlement = settle(
@@ -141,7 +145,7 @@ def _settled(
         zones=[subscription.time_zone], on_one_document=on_one_document, how=how,
     )  # fmt: skip
     subscription.refresh_from_db(fields=list(holding.CHANGED))
-    return ActResult(subscription, settlement, before, mrr_to_come(subscription))
+    return ActResult(subscription, settlement, before, mrr_to_come(subscription), change, tuple(replaced))
 
 
 def _mrr(subscription: Subscription) -> int:

@@ -411,7 +411,7 @@ def _write_state(
         slot.id: due.billed_through_on
         for entry in dues
         for slot, due in zip(entry.agreement.slots, entry.slots, strict=True)
-        if due.billed_through_on != slot.billed_through_on
+        if due.billed_through_on != through.get(slot.id, slot.billed_through_on)
     }
     agreements = [(entry.agreement.id, _next_bill_on(entry, given_back)) for entry in dues]
     params: dict[str, Any] = {

@@ -88,7 +88,8 @@ def _slot(slot: Slot, rows: Sequence[tuple[Any, ...]], on: date | None) -> Itera
             yield TilingProblem("across_boundary", slot.pk, start, end)
     credited = [(start, end) for start, end, _, is_live in rows if not is_live]
     credited += [(held.from_on, held.until_on or after) for held in terms if held.standing != held.Standing.AGREED]
-    yield from _holes(slot.pk, subscription.start_on, after, sorted(tiles + live), sorted(credited))
+    begins = max(subscription.start_on, terms[0].from_on) if terms else subscription.start_on
+    yield from _holes(slot.pk, begins, after, sorted(tiles + live), sorted(credited))
     if on is not None:
         due = _due_before(subscription, terms, on)
         idle = [(held.from_on, held.until_on or date.max) for held in terms if held.standing != held.Standing.AGREED]

@@ -12,13 +12,16 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
+from core import clock
 from core.models import Company
 from customers.models import Customer
-from subscriptions.models import AgreedDiscount, OneOff, Slot, SlotTerms, Subscription
+from subscriptions.models import AgreedDiscount, Change, OneOff, Slot, SlotTerms, Subscription
 from subscriptions.services import discounted, due, movements, retiming, standing
 from subscriptions.services.moves import ENDED
 from subscriptions.services.net import contained_tax
 
+#: Changes that rest and take up again; they have columns of their own.
+RESTS = (Change.Kind.PAUSE, Change.Kind.RESUME, Change.Kind.SUSPEND, Change.Kind.REINSTATE)
 #: What verbs after the start may change on a subscription's row, with the type of the column.
 CHANGED = {
     "state": "text",
@@ -106,8 +109,14 @@ def _read(rows: QuerySet[Subscription]) -> list[Subscription]:
     one_offs = OneOff.objects.filter(due_on__isnull=False)
     given = AgreedDiscount.objects.filter(subscription=OuterRef("pk"), ended_at__isnull=True)
     held = held.annotate(has_discounts=Exists(given))
+    changes = Change.objects.filter(status=Change.Status.PLANNED).exclude(kind__in=RESTS).order_by("effective_on", "id")
     return list(
-        held.prefetch_related(Prefetch("slots", slots), Prefetch("slots__terms", terms), Prefetch("one_offs", one_offs))
+        held.prefetch_related(
+            Prefetch("slots", slots),
+            Prefetch("slots__terms", terms),
+            Prefetch("one_offs", one_offs),
+            Prefetch("changes", changes, to_attr="planned_changes"),
+        )
     )
 
 
@@ -116,9 +125,13 @@ def positions(subscription: Subscription) -> list[tuple[Slot, list[SlotTerms]]]:
     return [(slot, list(slot.terms.all())) for slot in subscription.slots.all()]
 
 
-def plan_ahead(subscription: Subscription) -> None:
-    """Sets, in memory, the next day it moves and the next day something falls due."""
-    days = [standing.next_move(subscription)]
+def plan_ahead(subscription: Subscription, after: date | None = None) -> None:
+    """Sets, in memory, the next day it moves and the next day something falls due.
+
+    `after`: the day up to which its moves are made; today in its zone unless given.
+    """
+    made = after or clock.day_in(clock.now(subscription.company), subscription.time_zone)
+    days = [standing.next_move(subscription), standing.next_terms(subscription, made)]
     if subscription.state not in ENDED:
         days.append(discounted.next_move(subscription))
     subscription.next_move_on = min((day for day in days if day is not None), default=None)

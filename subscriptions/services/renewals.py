@@ -23,6 +23,7 @@ from core.services import trail
 from subscriptions.models import AgreedDiscount, Slot, SlotTerms, Subscription
 from subscriptions.models import Change as PlannedChange
 from subscriptions.services import (
+    change_columns,
     discounted,
     due,
     holding,
@@ -61,6 +62,8 @@ class Moved:
         self.told: list[tuple[Subscription, str, date]] = []
         self.ended: list[Subscription] = []
         self.closed: list[tuple[int, str, date]] = []
+        self.dropped: list[int] = []
+        self.slots: list[Slot] = []
         self.discounts: dict[int, AgreedDiscount] = {}
         self.touched: Sequence[Subscription] = ()
         self.rates: dict[int, Decimal] | None = None
@@ -80,8 +83,9 @@ def move_due(
 ) -> dict[str, int]:
     """Makes every move due at that instant, each zone by its own day; how many of each kind.
 
-    Counts: started, trialing, converted, paused, resumed, renewed, term_over, canceled, expired, failed. In batches of
-    customers, a transaction each; a batch that fails is halved until the bad customer stands alone and is parked.
+    Counts: started, trialing, converted, changed, paused, resumed, renewed, term_over, canceled, expired, failed. In
+    batches of customers, a transaction each; a batch that fails is halved until the bad customer stands alone and is
+    parked.
     """
     counts: Counter[str] = Counter()
     rows = Subscription.objects.filter(company=company, next_move_on__isnull=False)
@@ -122,8 +126,10 @@ def advance(*, company: Company, subscriptions: Sequence[Subscription], day: dat
     for subscription in touched:
         # Each pass makes one move; a late tick makes several in their order.
         while subscription.next_move_on is not None and subscription.next_move_on <= day:
-            _step(subscription, subscription.next_move_on, worth, moved)
-            holding.plan_ahead(subscription)
+            made = subscription.next_move_on
+            _step(subscription, made, worth, moved)
+            _recount(subscription, made, moved)
+            holding.plan_ahead(subscription, made)
         keep_waiting(subscription)
         if subscription.parked_code == PARKED:
             subscription.parked_at, subscription.parked_code, subscription.parked_detail = None, "", ""
@@ -156,7 +162,21 @@ def _write(
     slots = [slot for sub in touched for slot in sub.slots.all() if slot.mrr_minor != before[slot.pk]]
     if slots:
         Slot.objects.bulk_update(slots, ["mrr_minor"])
+    if moved.slots:
+        Slot.objects.bulk_update(moved.slots, ["product", "item"])
     _tell(company, moved, at=at, by=by)
+
+
+def recount(subscription: Subscription, day: date, on: date) -> None:
+    """Revenue of the locked subscription follows its terms of today (`on`); the difference holds from `day` on."""
+    if subscription.state in moves.EARNING:
+        worth = holding.worth([subscription], max(day, on))
+        movements.reprice(
+            company=subscription.company,
+            worth=[(subscription, slot, worth[slot.pk]) for slot in subscription.slots.all()],
+            effective_on=max(day, subscription.paid_from_on),
+            cause="subscription.change",
+        )
 
 
 def waits(subscription: Subscription) -> bool:
@@ -177,21 +197,47 @@ def _step(subscription: Subscription, day: date, worth: dict[int, int], moved: M
         _end(subscription, moved)
     elif _only_discounts(subscription, day):
         _reprice(subscription, day, moved)
-    elif subscription.state == State.PENDING:
+    elif subscription.state == State.PENDING and subscription.start_on <= day:
         if day < subscription.paid_from_on:
             moves.move(subscription, State.TRIAL)
             moved.note(subscription, "trialing", day)
         else:
             _activate(subscription, "started", worth, moved)
-    elif subscription.state == State.TRIAL:
+    elif subscription.state == State.TRIAL and subscription.paid_from_on <= day:
         _end_trial(subscription, worth, moved)
     elif standing.pauses_on(subscription, day):
         _pause(subscription, moved)
     elif standing.resumes_on(subscription, day):
         _resume(subscription, day, moved)
-    else:
+    elif any(change.effective_on <= day for change in standing.planned_changes(subscription)):
+        _change(subscription, moved)
+    elif subscription.term_ends_on is not None and subscription.term_ends_on < day:
         subscription.term_start_on, subscription.term_ends_on = terms.running_term(subscription, day)
         moved.note(subscription, "renewed" if subscription.term_ends_on is not None else "term_over", day)
+
+
+def _change(subscription: Subscription, moved: Moved) -> None:
+    """The first of its planned changes takes effect; its terms are written already."""
+    change = standing.planned_changes(subscription).pop(0)
+    moved.slots += change_columns.put(subscription, change.values, change.effective_on)
+    moved.note(subscription, "changed", change.effective_on)
+    moved.closed.append((subscription.pk, ChangeKind(change.kind), change.effective_on))
+
+
+def _recount(subscription: Subscription, day: date, moved: Moved) -> None:
+    """Where terms begin on that day, revenue follows them."""
+    began = any(held.from_on == day for slot in subscription.slots.all() for held in slot.terms.all())
+    if began and subscription.state in moves.EARNING:
+        worth = holding.worth_of(subscription, day, _rates(subscription, moved))
+        _earn(subscription, worth, day, "subscription.change", moved)
+
+
+def _rates(subscription: Subscription, moved: Moved) -> dict[int, Decimal]:
+    """The tax inside gross prices, read once for all that move together."""
+    if moved.rates is None:
+        pairs = [(one, slot) for one in moved.touched or [subscription] for slot in one.slots.all()]
+        moved.rates = contained_tax(subscription.company, pairs)
+    return moved.rates
 
 
 def _only_discounts(subscription: Subscription, day: date) -> bool:
@@ -206,10 +252,7 @@ def _reprice(subscription: Subscription, day: date, moved: Moved) -> None:
         # Terms agreed since, in a late tick, count already.
         began = [held.from_on for slot in subscription.slots.all() for held in slot.terms.all()]
         on = moved.day if any(day < first <= moved.day for first in began) else day
-        if moved.rates is None:
-            pairs = [(one, slot) for one in moved.touched for slot in one.slots.all()]
-            moved.rates = contained_tax(subscription.company, pairs)
-        worth = holding.worth_of(subscription, on, moved.rates)
+        worth = holding.worth_of(subscription, on, _rates(subscription, moved))
         _earn(subscription, worth, on, "subscription.discount", moved)
     for discount in discounted.live(subscription):
         if discount.next_change_on is not None and discount.next_change_on <= day:
@@ -276,6 +319,8 @@ def _end(subscription: Subscription, moved: Moved) -> None:
     moved.note(subscription, to.value, after)
     if any(due.has_unused_days(subscription, slot) for slot in subscription.slots.all()):
         moved.ended.append(subscription)
+    if standing.planned_changes(subscription):
+        moved.dropped.append(subscription.pk)
 
 
 def _earn(
@@ -289,13 +334,16 @@ def _earn(
 
 
 def _close(moved: Moved, at: datetime) -> None:
-    """Planned changes that were made now are done. No statement without any."""
+    """Planned changes that were made now are done, those after an end never will be. No statement without any."""
     if moved.closed:
         wanted = Q()
         for subscription_id, kind, day in moved.closed:
             wanted |= Q(subscription_id=subscription_id, kind=kind, effective_on=day)
         planned = PlannedChange.objects.filter(wanted, status=PlannedChange.Status.PLANNED)
         planned.update(status=PlannedChange.Status.DONE, closed_at=at)
+    if moved.dropped:
+        late = PlannedChange.objects.filter(subscription__in=moved.dropped, status=PlannedChange.Status.PLANNED)
+        late.update(status=PlannedChange.Status.REPLACED, closed_at=at)
 
 
 def _tell(company: Company, moved: Moved, *, at: datetime, by: Actor) -> None:

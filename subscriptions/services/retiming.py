@@ -6,7 +6,7 @@ Every verb that changes a running agreement writes its terms through this module
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -105,7 +105,7 @@ def restore(subscription: Subscription, morning: dict[str, Any], day: date) -> N
     for name, value in morning["columns"].items():
         setattr(subscription, name, value if name.endswith("_id") else _column(name, value))
     for slot in subscription.slots.all():
-        kept = [_row(slot, values) for values in morning["terms"].get(str(slot.pk), [])]
+        kept = [row_of(slot, values) for values in morning["terms"].get(str(slot.pk), [])]
         rows = [held for held in kept if held.until_on is None or held.until_on > day]
         if rows:
             rows[0].from_on = max(day, rows[0].from_on)
@@ -135,7 +135,8 @@ def _alike(one: SlotTerms, two: SlotTerms) -> bool:
     return one.until_on == two.until_on and all(getattr(one, name) == getattr(two, name) for name in KEPT)
 
 
-def _row(slot: Slot, values: dict[str, Any]) -> SlotTerms:
+def row_of(slot: Slot, values: Mapping[str, Any]) -> SlotTerms:
+    """An unsaved row from what `morning_of` kept of it."""
     row = dict(values)
     for name in _DATES:
         row[name] = None if row[name] is None else date.fromisoformat(row[name])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from subscriptions.models import Subscription
-from subscriptions.services.moves import ENDED
+from subscriptions.models import Change, Subscription
+from subscriptions.services.moves import EARNING, ENDED
 
 State = Subscription.State
 EndKind = Subscription.EndKind
@@ -64,3 +64,29 @@ def next_move(subscription: Subscription) -> date | None:
     elif subscription.state == State.PAUSED and subscription.resumes_on is not None:
         days.append(subscription.resumes_on)
     return min(days, default=None)
+
+
+def next_terms(subscription: Subscription, after: date) -> date | None:
+    """The next day after that one on which terms begin or a planned change takes effect, read with its positions.
+
+    Terms count only while it earns: before that, and after its end, nothing of them is revenue.
+    """
+    if subscription.state in ENDED:
+        return None
+    days = [change.effective_on for change in planned_changes(subscription)]
+    if subscription.state in EARNING:
+        days += [held.from_on for slot in subscription.slots.all() for held in slot.terms.all() if held.from_on > after]
+    ends_on = subscription.ends_on
+    return min((day for day in days if ends_on is None or day <= ends_on), default=None)
+
+
+def planned_changes(subscription: Subscription) -> list[Change]:
+    """Its planned changes of terms, earliest first, as they were read with it."""
+    found: list[Change] = getattr(subscription, "planned_changes", [])
+    return found
+
+
+def keep_planned(subscription: Subscription, changes: list[Change]) -> None:
+    """These are its planned changes now, in memory."""
+    found = sorted(changes, key=lambda change: (change.effective_on, change.pk))
+    subscription.planned_changes = found  # type: ignore[attr-defined]

@@ -1,0 +1,95 @@
+"""Acts that change a running agreement: plan, price, quantity, positions, price versions; then `settle`.
+
+The rule that matters: as for every act, what is agreed and what is billed never part, and a preview's token binds.
+`on` is today in the subscription's zone unless given; an act dated back is billed on one document of today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+
+from django.db import transaction
+
+from billing.services import acts, windows
+from billing.services.acts import ActResult
+from catalog.models import Plan
+from core import clock
+from core.actors import Actor
+from subscriptions.models import Change, Subscription
+from subscriptions.services import changing, unchanging
+from subscriptions.services.change_specs import ItemChange
+from subscriptions.services.unchanging import Changed
+
+
+def change(
+    *,
+    subscription: Subscription,
+    plan: Plan | None = None,
+    items: Sequence[ItemChange] = (),
+    timing: str | None = None,
+    effective_on: date | None = None,
+    proration: str = "prorate",
+    keep_anchor: bool = False,
+    reason: str = "",
+    override: bool = False,
+    override_reason: str = "",
+    on: date | None = None,
+    by: Actor,
+    at: datetime,
+    preview_token: str | None = None,
+) -> ActResult:
+    """Changes plan, prices, quantities or positions, and settles billed days; see `subscriptions.services.changing`.
+
+    `ActResult.change` is the change (undone, when it brought back the terms of the morning), `ActResult.replaced`
+    names planned changes that it took the place of.
+    """
+
+    def verb(today: date) -> Changed:
+        return changing.change(
+            subscription=subscription, plan=plan, items=items, timing=timing, effective_on=effective_on,
+            proration=proration, keep_anchor=keep_anchor, reason=reason, override=override,
+            override_reason=override_reason, on=today, by=by, at=at,
+        )  # fmt: skip
+
+    return _act(subscription, verb, on=on, by=by, at=at, preview_token=preview_token)
+
+
+def undo_change(
+    *,
+    change: Change,
+    on: date | None = None,
+    by: Actor,
+    at: datetime,
+    preview_token: str | None = None,
+) -> ActResult:
+    """Takes back a planned change, or one of today with what it billed; see `subscriptions.services.unchanging.undo`.
+    Refuses `change.undo_too_late`, `change.is_replaced`, `change.later_first`."""
+
+    def verb(today: date) -> Changed:
+        return unchanging.undo(change=change, on=today, by=by, at=at)
+
+    return _act(change.subscription, verb, on=on, by=by, at=at, preview_token=preview_token)
+
+
+def _act(
+    subscription: Subscription,
+    verb: Callable[[date], Changed],
+    *,
+    on: date | None,
+    by: Actor,
+    at: datetime,
+    preview_token: str | None,
+) -> ActResult:
+    today = on or clock.day_in(at, subscription.time_zone)
+    with transaction.atomic():
+        before = acts._mrr(subscription)
+        how = windows.recompute(subscription)
+        done = verb(today)
+        # Days before today fall due today: the act was dated back.
+        result = acts._settled(
+            done.subscription, today, at, by, before=before, how=how, on_one_document=done.is_backdated,
+            change=done.change, replaced=done.replaced,
+        )  # fmt: skip
+        acts._check(result, preview_token)
+    return result

@@ -1,0 +1,385 @@
+"""Changes of a running agreement: of plan, price, quantity and positions; now, at a period's end, or on a day.
+
+The rule that matters: the day of a change belongs to the new terms, and its terms are written at once, however far
+ahead; what they do to billed days is settled by billing, and columns of the subscription move on the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from catalog.models import AnchorRule, Plan
+from core import checks
+from core.actors import Actor
+from core.refusal import Refused
+from core.texts import checked
+from subscriptions.models import Change, Slot, SlotTerms, Subscription
+from subscriptions.services import (
+    change_columns,
+    change_days,
+    change_story,
+    dating,
+    holding,
+    renewals,
+    retiming,
+    standing,
+    unchanging,
+)
+from subscriptions.services.change_days import DATE, NOW, PERIOD_END, TIMINGS
+from subscriptions.services.change_specs import ItemChange, Wanted, Wish
+from subscriptions.services.rewriting import Anchor, Rewriting, content_of
+from subscriptions.services.unchanging import TOUCHED, Changed
+
+__all__ = ["Changed", "ItemChange", "change"]
+
+ONE_DAY = timedelta(days=1)
+Kind, Status, Proration = Change.Kind, Change.Status, Change.Proration
+State = Subscription.State
+
+
+@dataclass(slots=True)
+class _Act:
+    """A change on its way: what is wanted, and what it came to."""
+
+    held: Subscription
+    wanted: Wanted
+    day: date
+    on: date
+    waits: bool
+    keep_anchor: bool
+    now: Rewriting
+    values: dict[str, Any]
+    touched: dict[str, Any]
+    told: list[dict[str, Any]]
+    slots: dict[str, dict[str, Any]]
+    counted_from: tuple[date, int] | None = None
+
+
+def change(
+    *,
+    subscription: Subscription,
+    plan: Plan | None = None,
+    items: Sequence[ItemChange] = (),
+    timing: str | None = None,
+    effective_on: date | None = None,
+    proration: str = Proration.PRORATE,
+    keep_anchor: bool = False,
+    reason: str = "",
+    override: bool = False,
+    override_reason: str = "",
+    kind: str | None = None,
+    on: date,
+    by: Actor,
+    at: datetime,
+) -> Changed:
+    """Changes plan, prices, quantities or positions from a day on; that day belongs to the new terms.
+
+    `plan`: another plan, at the prices on sale that day; `items` then say more about its positions. `timing`: `now`,
+    `period_end` (the first day after the running paid period), `date` with `effective_on`, or None: `now` when the
+    yearly value is equal or higher and no cycle shorter, else `period_end`. `proration` `none` leaves the running
+    period as it is; the new terms are first charged at the next boundary, usage is rated by them from the day on.
+    Another cycle is counted from the day unless `keep_anchor`. A day before today needs `override` and
+    `override_reason`. Planned changes of the same positions, or of the same day, are replaced and named. A change that
+    brings back the terms of the morning takes the day's changes back, anchor and price version included.
+    Billed days are settled by `billing.services.acts_changing.change`.
+    """
+    checked(reason, field="reason", limit=500)
+    checks.choice(proration, Proration.values, field="proration")
+    if timing is not None:
+        checks.choice(timing, TIMINGS, field="timing")
+    if timing == DATE and effective_on is None:
+        raise Refused("change.day_missing", field="effective_on")
+    if plan is None and not items:
+        raise Refused("change.nothing", field="items")
+    with transaction.atomic():
+        held = holding.lock(subscription)
+        renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
+        wanted = Wanted(held, _checked_plan(held, plan), items)
+        now = Rewriting()
+        timing = timing or (DATE if effective_on is not None else None)
+        day = _day(held, wanted, now, timing, effective_on, on)
+        day = dating.checked_day(
+            held, day, on=on, override=override, override_reason=override_reason, field="effective_on",
+            earliest=held.start_on,
+        )  # fmt: skip
+        taken_back = unchanging.back(held, wanted, now, day, on=on, by=by, at=at)
+        if taken_back is not None:
+            return taken_back
+        before = _morning(held)
+        replaced = unchanging.replace_planned(held, now, _slots_of(wanted, now, day), day, on=on, at=at)
+        act = _Act(held, wanted, day, on, proration == Proration.NONE, keep_anchor, now, {}, {}, [], {})
+        _rewrite(act)
+        made = Change(
+            company_id=held.company_id,
+            subscription=held,
+            kind=kind or _kind(wanted, act),
+            status=Status.PLANNED if day > on else Status.DONE,
+            effective_on=day,
+            proration=proration,
+            plan=wanted.plan,
+            values=act.values,
+            before=before | {TOUCHED: act.touched},
+            summary=change_story.summary(held, wanted.plan, act.told, replaced, timing, act.counted_from),
+            reason=reason or override_reason,
+            asked_at=at,
+            closed_at=None if day > on else at,
+        )
+        _finish(act, made, by=by, at=at)
+        change_story.tell(held, made, replaced, override_reason or reason, by=by, at=at)
+    return Changed(held, made, tuple(replaced), is_backdated=day < on)
+
+
+def _checked_plan(held: Subscription, plan: Plan | None) -> Plan | None:
+    if plan is None:
+        return None
+    if plan.company_id != held.company_id:
+        raise Refused("not_found", field="plan")
+    if plan.status != Plan.Status.ON_SALE:
+        raise Refused("subscription.plan_not_on_sale", field="plan", plan=plan.code, state=plan.get_status_display())
+    if plan.pk == held.plan_id:
+        raise Refused("change.same_plan", field="plan", plan=plan.code)
+    return plan
+
+
+def _day(
+    held: Subscription, wanted: Wanted, now: Rewriting, timing: str | None, effective_on: date | None, on: date
+) -> date:
+    first = max(on, held.start_on)
+    if timing is None:
+        timing = change_days.usual_timing(held, now, wanted.wishes(now, first), first)
+    if timing == NOW:
+        return first
+    if timing == PERIOD_END:
+        slots = [] if wanted.plan is not None else _slots_of(wanted, now, first)
+        return change_days.period_end(held, now, slots, first)
+    assert effective_on is not None
+    return effective_on
+
+
+def _slots_of(wanted: Wanted, now: Rewriting, day: date) -> list[Slot]:
+    """The positions a change touches; a change of plan touches all."""
+    if wanted.plan is not None:
+        return list(wanted.held.slots.all())
+    return [wish.slot for wish in wanted.wishes(now, day) if wish.slot is not None]
+
+
+def _kind(wanted: Wanted, act: _Act) -> str:
+    if wanted.plan is not None:
+        return Kind.PLAN
+    told = [entry["action"] for entry in act.told]
+    if any(action in ("added", "removed") for action in told):
+        return Kind.ITEMS
+    return Kind.QUANTITY if all(action == "quantity" for action in told) else Kind.PRICE
+
+
+def _morning(held: Subscription) -> dict[str, Any]:
+    return retiming.morning_of(held) | {change_columns.SLOTS: change_columns.of_slots(held)}
+
+
+def _rewrite(act: _Act) -> None:
+    """Lays the new terms, in memory but for anchors and products that old terms relied on."""
+    held, now, day = act.held, act.now, act.day
+    wishes = act.wanted.wishes(now, day)
+    _columns(act, wishes)
+    if act.counted_from is not None and "anchor_on" in act.values and day <= act.on:
+        # Before new rows are made of old ones: what relied on the anchor keeps it.
+        retiming.pin_anchor(held)
+        now.pin(held)
+    for wish in wishes:
+        if wish.slot is None:
+            _add(act, wish)
+        else:
+            _lay(act, wish.slot, wish)
+    if not act.touched and not act.values:
+        raise Refused("change.nothing", field="items")
+
+
+def _columns(act: _Act, wishes: Sequence[Wish]) -> None:
+    """Columns of the subscription that move on the day: those of the plan, the cycle and what it is counted from."""
+    held, columns = act.held, act.wanted.columns()
+    if act.wanted.plan is None:
+        cycle = _common_cycle(act, wishes)
+        if cycle is not None:
+            columns |= cycle
+    unit, count = columns.get("interval_unit", held.interval_unit), columns.get("interval_count", held.interval_count)
+    is_other = (unit, count) != (held.interval_unit, held.interval_count)
+    if is_other and act.day <= held.paid_from_on:
+        if act.wanted.plan is not None:
+            columns |= {"anchor_rule": act.wanted.plan.anchor_rule, "anchor_day": act.wanted.plan.anchor_day}
+        act.counted_from = change_days.first_anchor(held, columns)
+    elif is_other and not act.keep_anchor:
+        leading = next((wish for wish in wishes if wish.is_recurring and wish.slot and wish.content), None)
+        row = act.now.on(leading.slot, act.day) if leading is not None and leading.slot is not None else None
+        act.counted_from = change_days.new_anchor(held, row, _first_day(act, leading))
+        columns |= {"anchor_rule": AnchorRule.ANNIVERSARY, "anchor_day": None}
+    if act.counted_from is not None:
+        columns |= {"anchor_on": act.counted_from[0], "anchor_month_day": act.counted_from[1]}
+    act.values = change_columns.plain(
+        {name: value for name, value in columns.items() if value != getattr(held, name) or name == "anchor_on"}
+    )
+
+
+def _common_cycle(act: _Act, wishes: Sequence[Wish]) -> dict[str, Any] | None:
+    """The cycle that all positions of the subscription's own cycle change to; None: they keep theirs, or differ."""
+    held = act.held
+    own = (held.interval_unit, held.interval_count)
+    new = {wish.slot.pk: wish.content for wish in wishes if wish.slot is not None and wish.content is not None}
+    found = set()
+    for slot in held.slots.all():
+        row = act.now.on(slot, act.day)
+        if row is None or row.standing == SlotTerms.Standing.REMOVED or slot.kind != Slot.Kind.RECURRING:
+            continue
+        if (row.interval_unit, row.interval_count) == own:
+            content = new.get(slot.pk, content_of(row))
+            found.add((content["interval_unit"], content["interval_count"]))
+    if len(found) != 1 or own in found:
+        return None
+    unit, count = found.pop()
+    return {"interval_unit": unit, "interval_count": count}
+
+
+def _first_day(act: _Act, wish: Wish | None) -> date:
+    """The day from which the new terms of a position are charged."""
+    if wish is None or wish.slot is None:
+        return act.day
+    found = _steps(act, wish.slot, wish, is_counted_anew=True)
+    return found[-1].from_on if found else act.day
+
+
+def _steps(act: _Act, slot: Slot, wish: Wish, *, is_counted_anew: bool) -> list[change_days.Step]:
+    return change_days.steps(
+        act.held, act.now, slot, wish.content, act.day, waits=act.waits, is_counted_anew=is_counted_anew
+    )
+
+
+def _lay(act: _Act, slot: Slot, wish: Wish) -> None:
+    held, now = act.held, act.now
+    row = now.on(slot, act.day)
+    assert row is not None
+    is_anew = _is_counted_anew(act, row, wish)
+    steps = _steps(act, slot, wish, is_counted_anew=is_anew)
+    facts = {"product_id": wish.item.product_id, "item_id": wish.item.pk} if wish.item is not None else None
+    if facts is not None and facts != {"product_id": slot.product_id, "item_id": slot.item_id}:
+        act.values.setdefault(change_columns.SLOTS, {})[str(slot.pk)] = facts
+        if facts["product_id"] != slot.product_id:
+            now.name_product(slot)
+    if not steps and wish.ends_on is None:
+        return
+    act.told.append(change_story.entry(slot, row, wish.content, wish.item))
+    for step in steps:
+        anchor: Anchor | None = None
+        if is_anew:
+            anchor = act.counted_from or change_days.new_anchor(held, row, step.from_on)
+            if act.counted_from is not None and step.from_on > act.counted_from[0] and act.day > held.paid_from_on:
+                anchor = change_days.new_anchor(held, row, step.from_on)
+        now.lay(slot, step.from_on, step.content, settles=step.settles, anchor=anchor)
+    if wish.content is not None and wish.ends_on is not None:
+        _end(act, slot, wish.ends_on)
+    was = "removed" if wish.content is None or wish.ends_on is not None else "changed"
+    first = steps[0].from_on if steps else act.day
+    act.touched[str(slot.pk)] = {"was": was, "from_on": first.isoformat()}
+
+
+def _is_counted_anew(act: _Act, row: SlotTerms, wish: Wish) -> bool:
+    if wish.content is None:
+        return False
+    cycle = (wish.content["interval_unit"], wish.content["interval_count"])
+    if act.day <= act.held.paid_from_on:
+        return act.counted_from is not None
+    return cycle != (row.interval_unit, row.interval_count) and not act.keep_anchor
+
+
+def _end(act: _Act, slot: Slot, ends_on: date) -> None:
+    """The position ends by itself after that day."""
+    checks.day(ends_on, field="ends_on")
+    if ends_on < act.day:
+        raise Refused("change.item_ends_before", field="ends_on", day=act.day)
+    after = ends_on + ONE_DAY
+    settles = SlotTerms.Settles.REBILL if slot.pk and change_days.is_billed(act.held, slot, after) else ""
+    act.now.lay(slot, after, None, settles=settles)
+
+
+def _add(act: _Act, wish: Wish) -> None:
+    """A position that is new from the day on; in a trial it is charged after it, unless it is an add-on."""
+    held, fresh, day = act.held, wish.fresh, act.day
+    assert fresh is not None and wish.content is not None
+    charged = day if fresh.is_add_on else max(day, held.paid_from_on)
+    slot = Slot(
+        company_id=held.company_id,
+        subscription=held,
+        product=fresh.product,
+        kind=fresh.kind,
+        meter=fresh.meter,
+        item=fresh.item,
+        interim_minor=fresh.spec.interim_minor,
+        position=max((one.position for one in held.slots.all()), default=0) + 1 + len(act.slots),
+        billed_through_on=charged - ONE_DAY,
+    )
+    anchor_on, month_day = _anchor_beside(act, wish)
+    row = SlotTerms(
+        company_id=held.company_id, slot=slot, from_on=day, until_on=None, anchor_on=anchor_on,
+        anchor_month_day=month_day, **wish.content,
+    )  # fmt: skip
+    rows = [row]
+    if act.waits and fresh.kind == Slot.Kind.RECURRING and day > held.paid_from_on:
+        start, end = change_days.full_period(held, row, day)
+        if start != day:
+            rows = [
+                retiming.copy_of(row, slot_id=None, standing=SlotTerms.Standing.FREE, until_on=end),
+                retiming.copy_of(row, slot_id=None, from_on=end),
+            ]
+    act.now.add(held, slot, rows)
+    if wish.ends_on is not None:
+        _end(act, slot, wish.ends_on)
+    act.slots[str(id(slot))] = {"slot": slot}
+    act.told.append(change_story.entry(slot, None, wish.content, wish.item))
+
+
+def _anchor_beside(act: _Act, wish: Wish) -> Anchor:
+    """A new position is counted as the first one of the same cycle that was there before it."""
+    if act.counted_from is not None:
+        return act.counted_from
+    assert wish.content is not None
+    for slot in act.held.slots.all():
+        row = act.now.on(slot, act.day)
+        if row is not None and row.interval_unit == wish.content["interval_unit"]:
+            return row.anchor_on, row.anchor_month_day
+    return None, None
+
+
+def _finish(act: _Act, made: Change, *, by: Actor, at: datetime) -> None:
+    """Writes the terms; moves columns and revenue when the day has come."""
+    held = act.held
+    act.now.flush()
+    for entry in act.slots.values():
+        act.touched[str(entry["slot"].pk)] = {"was": "added", "from_on": act.day.isoformat()}
+    made.before[TOUCHED] = act.touched
+    if made.status == Status.DONE:
+        moved = change_columns.put(held, act.values, act.day, pins=False)
+        if moved:
+            Slot.objects.bulk_update(moved, ["product", "item"])
+        renewals.recount(held, act.day, act.on)
+    else:
+        _refuse_term_over(held, act)
+    made.save()
+    if made.status == Status.PLANNED:
+        standing.keep_planned(held, [*standing.planned_changes(held), made])
+    holding.plan_ahead(held, act.on)
+    renewals.keep_waiting(held)
+    holding.save([held])
+
+
+def _refuse_term_over(held: Subscription, act: _Act) -> None:
+    """A planned change is tried on a copy, so that its day brings no surprise."""
+    kept = {name: getattr(held, name) for name in retiming.COLUMNS}
+    slots = change_columns.of_slots(held)
+    change_columns.put(held, act.values, act.day, pins=False)
+    for name, value in kept.items():
+        setattr(held, name, value)
+    for slot in held.slots.all():
+        slot.product_id, slot.item_id = slots[str(slot.pk)]["product_id"], slots[str(slot.pk)]["item_id"]
