@@ -65,6 +65,9 @@ register(
         "tax_rate_missing": _("No tax rate is known for %(country)s (%(category)s) on %(on)s."),
         "billing.unexpected": _("Something unexpected happened; the details say what."),
         "preview.differs": _("The figures have changed since the preview. Look at the new ones, then confirm again."),
+        "exchange_rates.form": _("This is no file of reference rates as the ECB publishes them: %(detail)s."),
+        "exchange_rates.empty": _("The file holds no rates."),
+        "exchange_rates.fetch": _("The reference rates could not be fetched: %(detail)s."),
         "tax.no_exchange_rate": _(
             "No exchange rate for %(currency)s is stored for %(day)s or earlier, so the tax can't be stated in the tax"
             " currency. Load the reference rates of the European Central Bank, then try again."

@@ -160,6 +160,10 @@ TEST_SMTP = os.environ.get("TURNUS_TEST_SMTP", "")
 # nowhere. Test companies never ask it, but a stand-in, if there is one.
 VIES_URL = os.environ.get("TURNUS_VIES_URL", "https://ec.europa.eu/taxation_customs/vies/rest-api")
 TEST_VIES_URL = os.environ.get("TURNUS_TEST_VIES_URL", "")
+# The file `manage.py load_exchange_rates --fetch` gets: reference rates of the European Central Bank.
+ECB_RATES_URL = os.environ.get(
+    "TURNUS_ECB_RATES_URL", "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist-90d.xml"
+)
 DEFAULT_FROM_EMAIL = os.environ.get("TURNUS_FROM", "Turnus <no-reply@localhost>")
 
 CONTENT_SECURITY_POLICY = {

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext, override
 from billing.documents.figures import Figures
 from billing.models import CreditNoteLine, InvoiceLine
 
-Step = Literal["price", "share", "full", "credit", "discount", "version", "tax"]
+Step = Literal["price", "share", "full", "part", "credit", "discount", "version", "tax"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def sentences(facts: Mapping[str, Any], language: str, currency: str) -> list[Se
         steps = [
             *_price(calculation, figures),
             *_share(calculation, facts, figures),
+            *_part(calculation, facts, figures),
             *_credit(calculation, facts, figures),
             *_discounts(calculation, facts, figures),
             *_version(calculation),
@@ -131,6 +132,25 @@ def _share(calculation: Mapping[str, Any], facts: Mapping[str, Any], figures: Fi
             int(days),
         )
     return [Sentence("share", text % words)]
+
+
+def _part(calculation: Mapping[str, Any], facts: Mapping[str, Any], figures: Figures) -> list[Sentence]:
+    """Which part of a period a line is that a change of the tax rate cut in two."""
+    part = calculation.get("part")
+    if not part or "of_minor" in calculation:
+        return []
+    text = ngettext(
+        "The tax rate changes within these days: %(days)s of %(of_days)s bears this rate, %(amount)s of %(of)s.",
+        "The tax rate changes within these days: %(days)s of %(of_days)s bear this rate, %(amount)s of %(of)s.",
+        int(part["days"]),
+    )
+    words = {
+        "days": part["days"],
+        "of_days": part["of_days"],
+        "amount": figures.money(facts["amount"]),
+        "of": figures.money(part["of_minor"]),
+    }
+    return [Sentence("part", text % words)]
 
 
 def _full_period(calculation: Mapping[str, Any], figures: Figures) -> str:

@@ -186,7 +186,7 @@ def _details(line: Mapping[str, Any], body: Mapping[str, Any], figures: Figures,
     if line.get("detail"):
         details.append(line["detail"])
     steps = sentences(facts_of(line), body["language"], body["currency"])
-    shown = {sentence.step for sentence in steps} & {"share", "full", "credit"}
+    shown = {sentence.step for sentence in steps} & {"share", "full", "part", "credit"}
     told = [sentence.text for sentence in steps if sentence.step in shown]
     if "share" in shown:
         told = [sentence.text for sentence in steps if sentence.step == "price"] + told
@@ -225,10 +225,27 @@ def _totals(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures
         for label, base, tax in taxes:
             totals.append(Total(_("%(tax)s on %(base)s") % {"tax": label, "base": base}, tax))
         totals.append(grand)
+    if body.get("tax_currency"):
+        totals.append(_tax_in_tax_currency(body["tax_currency"], body, seller, figures))
     if body.get("credit_used"):
         totals.append(Total(_("Paid from your account credit"), figures.money(-body["credit_used"])))
         totals.append(Total(_("Amount due"), figures.money(body["to_pay"]), "strong"))
     return totals
+
+
+def _tax_in_tax_currency(
+    fixed: Mapping[str, Any], body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures
+) -> Total:
+    """The tax once more in the currency it is reported in, with the rate it was fixed at."""
+    theirs = Figures(body["language"], fixed["currency"])
+    label = _("%(tax)s in %(currency)s (1 %(currency)s = %(rate)s %(own)s, %(day)s)") % {
+        "tax": words.tax_name(seller),
+        "currency": fixed["currency"],
+        "rate": figures.quantity(str(fixed["rate"])),
+        "own": body["currency"],
+        "day": figures.day(fixed["on"]),
+    }
+    return Total(label, theirs.money(fixed["tax"]), "small")
 
 
 def _notes(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> list[str]:

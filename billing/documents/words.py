@@ -99,7 +99,7 @@ def _tax_note(row: Mapping[str, Any], body: Mapping[str, Any], seller: Mapping[s
             )
         ]
     if category == "E":
-        given = row.get("text", "")
+        given = row.get("note") or row.get("text", "")
         return [_("Exempt from VAT: %(reason)s") % {"reason": given} if given else _("Exempt from VAT.")]
     return []
 

@@ -42,6 +42,8 @@ _TITLES: dict[str, str | Promise] = {
     "discount.given": _("Discount given"),
     "discount.taken_back": _("Discount taken back"),
     "invoice.issued": _("Invoice issued"),
+    "invoice.vat_unchecked": _("Invoice issued with the VAT id still unchecked"),
+    "invoice.issue_unchecked": _("Invoice issued with the VAT id still unchecked"),
     "invoice.voided": _("Invoice voided"),
     "invoice.paid": _("Invoice paid"),
     "invoice.written_off": _("Invoice written off"),

@@ -1,0 +1,71 @@
+"""Drafts that wait for the answer about a VAT id: issued as soon as it is there, else after 72 hours as for a consumer.
+
+The rule that matters: nobody waits for ever, and staff hear of every document that was issued unchecked.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from billing.models import Invoice
+from billing.services import approving
+from core.actors import Actor
+from core.models import Company
+from core.services import ticks, trail
+from customers.models import Customer
+
+WAITS = Invoice.WaitsFor.VAT_CHECK
+
+
+@ticks.tick("billing.vat_waits", order=22, every=timedelta(minutes=15))
+def issue_answered(company: Company, at: datetime) -> dict[str, Any]:
+    """Issues what need not wait any longer: with the answer's tax, or, unanswered, with a consumer's."""
+    by = Actor.system("VAT check")
+    waiting = Invoice.objects.filter(company=company, sequence__isnull=True, waits_for=WAITS)
+    pending = Q(customer__vat_state=Customer.VatState.PENDING)
+    answered = list(waiting.filter(~pending).order_by("pk").values_list("pk", "run_id", "created_at"))
+    window = timedelta(hours=company.draft_hours)
+    # What came of a run still has its approval window, counted from when it was written.
+    in_window = [pk for pk, run_id, made_at in answered if run_id is not None and made_at + window > at]
+    for pk, _run_id, made_at in answered:
+        if pk in in_window:
+            Invoice.objects.filter(pk=pk).update(waits_for=Invoice.WaitsFor.WINDOW, issue_after_at=made_at + window)
+    now = [pk for pk, _, _ in answered if pk not in in_window]
+    issued = approving.approve(company=company, invoice_ids=now, at=at, by=by) if now else []
+    overdue = list(waiting.filter(pending, issue_after_at__lte=at).order_by("pk").values_list("pk", flat=True))
+    unchecked = approving.approve(company=company, invoice_ids=overdue, at=at, by=by) if overdue else []
+    _tell(company, unchecked, at=at, by=by)
+    return {"answered": len(issued), "unchecked": len(unchecked)} if issued or unchecked else {}
+
+
+def _tell(company: Company, invoice_ids: list[int], *, at: datetime, by: Actor) -> None:
+    """An event and an audit row for each document that was issued as for a consumer though a VAT id was given."""
+    for invoice in Invoice.objects.filter(pk__in=invoice_ids).select_related("customer").order_by("pk"):
+        data = {
+            "id": invoice.ref,
+            "number": invoice.number,
+            "customer": invoice.customer.ref,
+            "vat_state": invoice.customer.vat_state,
+        }
+        trail.emit(
+            company_id=company.pk,
+            type="invoice.vat_unchecked",
+            at=at,
+            subject_kind="invoice",
+            subject_id=invoice.pk,
+            customer_id=invoice.customer_id,
+            data=data,
+        )
+        trail.audit(
+            company_id=company.pk,
+            at=at,
+            by=by,
+            verb="invoice.issue_unchecked",
+            subject_kind="invoice",
+            subject_id=invoice.pk,
+            customer_id=invoice.customer_id,
+            facts={"hours": 72},
+        )
