@@ -16,6 +16,7 @@ RESOURCES = (
     "plans",
     "taxes",
     "subscriptions",
+    "usage",
     "pauses",
     "invoices",
     "credit_notes",

@@ -19,7 +19,8 @@ from reporting.mrr import KINDS, report
 #: Which right shows events of which kind, by the noun their type begins with.
 EVENT_RIGHTS = {
     "customer.read": ("customer", "contact", "note"),
-    "catalog.read": ("product", "plan", "price", "tax_rate"),
+    "catalog.read": ("product", "plan", "price", "tax_rate", "meter"),
+    "usage.read": ("usage",),
     "subscription.read": ("subscription",),
     "invoice.read": ("invoice", "credit_note"),
     "payment.read": ("payment", "refund", "credit"),

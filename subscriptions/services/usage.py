@@ -32,13 +32,14 @@ _ONE: Final = Decimal(1)
 @dataclass(slots=True)
 class Ingested:
     """What came of a batch. `duplicates`: places of rows that were known already (or stood in the batch before);
-    `refused`: rows that don't count, in their order; `due`: customers whose usage may have to be billed at once.
+    `refused`: rows that don't count, in their order; `due`: customers, with the zone of their day,
+    whose usage may have to be billed at once.
     """
 
     accepted: int = 0
     duplicates: list[int] = field(default_factory=list)
     refused: list[Bad] = field(default_factory=list)
-    due: set[int] = field(default_factory=set)
+    due: set[tuple[int, str]] = field(default_factory=set)
 
 
 class _Event(NamedTuple):

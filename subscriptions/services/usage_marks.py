@@ -150,15 +150,15 @@ WHERE s.id = m.subscription_id
 """
 
 
-def mark(company: Company, touched: Iterable[Touched], at: datetime) -> set[int]:
+def mark(company: Company, touched: Iterable[Touched], at: datetime) -> set[tuple[int, str]]:
     """Has billing look at positions with late usage and at those billed before the close; tells of thresholds.
 
-    Customers whose usage may have to be billed at once. No statement where there is nothing to look at.
+    Customers, with the zone, whose usage may have to be billed at once. No statement where there is nothing to look at.
     """
     late: dict[int, date] = {}
     looked_at: dict[int, date] = {}
     watched: set[int] = set()
-    due_customers: set[int] = set()
+    due_customers: set[tuple[int, str]] = set()
     for subscriber, meter_id, day, is_late in set(touched):
         for position in subscriber.positions:
             if position.meter_id != meter_id:
@@ -168,7 +168,7 @@ def mark(company: Company, touched: Iterable[Touched], at: datetime) -> set[int]
                 looked_at[position.id] = subscriber.today(at)
             elif not is_late and position.interim_minor is not None and subscriber.can_be_billed:
                 looked_at[position.id] = subscriber.today(at)
-                due_customers.add(subscriber.customer_id)
+                due_customers.add((subscriber.customer_id, subscriber.time_zone))
             if position.has_thresholds:
                 watched.add(position.id)
     if looked_at:

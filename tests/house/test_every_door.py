@@ -32,6 +32,7 @@ def house(db: None) -> House:
 def build_house() -> House:
     from core.models import Event, Job
     from tests.factories import a_company, a_customer, a_plan
+    from tests.subscriptions.metering import a_meter
 
     company, other = a_company(), a_company()
     plan = a_plan(company)
@@ -42,6 +43,7 @@ def build_house() -> House:
     ids = {
         "customer": customer.ref,
         "kind": "billing",
+        "meter": a_meter(company).ref,
         "contact": customer.contacts.get().ref,
         "product": plan.items.get().product.ref,
         "plan": plan.ref,
