@@ -6,7 +6,7 @@ locks in one order, reads what is due again under the lock, and a subscription t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
@@ -21,6 +21,7 @@ from billing.services import (
     allowances,
     books,
     charging,
+    commitments,
     crediting,
     exchange,
     issuing,
@@ -151,13 +152,15 @@ def _settle_locked(
 
     given_back = crediting.give_back_due(company, customers, agreements, known, on=on, at=at)
     usage = rate_usage(company, customers, agreements, given_back, on=on)
+    waiting = {one.id: one.paid_from_on - ONE_DAY for one in agreements if _waits(one, customers[one.customer_id])}
+    minimum = commitments.closing(agreements, given_back.notes, on=on, last=waiting)
     taxing = Taxing(company, known.rates, today=today)
     dues = []
     discounts: list[Take] = []
     for agreement in agreements:
         try:
             customer = customers[agreement.customer_id]
-            due = _price(company, customer, agreement, taxing, known, on, given_back.ended, usage)
+            due = _price(company, customer, agreement, taxing, known, on, given_back.ended, usage, minimum)
             taken = take_discounts(agreement, due.priced, known.discounts.get(agreement.id))
             if on_one_document:
                 for priced in due.priced:
@@ -209,6 +212,7 @@ def _settle_locked(
         more_days=free_days,
     )  # fmt: skip
     one_offs.mark_billed([billed for due in dues for billed in due.one_offs])
+    commitments.mark_closed({id_: closed for id_, closed in minimum.items() if id_ in billed})
 
     # From here on others wait for the numbers.
     seller_hash = snapshots.sha256(seller) if seller else ""
@@ -246,6 +250,7 @@ def _price(
     on: date,
     ended: dict[int, date],
     usage: Usage,
+    minimum: Mapping[int, commitments.Closing],
 ) -> _Due:
     """The due charges of a subscription with their taxes. `ended`: slots whose unused days were given back just now."""
     if agreement.id in usage.errors:
@@ -261,7 +266,7 @@ def _price(
     po_reference = agreement.po_reference or customer.po_reference
     slots, priced = [], []
     before = None
-    if agreement.trial_may_end and agreement.state in ("pending", "trial") and not customer.payment_method:
+    if _waits(agreement, customer):
         before = agreement.paid_from_on
         on = min(on, before - ONE_DAY)
     for slot in agreement.slots:
@@ -289,7 +294,20 @@ def _price(
             priced.append(Priced(customer, agreement.currency, agreement.tax_behavior, *terms))
         later = one_offs.next_due(agreement, rows, on)
         found.more_days += [later] if later is not None else []
+    closed = minimum.get(agreement.id)
+    if closed is not None:
+        fresh = [one.line for one in priced]
+        for due_on, line in commitments.lines(company, customer, agreement, closed, fresh, taxing, known.accounts):
+            terms = (due_on, terms_days, po_reference, line, terms_from)
+            priced.append(Priced(customer, agreement.currency, agreement.tax_behavior, *terms))
+        found.more_days += [closed.next_on] if closed.next_on is not None else []
     return found
+
+
+def _waits(agreement: Agreement, customer: CustomerRow) -> bool:
+    """Whether its trial may not go on: then only what has no trial falls due before its end."""
+    may_end = agreement.trial_may_end and agreement.state in ("pending", "trial")
+    return may_end and not customer.payment_method
 
 
 def _line(

@@ -130,6 +130,9 @@ def build(
         raise Refused("subscription.terms_contradict", detail=error.code) from error
     slots = _slots(company, subscription, spec, items)
     one_offs = _one_offs(company, subscription, spec, items, at)
+    if subscription.minimum_amount is not None:
+        unpaid = subscription.paid_from_on - ONE_DAY
+        subscription.minimum_through_on = max(unpaid, spec.billed_through_on or unpaid)
     _check_books(company, subscription, slots, one_offs)
     return Built(subscription, slots, one_offs)
 
@@ -250,6 +253,9 @@ def _slots(
             billed_through_on=elsewhere or before,
             elsewhere_through_on=elsewhere,
         )
+        if item.terms["minimum_amount"] is not None:
+            unpaid = subscription.start_on if item.is_add_on else subscription.paid_from_on
+            slot.minimum_through_on = elsewhere or unpaid - ONE_DAY
         held = _held(company, subscription, slot, item)
         if _pays_for_trial(subscription, item):
             held = _cut(held, subscription.paid_from_on)

@@ -11,7 +11,7 @@ from datetime import date
 import orjson
 
 from subscriptions.models import OneOff, Slot, SlotTerms, Subscription
-from subscriptions.services import schedule
+from subscriptions.services import minimums, schedule
 from subscriptions.services.schedule import ONE_DAY, Agreement, SlotRow, TermsRow
 
 __all__ = ["ONE_DAY", "has_unused_days", "next_due"]
@@ -32,9 +32,11 @@ def next_due(
     """
     days: list[date] = []
     agreement = agreement_of(subscription)
+    rows: list[SlotRow] = []
     ends_on = subscription.ends_on
     for slot, terms in slots:
         row = slot_row(slot, terms)
+        rows.append(row)
         for start, end in row.reopened:
             days += [stretch.due_on for stretch in schedule.walk(agreement, row, start, end)][:1]
         for stretch in schedule.walk(agreement, row, slot.billed_through_on + ONE_DAY):
@@ -45,6 +47,10 @@ def next_due(
             days.append(row.usage_due_on)
         if ends_on is not None and has_unused_days(subscription, slot):
             days.append(ends_on + ONE_DAY)
+    agreement = agreement._replace(slots=rows)
+    if minimums.has_any(agreement):
+        closes_on = minimums.next_close(agreement)
+        days += [closes_on] if closes_on is not None else []
     days += one_off_days(subscription, subscription.one_offs.all() if one_offs is None else one_offs)
     return min((day for day in days if before is None or day < before), default=None)
 

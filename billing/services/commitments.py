@@ -1,0 +1,274 @@
+"""Minimum commitments in settling: what a closed window lacks of its minimum becomes a line.
+
+The rule that matters: minimum, prorated as the base price and rounded, less what was billed for the window's days after
+credits and before discounts; never below 0. A whole batch is read in two queries; without minimums there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final, NamedTuple
+
+from django.db import connection
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from billing.services import books
+from billing.services.copying import array
+from billing.services.grouping import Line
+from billing.services.loading import CustomerRow, words
+from billing.services.noting import NoteDoc
+from billing.services.snapshots import plain
+from billing.services.taxing import Taxing
+from core.models import Company
+from pricing.errors import PricingError
+from pricing.money import Money, to_minor
+from subscriptions.services import minimums, schedule
+from subscriptions.services.minimums import Former, Window
+from subscriptions.services.schedule import ONE_DAY, Agreement
+
+#: What counts towards a minimum: everything that is billed for days.
+COUNTED: Final = ("base", "added", "usage", "interim", "late")
+OWN, WHOLE = "minimum", "minimum:all"
+_MOST_WINDOWS: Final = 1200
+
+
+class Billed(NamedTuple):
+    """What was billed for days of a slot, before discounts and after credits, spread evenly over `days`."""
+
+    slot_id: int
+    minor: Fraction
+    days: tuple[tuple[date, date], ...]
+
+    def within(self, start: date, end: date) -> Fraction:
+        """The part for the days [start, end)."""
+        total = sum((last - first).days for first, last in self.days)
+        inside = sum(max(0, (min(last, end) - max(first, start)).days) for first, last in self.days)
+        return self.minor * inside / total if total else Fraction(0)
+
+
+@dataclass(slots=True)
+class Closing:
+    """What closes for a subscription: windows in order, when the next one does, what was billed before; what went
+    wrong."""
+
+    windows: list[Window] = field(default_factory=list)
+    next_on: date | None = None
+    billed: list[Billed] = field(default_factory=list)
+    error: PricingError | None = None
+
+
+def closing(
+    agreements: Sequence[Agreement], notes: Iterable[NoteDoc], *, on: date, last: Mapping[int, date] | None = None
+) -> dict[int, Closing]:
+    """What closes by that day, by subscription; those without a minimum are left out.
+
+    `notes` are written in this settling and credit lines already. `last`: an earlier day for some subscriptions.
+    """
+    concerned = [agreement for agreement in agreements if minimums.has_any(agreement)]
+    if not concerned:
+        return {}
+    former = _former([one.id for one in concerned if one.minimum_through_on or one.minimum_amount is not None])
+    found: dict[int, Closing] = {}
+    for agreement in concerned:
+        until = min(on, (last or {}).get(agreement.id, on))
+        closed = found[agreement.id] = Closing()
+        try:
+            _walk(agreement, former.get(agreement.id, []), closed, until)
+        except PricingError as error:
+            closed.error = error
+    _read(found, {agreement.id: agreement for agreement in concerned}, notes)
+    return found
+
+
+def _walk(agreement: Agreement, former: Sequence[Former], closed: Closing, until: date) -> None:
+    walks: list[Iterable[Window]] = [minimums.of_price(agreement, slot) for slot in agreement.slots]
+    for windows in (*walks, _whole(agreement, former)):
+        for number, window in enumerate(windows):
+            if window.end > until or number > _MOST_WINDOWS:
+                if window.amount:
+                    closed.next_on = min(filter(None, (closed.next_on, window.end)))
+                break
+            closed.windows.append(window)
+
+
+def _whole(agreement: Agreement, former: Sequence[Former]) -> Iterable[Window]:
+    if agreement.minimum_amount is None and agreement.minimum_through_on is None:
+        return ()
+    return minimums.of_whole(agreement, former)
+
+
+_FORMER: Final = """
+SELECT subscription_id, effective_on, before #>> '{columns,minimum_amount}'
+FROM subscriptions_change
+WHERE subscription_id = ANY(%s) AND status = 'done' AND values ? 'minimum_amount'
+ORDER BY effective_on, id
+"""
+
+
+def _former(subscription_ids: Sequence[int]) -> dict[int, list[Former]]:
+    """What minimums of whole subscriptions were before they changed; the first word of a day counts."""
+    found: dict[int, list[Former]] = {}
+    if not subscription_ids:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(_FORMER, [list(subscription_ids)])
+        for subscription_id, day, amount in cursor.fetchall():
+            rows = found.setdefault(subscription_id, [])
+            if not rows or rows[-1][0] != day:
+                rows.append((day, None if amount is None else Decimal(amount)))
+    return found
+
+
+_BILLED: Final = """
+SELECT l.id, l.subscription_id, l.slot_id, l.amount_minor, l.discount_minor, coalesce(c.credited_minor, 0),
+       l.period_start, l.period_end, lower(d.days), upper(d.days)
+FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(slot_id, start_on, end_on)
+JOIN billing_invoiceline l ON l.slot_id = v.slot_id AND l.period_start < v.end_on AND l.period_end > v.start_on
+LEFT JOIN billing_linecredit c ON c.line_id = l.id
+LEFT JOIN billing_billeddays d ON d.line_id = l.id AND d.released_at IS NULL
+WHERE l.kind = ANY(%s)
+ORDER BY l.id, lower(d.days)
+"""
+
+
+def _read(found: Mapping[int, Closing], agreements: Mapping[int, Agreement], notes: Iterable[NoteDoc]) -> None:
+    """Fills in what was billed before for the days of windows that close."""
+    spans: dict[int, tuple[date, date]] = {}
+    for id_, closed in found.items():
+        for window in closed.windows:
+            for slot in agreements[id_].slots if window.is_whole else [window.slot]:
+                start, end = spans.get(slot.id, (window.start, window.end))
+                spans[slot.id] = min(start, window.start), max(end, window.end)
+    if not spans:
+        return
+    credited: dict[int, int] = {}
+    for note in notes:
+        for part in note.lines:
+            credited[part.of.id] = credited.get(part.of.id, 0) + part.amount_minor
+    rows: dict[int, tuple[int, int, Fraction, list[tuple[date, date]], tuple[date, date]]] = {}
+    with connection.cursor() as cursor:
+        starts, ends = [span[0] for span in spans.values()], [span[1] for span in spans.values()]
+        cursor.execute(_BILLED, [list(spans), starts, ends, list(COUNTED)])
+        for line_id, sub_id, slot_id, amount, discount, given, start, end, first, last in cursor.fetchall():
+            left = Fraction(amount - given - credited.get(line_id, 0))
+            minor = (amount + discount) * left / amount if amount else Fraction(discount)
+            entry = rows.setdefault(line_id, (sub_id, slot_id, minor, [], (start, end)))
+            if first is not None:
+                entry[3].append((first, last))
+    for sub_id, slot_id, minor, days, period in rows.values():
+        found[sub_id].billed.append(Billed(slot_id, minor, tuple(days or [period])))
+
+
+def lines(
+    company: Company,
+    customer: CustomerRow,
+    agreement: Agreement,
+    closed: Closing,
+    fresh: Iterable[Line],
+    taxing: Taxing,
+    accounts: dict[tuple[str, str], int],
+) -> list[tuple[date, Line]]:
+    """The lines for what closed windows lack, with their due days. `fresh`: lines of this settling, not discounted."""
+    if closed.error is not None:
+        raise closed.error
+    billed = list(closed.billed)
+    for line in fresh:
+        if line.slot_id is not None and line.kind in COUNTED and line.period_start and line.period_end:
+            days = tuple((first, last) for first, last, _kind in line.days) or ((line.period_start, line.period_end),)
+            billed.append(Billed(line.slot_id, Fraction(line.amount_minor + line.discount_minor), days))
+    found = []
+    for window in closed.windows:
+        least = to_minor(Fraction(window.amount) * window.share, agreement.currency)
+        counted = sum(
+            (one.within(window.start, window.end) for one in billed
+             if window.is_whole or one.slot_id == window.slot.id), Fraction(0)
+        )  # fmt: skip
+        # Half a unit up, as every amount: what was billed of whole days is whole.
+        counted_minor = int((counted * 2 + 1) // 2)
+        if least > counted_minor:
+            line = _line(company, customer, agreement, window, least, counted_minor, taxing, accounts)
+            found.append((window.end, line))
+    return found
+
+
+def _line(
+    company: Company,
+    customer: CustomerRow,
+    agreement: Agreement,
+    window: Window,
+    least_minor: int,
+    counted_minor: int,
+    taxing: Taxing,
+    accounts: dict[tuple[str, str], int],
+) -> Line:
+    slot, terms = schedule.supplied(window.slot, window.terms), window.terms
+    tax = taxing.over(customer, slot.supply, slot.level, window.start, window.end, window.end)
+    name = words(slot.product_name, customer.language, company.language)
+    with translation.override(customer.language):
+        said = _("Minimum charge") if window.is_whole else _("Minimum charge: %(product)s") % {"product": name}
+    days, full_days = (window.end - window.start).days, (window.full_end - window.full_start).days
+    missing = least_minor - counted_minor
+    calculation: dict[str, Any] = {
+        "minimum": plain(window.amount),
+        "minimum_of": "all" if window.is_whole else "price",
+        "minimum_minor": least_minor,
+        "counted_minor": counted_minor,
+        "interval": f"{terms.interval_count} {terms.interval_unit}",
+        "full_start": window.full_start.isoformat(),
+        "full_end": window.full_end.isoformat(),
+        "days": days,
+        "full_days": full_days,
+        "share": "1" if window.share == 1 else f"{days}/{full_days}",
+        "prorated": terms.is_prorated,
+        "tax": tax.facts(),
+    }
+    if not window.is_whole:
+        calculation |= {"price_version": terms.price_version, "price_ref": terms.price_ref}
+    return Line(
+        subscription_id=agreement.id,
+        slot_id=slot.id,
+        product_id=slot.product_id,
+        description=said[:400],
+        detail=agreement.name if agreement.name != said else "",
+        quantity=Decimal(1),
+        unit="",
+        unit_amount=Money(missing, agreement.currency).amount,
+        period_start=window.start,
+        period_end=window.end,
+        amount_minor=missing,
+        tax=tax,
+        account_id=books.revenue_account(accounts, slot.revenue_account, name),
+        calculation=calculation,
+        days=((window.start, window.end, "billed"),),
+        kind="minimum",
+        component=WHOLE if window.is_whole else OWN,
+        price_id=None if window.is_whole else terms.price_id,
+        share=window.share,
+    )
+
+
+_CLOSED: Final = """
+WITH slots AS (
+    UPDATE subscriptions_slot slot SET minimum_through_on = v.day
+    FROM unnest(%s::bigint[], %s::date[]) v(id, day) WHERE slot.id = v.id
+)
+UPDATE subscriptions_subscription s SET minimum_through_on = v.day
+FROM unnest(%s::bigint[], %s::date[]) v(id, day) WHERE s.id = v.id
+"""
+
+
+def mark_closed(found: Mapping[int, Closing]) -> None:
+    """Moves on the days up to which minimums are closed, in one statement; in none when nothing closed."""
+    slots: dict[int, date] = {}
+    whole: dict[int, date] = {}
+    for id_, closed in found.items():
+        for window in closed.windows:
+            (whole if window.is_whole else slots)[id_ if window.is_whole else window.slot.id] = window.end - ONE_DAY
+    if slots or whole:
+        with connection.cursor() as cursor:
+            cursor.execute(_CLOSED, [array(slots), array(slots.values()), array(whole), array(whole.values())])
