@@ -75,6 +75,7 @@ register(
         "exit.consumers_only": _("Only consumers can withdraw from a contract."),
         "exit.too_late": _("The contract could be withdrawn from until %(day)s."),
         "exit.no_right_yet": _("There was no such right on that day."),
+        "subscription.day_without_months": _("Only periods of months or years have a billing day."),
         "subscription.suspend_later": _("A suspension begins today or, with a reason, earlier."),
         "change.nothing": _("Nothing would change. To keep what holds now, take planned changes back."),
         "change.nothing_there": _("No position is there whose period could end; name a day."),

@@ -149,6 +149,15 @@ urlpatterns = [
         description="Ends a suspension; days to the next boundary are billed unless they are already.",
     ),
     *_act(
+        "move-day", acts_pausing.move_billing_day, "Move the billing day of a subscription", MoveDayInput,
+        description="From the end of the paid period on; the days up to the new one are billed when they begin.",
+        refusals=("subscription.day_without_months",),
+    ),
+    *_act(
+        "undo-move-day", acts_pausing.undo_move_billing_day, "Undo a planned move of the billing day", TokenInput,
+        description="Takes it back until it takes effect.",
+    ),
+    *_act(
         "withdraw", acts_exits.withdraw, "Withdraw from a subscription", WithdrawInput, right=CANCEL,
         description="A consumer's right within 14 days of the conclusion; the money goes back as a refund.",
         refusals=("exit.too_late", "exit.consumers_only"),

@@ -18,7 +18,7 @@ from billing.services.releasing import take_up_again
 from core import clock
 from core.actors import Actor
 from subscriptions.models import Subscription
-from subscriptions.services import pausing, suspending
+from subscriptions.services import anchoring, pausing, suspending
 
 
 def pause(
@@ -111,6 +111,34 @@ def reinstate(
         subscription, suspending.reinstate, from_on=from_on, reason=reason, override=override,
         override_reason=override_reason, on=on, by=by, at=at, preview_token=preview_token,
     )  # fmt: skip
+
+
+def move_billing_day(
+    *,
+    subscription: Subscription,
+    day: int,
+    reason: str = "",
+    on: date | None = None,
+    by: Actor,
+    at: datetime,
+    preview_token: str | None = None,
+) -> ActResult:
+    """Moves the billing day from the end of the paid period on; see `subscriptions.services.anchoring.move_day`."""
+    return _act(
+        subscription, anchoring.move_day, day=day, reason=reason, on=on, by=by, at=at, preview_token=preview_token
+    )  # fmt: skip
+
+
+def undo_move_billing_day(
+    *,
+    subscription: Subscription,
+    on: date | None = None,
+    by: Actor,
+    at: datetime,
+    preview_token: str | None = None,
+) -> ActResult:
+    """Takes a planned move of the billing day back; see `subscriptions.services.anchoring.undo_move`."""
+    return _act(subscription, anchoring.undo_move, on=on, by=by, at=at, preview_token=preview_token)
 
 
 def _act(

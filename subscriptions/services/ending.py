@@ -108,7 +108,7 @@ def set_end(
     held.end_reason, held.end_comment, held.cancel_asked_at = reason, comment, at
     if _pauses_over(held, end):
         pausing.drop_planned(held, Change.Status.REPLACED, at=at, note="cancel")
-    holding.plan_ahead(held)
+    holding.plan_ahead(held, on)
     renewals.keep_waiting(held)
     holding.save([held])
     _tell(held, verb, "end_planned", facts, told, by=by, at=at)

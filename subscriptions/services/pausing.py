@@ -64,7 +64,9 @@ def pause(
         resting.lay(held, PAUSED, first, until=until, keep_anchor=keep_anchor)
         held.paused_from_on, held.resumes_on = first, until
         facts = {"from_on": first, "until": until, "keep_anchor": keep_anchor, "override": override}
-        _done(held, "pause", "pause_planned", facts, override_reason or reason, is_planned=first > on, by=by, at=at)
+        _done(
+            held, "pause", "pause_planned", facts, override_reason or reason, is_planned=first > on, on=on, by=by, at=at
+        )
         renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
     return held
 
@@ -127,7 +129,7 @@ def undo_pause(*, subscription: Subscription, on: date, by: Actor, at: datetime)
             drop_planned(held, Status.UNDONE, at=at)
         else:
             return held
-        _done(held, "undo_pause", "pause_undone", {}, "", is_planned=True, by=by, at=at)
+        _done(held, "undo_pause", "pause_undone", {}, "", is_planned=True, on=on, by=by, at=at)
     return held
 
 
@@ -172,7 +174,7 @@ def _plan_end(
     resting.take_up(held, PAUSED, until, anchor_on=None if keep_anchor else until)
     held.resumes_on = until
     facts = {"until": until, "keep_anchor": keep_anchor}
-    _done(held, "plan_resume", "resume_planned", facts, reason, is_planned=True, by=by, at=at)
+    _done(held, "plan_resume", "resume_planned", facts, reason, is_planned=True, on=on, by=by, at=at)
     return held
 
 
@@ -216,10 +218,11 @@ def _done(
     reason: str,
     *,
     is_planned: bool,
+    on: date,
     by: Actor,
     at: datetime,
 ) -> None:
-    holding.plan_ahead(held)
+    holding.plan_ahead(held, on)
     renewals.keep_waiting(held)
     holding.save([held])
     dating.audit(held, verb, facts, reason, by=by, at=at)

@@ -142,7 +142,7 @@ def resume_now(subscription: Subscription, day: date, *, on: date, at: datetime,
     moved = Moved(on, at)
     before = _earned([subscription])
     _resume(subscription, day, moved)
-    holding.plan_ahead(subscription)
+    holding.plan_ahead(subscription, day)
     _write(subscription.company, [subscription], before, moved, at=at, by=by)
     advance(company=subscription.company, subscriptions=[subscription], day=on, at=at, by=by)
 

@@ -83,10 +83,14 @@ class Rewriting:
             return
         counted = (first.anchor_on, first.anchor_month_day)
         new: list[SlotTerms] = []
+        last: Anchor = counted
         for row in ahead:
-            if new and row.standing == new[-1].standing:
+            own = (row.anchor_on, row.anchor_month_day)
+            # A billing day that moves later stays moved, unless everything is counted anew.
+            if new and row.standing == new[-1].standing and (own == last or anchor is not None):
                 new[-1].until_on = row.until_on
                 continue
+            last = own
             start = max(row.from_on, day)
             kept = row.settles if row.from_on == start else ""
             if row.standing == Standing.REMOVED:

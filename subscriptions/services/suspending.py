@@ -118,7 +118,7 @@ def _write(
 def _done(
     held: Subscription, verb: str, past: str, facts: dict[str, Any], reason: str, *, on: date, by: Actor, at: datetime
 ) -> None:
-    holding.plan_ahead(held)
+    holding.plan_ahead(held, on)
     holding.save([held])
     dating.audit(held, verb, facts, reason, by=by, at=at)
     dating.emit(held, past, facts, at=at)

@@ -459,3 +459,94 @@ def test_the_books_and_the_first_paid_day_bound_what_is_dated_back() -> None:
         pause(subscription, date(2026, 1, 10), from_on=date(2026, 1, 5), **back)
     with pytest.raises(Refused, match=r"subscription\.act_before_paid"):
         pause(subscription, date(2026, 1, 10), from_on=date(2025, 12, 31), **back)
+
+
+def move_day(subscription: Subscription, on: date, day: int) -> ActResult:
+    return act(acts_pausing.move_billing_day, subscription, on, day=day)
+
+
+def a_start(on: date, amount: str, **more: Any) -> Subscription:
+    company = a_company(today=on)
+    subscription = a_subscription(company, plan=a_plan(company, amount=amount, **more), on=on)
+    run(company, on)
+    return subscription
+
+
+def test_a_moved_billing_day_makes_a_stub_after_the_paid_period() -> None:
+    subscription = a_start(date(2025, 5, 1), "10.00")
+    result = move_day(subscription, date(2025, 5, 1), 15)
+    assert (result.settlement.invoice_ids, now(subscription).anchor_month_day) == ([], 1)
+    run(subscription.company, date(2025, 7, 15))
+    # 1 to 14 June are 14 days of 15 May to 14 June, 31 days: 10.00 x 14 / 31 = 4.516.
+    assert lines_of(subscription) == [
+        ("2025-05-01", "2025-06-01", 1000),
+        ("2025-06-01", "2025-06-15", 452),
+        ("2025-06-15", "2025-07-15", 1000),
+        ("2025-07-15", "2025-08-15", 1000),
+    ]
+    held = now(subscription)
+    assert (held.anchor_on, held.anchor_month_day, held.anchor_rule) == (date(2025, 6, 15), 15, "day")
+    assert list(held.changes.values_list("kind", "status")) == [("day", "done")]
+
+
+def test_a_planned_move_of_the_day_can_be_replaced_and_taken_back() -> None:
+    subscription = billed()
+    move_day(subscription, date(2026, 1, 5), 15)
+    move_day(subscription, date(2026, 1, 6), 20)
+    assert now(subscription).changes.filter(status="planned").get().summary["day"] == 20
+    act(acts_pausing.undo_move_billing_day, subscription, date(2026, 1, 7))
+    run(subscription.company, date(2026, 2, 15))
+    assert lines_of(subscription) == [JANUARY, ("2026-02-01", "2026-03-01", 3100)]
+    assert now(subscription).slots.get().terms.count() == 1
+
+
+def test_arrears_move_at_the_end_of_the_running_period() -> None:
+    subscription = billed(billed="arrears")
+    move_day(subscription, date(2026, 1, 10), 11)
+    run(subscription.company, date(2026, 3, 11))
+    # 1 to 10 February are 10 days of 11 January to 10 February, 31 days.
+    assert lines_of(subscription) == [
+        JANUARY,
+        ("2026-02-01", "2026-02-11", 1000),
+        ("2026-02-11", "2026-03-11", 3100),
+    ]
+
+
+def test_a_move_to_the_31st_aims_at_it_in_every_month() -> None:
+    subscription = billed()
+    move_day(subscription, date(2026, 1, 10), 31)
+    run(subscription.company, date(2026, 4, 30))
+    # 1 to 27 February are 27 days of 31 January to 27 February, 28 days: 31.00 x 27 / 28 = 29.893.
+    assert lines_of(subscription)[1:] == [
+        ("2026-02-01", "2026-02-28", 2989),
+        ("2026-02-28", "2026-03-31", 3100),
+        ("2026-03-31", "2026-04-30", 3100),
+        ("2026-04-30", "2026-05-31", 3100),
+    ]
+
+
+def test_weeks_have_no_billing_day() -> None:
+    subscription = a_start(date(2026, 1, 1), "7.00", rules={"interval_unit": "week"})
+    with pytest.raises(Refused, match=r"subscription\.day_without_months"):
+        move_day(subscription, date(2026, 1, 2), 15)
+
+
+def test_a_change_of_price_leaves_a_planned_move_of_the_day_alone() -> None:
+    from decimal import Decimal
+
+    from billing.services import acts_changing
+    from subscriptions.services.changing import ItemChange
+
+    subscription = a_start(date(2016, 5, 1), "249.95")
+    move_day(subscription, date(2016, 5, 1), 10)
+    dearer = [ItemChange(slot=subscription.slots.get(), unit_amount=Decimal("599.95"))]
+    act(acts_changing.change, subscription, date(2016, 5, 5), items=dearer, timing="now")
+    run(subscription.company, date(2016, 6, 10))
+    # 249.95 x 27 / 31 = 217.698 comes back; 599.95 x 27 / 31 = 522.537; the stub 599.95 x 9 / 31 = 174.179.
+    assert notes(subscription) == [("2016-05-05", 21770, "change")]
+    assert lines_of(subscription) == [
+        ("2016-05-01", "2016-06-01", 24995),
+        ("2016-05-05", "2016-06-01", 52254),
+        ("2016-06-01", "2016-06-10", 17418),
+        ("2016-06-10", "2016-07-10", 59995),
+    ]
