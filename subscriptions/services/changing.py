@@ -20,11 +20,13 @@ from core.refusal import Refused
 from core.texts import checked
 from subscriptions.models import Change, Slot, SlotTerms, Subscription
 from subscriptions.services import (
+    anchoring,
     change_columns,
     change_days,
     change_story,
     dating,
     holding,
+    moves,
     renewals,
     retiming,
     standing,
@@ -102,18 +104,23 @@ def change(
         wanted = Wanted(held, _checked_plan(held, plan), items)
         now = Rewriting()
         timing = timing or (DATE if effective_on is not None else None)
+        is_today = timing in (None, NOW) or (timing == DATE and effective_on == on)
+        if is_today and held.state not in moves.ENDED:
+            # Whatever it is worth, what goes back to the morning goes back now.
+            taken_back = unchanging.back(held, wanted, now, on=on, by=by, at=at)
+            if taken_back is not None:
+                return taken_back
         day = _day(held, wanted, now, timing, effective_on, on)
         day = dating.checked_day(
             held, day, on=on, override=override, override_reason=override_reason, field="effective_on",
             earliest=held.start_on,
         )  # fmt: skip
-        taken_back = unchanging.back(held, wanted, now, day, on=on, by=by, at=at)
-        if taken_back is not None:
-            return taken_back
         before = _morning(held)
         replaced = unchanging.replace_planned(held, now, _slots_of(wanted, now, day), day, on=on, at=at)
         act = _Act(held, wanted, day, on, proration == Proration.NONE, keep_anchor, now, {}, {}, [], {})
         _rewrite(act)
+        if act.counted_from is not None:
+            anchoring.superseded(held, at=at)
         made = Change(
             company_id=held.company_id,
             subscription=held,
@@ -195,7 +202,7 @@ def _rewrite(act: _Act) -> None:
             _add(act, wish)
         else:
             _lay(act, wish.slot, wish)
-    if not act.touched and not act.values:
+    if not act.touched and not act.values and not act.slots:
         raise Refused("change.nothing", field="items")
 
 

@@ -95,19 +95,15 @@ def _take_back_today(held: Subscription, made: Change, *, on: date, by: Actor, a
     return Changed(held, made, is_taken_back=True)
 
 
-def back(
-    held: Subscription, wanted: Wanted, now: Rewriting, day: date, *, on: date, by: Actor, at: datetime
-) -> Changed | None:
+def back(held: Subscription, wanted: Wanted, now: Rewriting, *, on: date, by: Actor, at: datetime) -> Changed | None:
     """Takes today's changes back when the wanted terms are those of the morning; None: they are others."""
-    if day != on:
-        return None
     today = _of_today(held, on)
     if not today:
         return None
-    wishes = wanted.wishes(now, day)
+    wishes = wanted.wishes(now, on)
     asked = {str(wish.slot.pk) for wish in wishes if wish.slot is not None}
     since = [made for made in today if wanted.plan is not None or asked & set(made.before.get(TOUCHED, {}))]
-    if not since or not _is_morning(held, wanted, now, wishes, since, day):
+    if not since or not _is_morning(held, wanted, now, wishes, since, on):
         return None
     _put_back(held, since, on=on, by=by, at=at)
     return Changed(held, since[0], is_taken_back=True)
