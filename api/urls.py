@@ -22,6 +22,7 @@ RESOURCES = (
     "credit_notes",
     "payments",
     "runs",
+    "discounts",
     "imports",
     "sandboxes",
     "facts",

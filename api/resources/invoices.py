@@ -40,6 +40,7 @@ class InvoiceLineShape(Shape):
     quantity = Number("quantity", help_text="Units.")
     unit_amount = UnitAmount(currency="invoice.currency", help_text="Price of one, net or gross.")
     amount = Sum("amount_minor", currency="invoice.currency", help_text="Net or gross, as the invoice's prices.")
+    discount = Sum("discount_minor", currency="invoice.currency", help_text="What discounts took; `amount` is after.")
     net = Sum("net_minor", currency="invoice.currency", help_text="Without tax.")
     credited = Computed(
         Sum.SCHEMA,
@@ -58,7 +59,7 @@ class InvoiceLineShape(Shape):
         model = InvoiceLine
         fields = (
             "position", "description", "subscription", "product", "quantity", "unit_amount", "period_start",
-            "period_end", "amount", "net", "credited", "tax_category", "tax_rate", "calculation", "explanation",
+            "period_end", "amount", "discount", "net", "credited", "tax_category", "tax_rate", "calculation", "explanation",
         )  # fmt: skip
 
 

@@ -199,13 +199,14 @@ class StartInput(ModelBody):
     overrides = OverridesInput(required=False, help_text="What differs from the plan.")
     metadata = Metadata(required=False, help_text="Keys and values of your own.")
     billed_through_on = Day(required=False, help_text="Earlier days were billed elsewhere.")
+    offer_code = Text(required=False, allow_blank=True, max_length=40, help_text="A code that gives a discount.")
     preview_token = Text(required=False, max_length=100, help_text="Of the preview; refused when figures differ now.")
 
     class Meta:
         model = Subscription
         fields = (
             "customer", "plan", "items", "start_on", "currency", "name", "overrides", "po_reference", "external_id",
-            "metadata", "billed_through_on", "preview_token",
+            "metadata", "billed_through_on", "offer_code", "preview_token",
         )  # fmt: skip
         extra_kwargs: ClassVar[dict[str, Any]] = {"name": {"required": False}}
 

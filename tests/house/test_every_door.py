@@ -82,13 +82,14 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
         recipients=["a@example.com"], at=at,
     )  # fmt: skip
     a_subscription(company, customer, plan)
+    refs = _discounts(company, started.subscription, **common)
     run = running.start(company=company, on=TODAY, **common)
     assert run is not None
     ask_for_run(company=company, on=TODAY, user=None)
     source = Import.objects.create(
         company=company, file_name="x.csv", file_sha256="0" * 64, mapping={}, on=TODAY, state=Import.State.DONE
     )
-    return {
+    return refs | {
         "subscription": started.subscription.ref,
         "invoice": invoice.ref,
         "credit_note": note.ref,
@@ -98,6 +99,27 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
         "note": notes.add_note(customer=customer, text="x", **common).ref,
         "run": run.ref,
         "source": source.ref,
+    }
+
+
+def _discounts(company: Any, subscription: Any, **common: Any) -> dict[str, str]:
+    """A campaign, its discount with a code, and the discount as it is given to the subscription."""
+    from decimal import Decimal
+
+    from catalog.services import discounts
+    from subscriptions.services import discounting
+    from tests.factories import TODAY
+
+    campaign = discounts.create_campaign(company=company, code="walk", name="Walk", **common)
+    discount = discounts.create_discount(
+        company=company, code="walk", name={company.language: "Walk"}, percent=Decimal(10), campaign=campaign, **common
+    )
+    given = discounting.give(subscription=subscription, discount=discount, on=TODAY, **common)
+    return {
+        "campaign": campaign.ref,
+        "discount": discount.ref,
+        "offer_code": discounts.create_code(discount=discount, code="WALK", **common).ref,
+        "agreed_discount": given.ref,
     }
 
 
