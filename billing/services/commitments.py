@@ -53,12 +53,13 @@ class Billed(NamedTuple):
 
 @dataclass(slots=True)
 class Closing:
-    """What closes for a subscription: windows in order, when the next one does, what was billed before; what went
-    wrong."""
+    """What closes for a subscription: windows in order, when the next one does, what was billed before, windows that
+    stand on a line; what went wrong."""
 
     windows: list[Window] = field(default_factory=list)
     next_on: date | None = None
     billed: list[Billed] = field(default_factory=list)
+    standing: set[tuple[bool, int, date]] = field(default_factory=set)
     error: PricingError | None = None
 
 
@@ -146,6 +147,7 @@ def _read(found: Mapping[int, Closing], agreements: Mapping[int, Agreement], not
                 spans[slot.id] = min(start, window.start), max(end, window.end)
     if not spans:
         return
+    _leave_out_billed(found, agreements, spans)
     credited: dict[int, int] = {}
     for note in notes:
         for part in note.lines:
@@ -162,6 +164,37 @@ def _read(found: Mapping[int, Closing], agreements: Mapping[int, Agreement], not
                 entry[3].append((first, last))
     for sub_id, slot_id, minor, days, period in rows.values():
         found[sub_id].billed.append(Billed(slot_id, minor, tuple(days or [period])))
+
+
+def _key(window: Window) -> tuple[bool, int, date]:
+    return window.is_whole, window.slot.id, window.start
+
+
+_STANDING: Final = """
+SELECT d.slot_id, d.component, lower(d.days), upper(d.days)
+FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(slot_id, start_on, end_on)
+JOIN billing_billeddays d ON d.slot_id = v.slot_id AND d.days && daterange(v.start_on, v.end_on)
+WHERE d.component = ANY(%s) AND d.released_at IS NULL
+"""
+
+
+def _leave_out_billed(
+    found: Mapping[int, Closing], agreements: Mapping[int, Agreement], spans: Mapping[int, tuple[date, date]]
+) -> None:
+    """Windows that stand on a line need no further one: a voided invoice may have opened one before them again."""
+    with connection.cursor() as cursor:
+        starts, ends = [span[0] for span in spans.values()], [span[1] for span in spans.values()]
+        cursor.execute(_STANDING, [list(spans), starts, ends, [OWN, WHOLE]])
+        standing = cursor.fetchall()
+    if not standing:
+        return
+    for id_, closed in found.items():
+        mine = {slot.id for slot in agreements[id_].slots}
+        for slot_id, component, start, end in standing:
+            for window in closed.windows:
+                is_same = (component == WHOLE) == window.is_whole and (window.is_whole or slot_id == window.slot.id)
+                if slot_id in mine and is_same and window.start < end and window.end > start:
+                    closed.standing.add(_key(window))
 
 
 def lines(
@@ -183,6 +216,8 @@ def lines(
             billed.append(Billed(line.slot_id, Fraction(line.amount_minor + line.discount_minor), days))
     found = []
     for window in closed.windows:
+        if _key(window) in closed.standing:
+            continue
         least = to_minor(Fraction(window.amount) * window.share, agreement.currency)
         counted = sum(
             (one.within(window.start, window.end) for one in billed

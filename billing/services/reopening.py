@@ -102,8 +102,25 @@ def bill_again(released: Sequence[Released]) -> None:
             if row.component.startswith("added:"):
                 key = (row.slot_id, row.component)
                 added[key] = max(row.end, added.get(key, row.end))
+        for row in released:
+            if row.component in _MARKS:
+                cursor.execute(_MARKS[row.component], [row.start - ONE_DAY, row.slot_id, row.start])
+                _due_from(cursor, _subscription_of(cursor, row.slot_id), row.end)
         for (slot_id, component), until in added.items():
             _add_again(cursor, slot_id, date.fromisoformat(component.removeprefix("added:")), until)
+
+
+#: Moves back the day up to which a minimum is closed; windows after it that are still billed stay as they are.
+_MARKS = {
+    "minimum": "UPDATE subscriptions_slot SET minimum_through_on = %s WHERE id = %s AND minimum_through_on >= %s",
+    "minimum:all": "UPDATE subscriptions_subscription s SET minimum_through_on = %s FROM subscriptions_slot slot "
+    "WHERE slot.id = %s AND s.id = slot.subscription_id AND s.minimum_through_on >= %s",
+}
+
+
+def _subscription_of(cursor: Any, slot_id: int) -> int:
+    cursor.execute("SELECT subscription_id FROM subscriptions_slot WHERE id = %s", [slot_id])
+    return int(cursor.fetchone()[0])
 
 
 def _add_again(cursor: Any, slot_id: int, from_on: date, until: date) -> None:
@@ -120,8 +137,7 @@ def _add_again(cursor: Any, slot_id: int, from_on: date, until: date) -> None:
         "UPDATE subscriptions_slotterms SET settles = 'add', settles_until = %s WHERE slot_id = %s AND from_on = %s",
         [min(until, covered), slot_id, from_on],
     )
-    cursor.execute("SELECT subscription_id FROM subscriptions_slot WHERE id = %s", [slot_id])
-    _due_from(cursor, cursor.fetchone()[0], from_on)
+    _due_from(cursor, _subscription_of(cursor, slot_id), from_on)
 
 
 def reopen(released: Sequence[Released]) -> None:
