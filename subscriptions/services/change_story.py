@@ -64,6 +64,29 @@ def tell(held: Subscription, made: Change, replaced: Sequence[Change], reason: s
     dating.emit(held, "change_planned" if planned else "changed", facts, at=at)
 
 
+def rows(held: Subscription, made: Change, reason: str, *, by: Actor, at: datetime) -> tuple[dict[str, Any], ...]:
+    """What `trail.entry` and `trail.event` take for a change that is told together with many."""
+    facts = {name: value.isoformat() if isinstance(value, date) else value for name, value in _facts(made).items()}
+    common = {
+        "company_id": held.company_id,
+        "at": at,
+        "subject_kind": "subscription",
+        "subject_id": held.pk,
+        "customer_id": held.customer_id,
+    }
+    what = "change_planned" if made.status == Change.Status.PLANNED else "changed"
+    data = {
+        "id": held.ref,
+        "number": held.number,
+        "customer": held.customer.ref,
+        "currency": held.currency,
+        "state": held.state,
+        **facts,
+    }
+    entry = common | {"by": by, "verb": "subscription.change", "reason": reason[:500], "facts": facts}
+    return entry, common | {"type": f"subscription.{what}", "data": data}
+
+
 def tell_undone(held: Subscription, made: Change, *, by: Actor, at: datetime) -> None:
     """One audit row and one event `subscription.change_undone`."""
     facts = _facts(made)

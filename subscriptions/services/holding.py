@@ -89,6 +89,13 @@ def read(subscription: Subscription) -> Subscription:
     return _read(Subscription.objects.filter(pk=subscription.pk))[0]
 
 
+def lock_many(company: Company, subscriptions: Iterable[Subscription]) -> list[Subscription]:
+    """These subscriptions as they are now, by customer, locked with their customers, with slots and terms read."""
+    wanted = list(subscriptions)
+    lock_customers(company, [one.customer_id for one in wanted])
+    return _held(Subscription.objects.filter(company_id=company.pk, pk__in=[one.pk for one in wanted]))
+
+
 def lock_moving(company: Company, customer_ids: Sequence[int], time_zone: str, day: date) -> list[Subscription]:
     """The subscriptions of these customers in that zone that move on that day or before, locked."""
     lock_customers(company, customer_ids)
