@@ -285,3 +285,103 @@ def test_planning_and_billing_name_the_same_next_day() -> None:
     bill(company, date(2026, 7, 1))
     # 181 of 365 days of 40.00 are 19.84; of the 10.00 are left 10.00 - 5.04 = 4.96.
     assert [row[3] for row in minimums_of(subscription)] == [1488]
+
+
+def test_usage_of_the_period_counts() -> None:
+    from subscriptions.models import Slot
+    from tests.subscriptions.metering import a_meter, a_usage_item, sent, take_in
+
+    company = a_company()
+    meter = a_meter(company)
+    plan = a_plan(company, amount="10", minimum_amounts={"EUR": "100"})
+    items = [ItemSpec(plan.items.get().product), a_usage_item(meter, "0.5")]
+    subscription = a_subscription(company, plan=plan, items=items)
+    set_clock(company, date(2026, 1, 31))
+    take_in(company, sent(meter, subscription, "2026-01-20T12:00:00Z", "50"))
+    bill(company, date(2026, 2, 1))
+    assert Slot.objects.filter(subscription=subscription, kind="usage").exists()
+    # 100.00 - 10.00 - 50 x 0.50.
+    assert minimums_of(subscription) == [("2026-02-01", "2026-01-01", "2026-02-01", 6500)]
+
+
+def test_a_change_of_its_quantity_closes_a_prices_period() -> None:
+    from tests.billing.changes import change, item
+
+    company = a_company()
+    subscription = own(company, "31", "310", TODAY)
+    bill(company, TODAY)
+    change(subscription, "01-11", items=[item(subscription, quantity="2")], timing="now")
+    # 310.00 x 10 / 31 less 10 of 31 days of 31.00; then 310.00 x 21 / 31 less 21.00 and the 21.00 of the unit added.
+    assert minimums_of(subscription) == [("2026-01-11", "2026-01-01", "2026-01-11", 9000)]
+    bill(company, date(2026, 2, 1))
+    assert minimums_of(subscription)[1:] == [("2026-02-01", "2026-01-11", "2026-02-01", 16800)]
+
+
+def test_the_whole_minimum_runs_on_over_a_change_of_quantity() -> None:
+    from tests.billing.changes import change, item
+
+    company = a_company()
+    subscription = whole(company, "31", "310", TODAY)
+    bill(company, TODAY)
+    change(subscription, "01-11", items=[item(subscription, quantity="2")], timing="now")
+    bill(company, date(2026, 2, 1))
+    # 310.00 - 31.00 - 21.00.
+    assert minimums_of(subscription) == [("2026-02-01", "2026-01-01", "2026-02-01", 25800)]
+
+
+def test_another_plan_closes_the_old_minimum_and_opens_its_own() -> None:
+    from tests.billing.changes import change
+
+    company = a_company()
+    subscription = whole(company, "31", "310", TODAY)
+    bill(company, TODAY)
+    dearer = a_plan(company, amount="62", minimum_amounts={"EUR": "620"})
+    change(subscription, "01-11", plan=dearer, timing="now")
+    # 310.00 x 10 / 31 less what is left of 31.00 after 21 days came back.
+    assert minimums_of(subscription) == [("2026-01-11", "2026-01-01", "2026-01-11", 9000)]
+    bill(company, date(2026, 2, 1))
+    # 620.00 x 21 / 31 - 62.00 x 21 / 31.
+    assert minimums_of(subscription)[1:] == [("2026-02-01", "2026-01-11", "2026-02-01", 37800)]
+
+
+def test_a_plan_without_a_minimum_closes_the_old_one() -> None:
+    from tests.billing.changes import change
+
+    company = a_company()
+    subscription = whole(company, "31", "310", TODAY)
+    bill(company, TODAY)
+    change(subscription, "01-11", plan=a_plan(company, amount="62"), timing="now")
+    bill(company, date(2026, 4, 1))
+    assert minimums_of(subscription) == [("2026-01-11", "2026-01-01", "2026-01-11", 9000)]
+
+
+@pytest.mark.parametrize("agree", [whole, own])
+def test_voided_to_be_billed_again_it_closes_again(agree: Any) -> None:
+    from billing.services import voiding
+
+    company = a_company()
+    subscription = agree(company, "10", "100", TODAY)
+    bill(company, date(2026, 3, 1))
+    first = InvoiceLine.objects.filter(kind="minimum").order_by("id")[0]
+    voiding.void(invoice=first.invoice, reason="Wrong", at=set_clock(company, date(2026, 3, 1)), by=BY)
+    bill(company, date(2026, 3, 1))
+    january, march, again = minimums_of(subscription)
+    assert (january, march) == (
+        ("2026-02-01", "2026-01-01", "2026-02-01", 9000), ("2026-03-01", "2026-02-01", "2026-03-01", 9000),
+    )  # fmt: skip
+    assert again == january
+    bill(company, date(2026, 3, 1))
+    assert len(minimums_of(subscription)) == 3
+
+
+def test_voided_to_stay_free_it_never_comes_back() -> None:
+    from billing.services import voiding
+
+    company = a_company()
+    subscription = whole(company, "10", "100", TODAY)
+    bill(company, date(2026, 2, 1))
+    line = InvoiceLine.objects.get(kind="minimum")
+    at = set_clock(company, date(2026, 2, 2))
+    voiding.void(invoice=line.invoice, days="free", reason="Gift", at=at, by=BY)
+    bill(company, date(2026, 2, 28))
+    assert len(minimums_of(subscription)) == 1
