@@ -13,10 +13,11 @@ from typing import Any, Literal
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
+from billing.documents.explaining_usage import usage_texts
 from billing.documents.figures import Figures
 from billing.models import CreditNoteLine, InvoiceLine
 
-Step = Literal["price", "share", "full", "part", "credit", "discount", "version", "tax"]
+Step = Literal["price", "usage", "share", "full", "part", "credit", "discount", "version", "tax"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ def sentences(facts: Mapping[str, Any], language: str, currency: str) -> list[Se
     facts = {**facts, "undiscounted": undiscounted(facts)}
     with override(language):
         steps = [
+            *_usage(calculation, figures),
             *_price(calculation, figures),
             *_share(calculation, facts, figures),
             *_part(calculation, facts, figures),
@@ -85,8 +87,12 @@ def every(interval: str) -> str:
     return words % {"count": count}
 
 
+def _usage(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
+    return [Sentence("usage", text) for text in usage_texts(calculation, figures)]
+
+
 def _price(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
-    if calculation.get("unit_amount") is None:
+    if calculation.get("unit_amount") is None or "usage" in calculation:
         return []
     price = _("%(amount)s %(currency)s") % {
         "amount": figures.unit_amount(str(calculation["unit_amount"])),
@@ -108,7 +114,7 @@ def _price(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
 
 def _share(calculation: Mapping[str, Any], facts: Mapping[str, Any], figures: Figures) -> list[Sentence]:
     days, full_days = calculation.get("days"), calculation.get("full_days")
-    if days is None or not full_days or days == full_days or "of_minor" in calculation:
+    if days is None or not full_days or days == full_days or "of_minor" in calculation or "usage" in calculation:
         return []
     if str(calculation.get("share", "")) in ("1", "1/1"):
         text = _("A started period is charged in full.")

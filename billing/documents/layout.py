@@ -186,7 +186,7 @@ def _details(line: Mapping[str, Any], body: Mapping[str, Any], figures: Figures,
     if line.get("detail"):
         details.append(line["detail"])
     steps = sentences(facts_of(line), body["language"], body["currency"])
-    shown = {sentence.step for sentence in steps} & {"share", "full", "part", "credit"}
+    shown = {sentence.step for sentence in steps} & {"usage", "share", "full", "part", "credit"}
     told = [sentence.text for sentence in steps if sentence.step in shown]
     if "share" in shown:
         told = [sentence.text for sentence in steps if sentence.step == "price"] + told

@@ -355,7 +355,9 @@ def keep_rated(company: Company, found: Usage, billed: set[int], *, at: datetime
     rows = []
     for one in found.rated:
         window, quantity = one.window, plain(as_decimal(one.counted.quantity))
-        common = f"{window.start_at}\t{window.end_at}\t{window.start}\t{window.end}\t{quantity}\t{one.cost_minor}"
+        # The period is that of the close, also while it runs.
+        days = f"{window.start}\t{one.stretch.served_end}"
+        common = f"{window.start_at}\t{window.end_at}\t{days}\t{quantity}\t{one.cost_minor}"
         slot_id = one.stretch.slot.id
         if one.agreement.id in billed and (one.kind == "usage" or not one.less):
             line_id = one.line.id or None if one.line is not None else None
