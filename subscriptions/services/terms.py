@@ -5,6 +5,7 @@ The rule that matters: one pure function (`pricing.terms`) decides; staff, porta
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from django.utils import translation
@@ -16,6 +17,7 @@ from pricing import terms as contract
 from pricing.periods import Anchor, Interval
 from pricing.terms import ContractClock, Length, Notice, Terms
 from subscriptions.models import Subscription
+from subscriptions.services import standing
 
 ONE_DAY = timedelta(days=1)
 
@@ -29,6 +31,8 @@ _REASONS = {
     "to_period_end": gettext_lazy("It ends with a billing period."),
     "to_term_end": gettext_lazy("It ends with the term."),
     "grace": gettext_lazy("After a renewal, the grace days still allow ending it with the old term."),
+    "paused": gettext_lazy("While it is paused it ends, once canceled, with the day before the pause."),
+    "suspended": gettext_lazy("While it is suspended it ends, once canceled, with the day before the suspension."),
 }
 
 
@@ -69,8 +73,18 @@ def terms_of(subscription: Subscription, *, with_planned_end: bool = True) -> Te
 
 
 def contract_clock_of(subscription: Subscription, *, on: date) -> ContractClock:
-    """What notice given on that day can reach, and what happens without one."""
-    return contract.contract_clock(terms_of(subscription), on)
+    """What notice given on that day can reach, and what happens without one.
+
+    The term runs on in a pause and in a suspension; a cancellation then ends it with the day before (reason code
+    `paused` or `suspended`), whatever the notice.
+    """
+    clock = contract.contract_clock(terms_of(subscription), on)
+    stopped_on = standing.stopped_on(subscription)
+    if stopped_on is None or "ended" in clock.reasons:
+        return clock
+    # What moved the end no longer does; what happens without notice stands last.
+    reasons = (str(subscription.state), clock.reasons[-1])
+    return replace(clock, cancel_by=None, earliest_end=stopped_on - ONE_DAY, reasons=reasons)
 
 
 def running_term(subscription: Subscription, on: date) -> tuple[date, date | None]:
@@ -100,7 +114,7 @@ def _sentences(clock: ContractClock) -> list[str]:
     if "ended" in clock.reasons:
         return [_("It ended on %(end)s.") % {"end": end}]
     words: list[str] = []
-    if clock.cancel_by is None:
+    if clock.cancel_by is None and not {"paused", "suspended"} & set(clock.reasons):
         if "end_planned" in clock.reasons:
             return [_("Its last day is %(end)s, as canceled.") % {"end": end}]
         if "expires" in clock.reasons:
