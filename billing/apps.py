@@ -10,4 +10,4 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import refusals, tasks  # noqa: F401  registering is their effect
-        from billing.services import acts, approving, mailing, vat_waits  # noqa: F401
+        from billing.services import acts, approving, granting, mailing, vat_waits  # noqa: F401

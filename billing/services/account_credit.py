@@ -43,7 +43,7 @@ def lock_credits(company: Company, customer_id: int, currency: str) -> list[Cred
 
 def left_of(balance: CreditBalance) -> int:
     """What is left by the counters in memory."""
-    return balance.amount_minor - balance.used_minor - balance.refunded_minor
+    return balance.amount_minor - balance.used_minor - balance.refunded_minor - balance.lapsed_minor
 
 
 def spend(

@@ -301,12 +301,16 @@ def use_on_open(company: Company, notes: Sequence[NoteDoc], *, at: datetime, by:
 
 
 def issue_notes(
-    company: Company, notes: Sequence[NoteDoc], *, at: datetime, by: Actor, free: Sequence[InvoicedLine] = ()
+    company: Company,
+    notes: Sequence[NoteDoc],
+    *,
+    at: datetime,
+    by: Actor,
+    free: Sequence[InvoicedLine] = (),
+    pays: bool = True,
 ) -> None:
-    """Numbers, links and writes notes that stand alone in their transaction; their credit pays what is open.
-
-    `free`: see `allowances.give_back`.
-    """
+    """Numbers, links and writes notes that stand alone in their transaction; their credit pays what is open, unless
+    `pays` is false because an invoice is written next. `free`: see `allowances.give_back`."""
     if not notes:
         return
     prepare(company, notes)
@@ -319,7 +323,8 @@ def issue_notes(
     number_notes(company, notes, seller=seller, today=today)
     add_link(company, link_id=link_id, hashes=[note.sha256 for note in notes], at=at)
     write_notes(company, notes, accounts, link_id=link_id, at=at)
-    use_on_open(company, notes, at=at, by=by)
+    if pays:
+        use_on_open(company, notes, at=at, by=by)
 
 
 @transaction.atomic
@@ -407,7 +412,7 @@ def audit_note(company: Company, note: NoteDoc, *, at: datetime, by: Actor) -> N
         company_id=company.pk,
         at=at,
         by=by,
-        verb=f"invoice.{'void' if note.cause == 'void' else 'credit'}",
+        verb=f"invoice.{note.cause if note.cause in ('void', 'replace') else 'credit'}",
         subject_kind="invoice",
         subject_id=note.invoice.id,
         customer_id=note.customer.id,

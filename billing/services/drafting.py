@@ -1,29 +1,29 @@
 """Invoices by hand: written as a draft, changed at will, then issued like any other.
 
-The rule that matters: a draft has no number and may change or go; issuing computes it anew and freezes it.
+The rule that matters: a draft has no number and may change or go; issuing decides its taxes anew and freezes it. A
+draft of billing that a person edits is one by hand from then on; its days stay billed until a line goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from datetime import date, datetime
 
 from django.db import transaction
+from django.db.models import F
 
 from billing.models import Invoice, InvoiceBalance, InvoiceLine
-from billing.services import books, exchange, issuing, snapshots
-from billing.services.charging import line_minor
-from billing.services.grouping import InvoiceDoc, Line
-from billing.services.loading import CustomerRow, Facts, facts, lock_customers
-from billing.services.snapshots import plain
-from billing.services.taxing import LineTax, Taxing
-from catalog.models import Product, TaxBehavior, TaxCategory
+from billing.services import allowances, books, draft_discounts, exchange, issuing, packs, snapshots
+from billing.services.draft_lines import DraftLine, Making, check, edit, is_by_hand
+from billing.services.grouping import InvoiceDoc, Line, cut
+from billing.services.loading import CustomerRow, facts, lock_customers
+from billing.services.reopening import Fate, let_go
+from billing.services.taxing import Taxing
+from billing.services.windows import remove
+from catalog.models import TaxBehavior
 from core import checks, clock
 from core.actors import Actor
-from core.models import Company
+from core.models import Company, TermsFrom
 from core.refusal import Refused
 from core.services import trail
 from core.texts import checked
@@ -31,25 +31,11 @@ from customers.models import Customer
 from pricing.errors import PricingError
 from pricing.money import is_currency
 
-LARGEST_UNIT_AMOUNT = 10**10
-LARGEST_QUANTITY = 10**14
-LONGEST_DESCRIPTION = 400
+__all__ = ["DraftLine", "adopt", "create_draft", "delete_draft", "issue", "update_draft"]
+
 LONGEST_TERMS = 365
-
-
-@dataclass(frozen=True, slots=True)
-class DraftLine:
-    """A line by hand. Without a product it names its tax category; the period is [start, end), if any.
-
-    `description` may be left empty for a product: its name in the customer's language stands there.
-    """
-
-    description: str = ""
-    quantity: Decimal = Decimal(1)
-    unit_amount: Decimal = Decimal(0)
-    product: Product | None = None
-    tax_category: TaxCategory | None = None
-    period: tuple[date, date] | None = None
+#: Positions that lines get while others take their places.
+_ASIDE = 10_000
 
 
 @transaction.atomic
@@ -60,6 +46,7 @@ def create_draft(
     currency: str,
     lines: Sequence[DraftLine],
     payment_terms_days: int | None = None,
+    payment_terms_from: str = "",
     tax_behavior: str = "exclusive",
     po_reference: str = "",
     by: Actor,
@@ -73,7 +60,8 @@ def create_draft(
         raise Refused("draft.currency", field="currency", currency=currency)
     if customer.company_id != company.pk:
         raise Refused("not_found", field="customer")
-    _check(company, lines, currency, payment_terms_days, po_reference)
+    _check_terms(payment_terms_days, payment_terms_from, po_reference)
+    check(lines, company, currency, {})
     checks.choice(tax_behavior, TaxBehavior.values, field="tax_behavior")
     row = lock_customers(company, [customer.pk])[customer.pk]
     today = clock.day_in(at, company.time_zone)
@@ -81,6 +69,7 @@ def create_draft(
         payment_terms_days = row.payment_terms_days
     if payment_terms_days is None:
         payment_terms_days = company.payment_terms_days
+    terms_from = payment_terms_from or row.payment_terms_from or company.payment_terms_from
     invoice = Invoice(
         company=company,
         customer=customer,
@@ -92,10 +81,13 @@ def create_draft(
         gross_minor=0,
         created_at=at,
         charge_due_on=today,
-        payment_due_on=today + timedelta(days=payment_terms_days),
+        payment_due_on=issuing.due_day(today, payment_terms_days, terms_from),
+        terms_days=payment_terms_days,
+        terms_from=terms_from,
         po_reference=po_reference or row.po_reference,
     )
-    document = _document(invoice, row, lines, company, facts(company, [customer.pk], today.year), today)
+    making = _making(invoice, row, company, today)
+    document = _document(invoice, row, _by_hand(making, lines))
     _set_sums(invoice, document)
     invoice.save(force_insert=True)
     InvoiceBalance.objects.create(
@@ -118,48 +110,108 @@ def update_draft(
     invoice: Invoice,
     lines: Sequence[DraftLine],
     payment_terms_days: int | None = None,
+    payment_terms_from: str = "",
     po_reference: str | None = None,
+    removed: Fate = "bill_again",
     by: Actor,
     at: datetime,
 ) -> Invoice:
-    """Replaces the lines of a draft, and its terms and order reference when given. Refuses `draft.only`."""
+    """Replaces the lines of a draft, and its terms and order reference when given.
+
+    Lines that name a present one (`of`) continue it; what the others billed is billed again later or (`removed`) stays
+    free. A draft of billing waits for a person from then on. Refuses `draft.only`, `draft.line_unknown`.
+    """
     company = invoice.company
-    _check(company, lines, invoice.currency, payment_terms_days, po_reference or "")
+    checks.choice(removed, ("bill_again", "free"), field="removed")
+    _check_terms(payment_terms_days, payment_terms_from, po_reference or "")
     row = lock_customers(company, [invoice.customer_id])[invoice.customer_id]
     invoice = _locked_draft(invoice)
+    present = {line.position: line for line in _rows(invoice)}
+    check(lines, company, invoice.currency, present)
     today = clock.day_in(at, company.time_zone)
-    if payment_terms_days is None:
-        payment_terms_days = (invoice.payment_due_on - invoice.charge_due_on).days
-    invoice.charge_due_on, invoice.payment_due_on = today, today + timedelta(days=payment_terms_days)
+    is_of_billing = any(not is_by_hand(line) for line in present.values())
+    if not is_of_billing:
+        invoice.charge_due_on = today
+    invoice.terms_days = _terms_days(invoice) if payment_terms_days is None else payment_terms_days
+    invoice.terms_from = payment_terms_from or invoice.terms_from
+    invoice.payment_due_on = issuing.due_day(today, invoice.terms_days, invoice.terms_from)
+    invoice.waits_for, invoice.issue_after_at = "", None
     if po_reference is not None:
         invoice.po_reference = po_reference
-    document = _document(invoice, row, lines, company, facts(company, [invoice.customer_id], today.year), today)
+    making = _making(invoice, row, company, today)
+    products = [*(line.product for line in lines), *(held.product for held in present.values())]
+    _accounts(making, [product.revenue_account for product in products if product is not None])
+    made: list[Line] = []
+    for position, line in enumerate(lines, 1):
+        held = present[line.of] if line.of is not None else None
+        if held is None or is_by_hand(held):
+            made += cut(making.by_hand(line, position))
+        else:
+            edit(held, line, invoice.currency)
+            made.append(making.stored(held, position))
+    document = _document(invoice, row, made)
     _set_sums(invoice, document)
     invoice.save()
     InvoiceBalance.objects.filter(invoice=invoice).update(
         gross_minor=invoice.gross_minor, payment_due_on=invoice.payment_due_on
     )
-    InvoiceLine.objects.filter(invoice=invoice).delete()
+    kept = {line.id for line in made if line.id}
+    gone = [line.pk for line in present.values() if line.pk not in kept]
+    let_go(company, gone, removed, at=at)
+    InvoiceLine.objects.filter(pk__in=gone).delete()
+    InvoiceLine.objects.filter(pk__in=kept).update(position=F("position") + _ASIDE)
     _save_lines(invoice, document)
     _audit(invoice, "invoice.update_draft", at=at, by=by)
     return invoice
 
 
+def adopt(invoice: Invoice, lines: Sequence[InvoiceLine], *, by: Actor, at: datetime) -> None:
+    """Writes a draft whose lines were made elsewhere, with today's taxes on their amounts.
+
+    Part of the caller's transaction. Lines get their ids and positions here.
+    """
+    company = invoice.company
+    today = clock.day_in(at, company.time_zone)
+    row = lock_customers(company, [invoice.customer_id])[invoice.customer_id]
+    making = _making(invoice, row, company, today)
+    _accounts(making, [line.product.revenue_account for line in lines if line.product])
+    invoice.language = row.language
+    invoice.payment_due_on = issuing.due_day(today, _terms_days(invoice), invoice.terms_from)
+    invoice.save(force_insert=True)
+    InvoiceBalance.objects.create(
+        invoice=invoice, company_id=company.pk, customer_id=row.id, currency=invoice.currency,
+        status=InvoiceBalance.Status.DRAFT, payment_due_on=invoice.payment_due_on, gross_minor=0,
+    )  # fmt: skip
+    for position, line in enumerate(lines, 1):
+        line.invoice, line.position, line.net_minor = invoice, position, 0
+    InvoiceLine.objects.bulk_create(lines)
+    document = _document(invoice, row, [making.stored(line, line.position) for line in lines])
+    _set_sums(invoice, document)
+    invoice.save()
+    InvoiceBalance.objects.filter(invoice=invoice).update(gross_minor=invoice.gross_minor)
+    _update_lines(document)
+    _audit(invoice, "invoice.draft", at=at, by=by)
+
+
 @transaction.atomic
-def delete_draft(*, invoice: Invoice, by: Actor, at: datetime) -> None:
-    """Removes a draft; the only document that can be. Refuses `draft.only`."""
+def delete_draft(*, invoice: Invoice, days: Fate = "bill_again", by: Actor, at: datetime) -> None:
+    """Removes a draft; the only document that can be. What it billed falls due again, or (`days`) stays free.
+
+    Refuses `draft.only`.
+    """
+    checks.choice(days, ("bill_again", "free"), field="days")
     lock_customers(invoice.company, [invoice.customer_id])
     invoice = _locked_draft(invoice)
     _audit(invoice, "invoice.delete_draft", at=at, by=by)
-    InvoiceLine.objects.filter(invoice=invoice).delete()
-    InvoiceBalance.objects.filter(invoice=invoice).delete()
-    invoice.delete()
+    let_go(invoice.company, [line.pk for line in invoice.lines.all()], days, at=at)
+    remove([invoice.pk])
 
 
 def issue(*, invoice: Invoice, at: datetime, by: Actor) -> Invoice:
-    """Issues a draft: computed anew with today's taxes, numbered, frozen, posted, mailed. Again is a quiet no-op.
+    """Issues a draft by hand: today's taxes, numbered, frozen, posted, mailed. Again is a quiet no-op.
 
-    Uses the customer's account credit. Refuses `draft.empty`, and `draft.zero` unless the company issues those.
+    Uses the customer's credit. Refuses `draft.empty`, and `draft.zero` unless the company issues those. A draft that
+    billing keeps up to date is issued by `approving.issue`.
     """
     return issuing.with_dates(lambda: _issue(invoice, at, by))
 
@@ -171,19 +223,23 @@ def _issue(invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     if stored.sequence is not None:
         return stored
     today = clock.day_in(at, company.time_zone)
-    known = facts(
-        company, [row.id], today.year, on=today,
-        currencies=exchange.wanted(company, [stored.currency]), since=today,
-    )  # fmt: skip
-    kept = list(InvoiceLine.objects.filter(invoice=stored).select_related("product__tax_category").order_by("position"))
-    document = _document(stored, row, [_as_drafted(line) for line in kept], company, known, today)
+    making = _making(stored, row, company, today)
+    known = making.known
+    rows = _rows(stored)
+    _accounts(making, [line.product.revenue_account for line in rows if line.product])
+    lines = [making.stored(line, line.position) for line in rows]
+    if not lines:
+        raise Refused("draft.empty", field="lines")
+    document = _document(stored, row, lines)
     if not document.gross_minor and not company.issues_zero_invoices:
         raise Refused("draft.zero")
-    document.terms_days = (stored.payment_due_on - stored.charge_due_on).days
+    document.terms_days, document.terms_from = _terms_days(stored), stored.terms_from
+    if stored.replaces_id is not None:
+        document.replaces = Invoice.objects.values_list("number", "issued_on").get(pk=stored.replaces_id)
+    allowances.apply([document], known.allowances, on=today)
     exchange.fix(company, [document], known.exchange, on=today)
-    for line, old in zip(document.lines, kept, strict=True):
-        line.id = old.pk
     issuing.apply_credit([document], known.credits)
+    packs.name_credits(document)
     link_id, entries, allocations = issuing.assign_ids([document])
     frozen = issuing.freeze([document])
     _update_lines(document)
@@ -195,39 +251,28 @@ def _issue(invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     _update_invoice(document, link_id)
     issuing.write_postings(company, [document], accounts=known.accounts, entries=entries, allocations=allocations)
     issuing.write_allocations(company, [document], allocations=allocations, at=at)
+    allowances.write(company, [document])
+    draft_discounts.write(company, document, at=at)
+    packs.register(company, document)
     issuing.write_contents(company, [document])
     issuing.write_events(company, [document], at=at)
     issuing.write_mails(company, [document])
     return Invoice.objects.get(pk=stored.pk)
 
 
-def _check(
-    company: Company, lines: Sequence[DraftLine], currency: str, payment_terms_days: int | None, po_reference: str
-) -> None:
-    """Refuses what no invoice can hold: figures, days and texts out of range, things of another company."""
-    if payment_terms_days is not None:
-        checks.whole(payment_terms_days, field="payment_terms_days", most=LONGEST_TERMS)
+def _check_terms(days: int | None, terms_from: str, po_reference: str) -> None:
+    if days is not None:
+        checks.whole(days, field="payment_terms_days", most=LONGEST_TERMS)
+    if terms_from:
+        checks.choice(terms_from, TermsFrom.values, field="payment_terms_from")
     checked(po_reference, field="po_reference", limit=80)
-    for position, line in enumerate(lines, 1):
-        category = line.product.tax_category if line.product else line.tax_category
-        if category is None:
-            raise Refused("draft.product", field="lines", position=position)
-        if category.company_id != company.pk or (line.product and line.product.company_id != company.pk):
-            raise Refused("not_found", field="lines")
-        for value, largest in ((line.quantity, LARGEST_QUANTITY), (line.unit_amount, LARGEST_UNIT_AMOUNT)):
-            given: object = value
-            if not isinstance(given, Decimal) or not (given.is_finite() and 0 <= given < largest):
-                raise Refused("draft.quantity", field="lines", position=position)
-        checks.decimal(line.quantity, field="quantity", most=LARGEST_QUANTITY, places=6)
-        checks.decimal(line.unit_amount, field="unit_amount", most=LARGEST_UNIT_AMOUNT, places=10)
-        checks.total(line.quantity * line.unit_amount, currency, field="unit_amount")
-        checked(line.description, field="description", limit=LONGEST_DESCRIPTION)
-        if line.period is not None:
-            start, end = line.period
-            checks.day(start, field="period_start")
-            checks.day(end, field="period_end")
-            if end <= start:
-                raise Refused("draft.period", field="lines", position=position)
+
+
+def _terms_days(invoice: Invoice) -> int:
+    """The days until due that a draft is issued with."""
+    if invoice.terms_days is not None:
+        return invoice.terms_days
+    return max(0, (invoice.payment_due_on - invoice.charge_due_on).days)
 
 
 def _locked_draft(invoice: Invoice) -> Invoice:
@@ -237,82 +282,43 @@ def _locked_draft(invoice: Invoice) -> Invoice:
     return stored
 
 
-def _as_drafted(line: InvoiceLine) -> DraftLine:
-    period = None if line.period_start is None or line.period_end is None else (line.period_start, line.period_end)
-    category = TaxCategory.objects.get(pk=line.calculation["tax_category_id"]) if line.product is None else None
-    return DraftLine(line.description, line.quantity, line.unit_amount, line.product, category, period)
+def _rows(invoice: Invoice) -> list[InvoiceLine]:
+    rows = InvoiceLine.objects.filter(invoice=invoice).select_related("product__tax_category", "subscription")
+    return list(rows.order_by("position"))
 
 
-def _document(
-    invoice: Invoice, customer: CustomerRow, lines: Sequence[DraftLine], company: Company, known: Facts, today: date
-) -> InvoiceDoc:
-    """The draft in memory, computed with today's taxes; a period's last day decides its rate."""
-    if not lines:
-        raise Refused("draft.empty", field="lines")
-    codes = [line.product.revenue_account for line in lines if line.product and line.product.revenue_account]
-    books.revenue_accounts(company, known.accounts, codes)
-    taxing = Taxing(company, known.rates)
-    made = [
-        _line(position, line, invoice, customer, company, known, taxing, today)
-        for position, line in enumerate(lines, 1)
-    ]
+def _making(invoice: Invoice, customer: CustomerRow, company: Company, today: date) -> Making:
+    """What lines are made with: today's rates, accounts, credit."""
+    known = facts(
+        company, [customer.id], today.year, on=today,
+        currencies=exchange.wanted(company, [invoice.currency]), since=today,
+    )  # fmt: skip
+    if ("prepaid", "") not in known.accounts:
+        books.ensure_accounts(company)
+        known.accounts.update(books.account_ids(company))
+    return Making(company, customer, invoice.currency, known, Taxing(company, known.rates, today=today), today)
+
+
+def _by_hand(making: Making, lines: Sequence[DraftLine]) -> list[Line]:
+    _accounts(making, [line.product.revenue_account for line in lines if line.product])
+    return [part for position, line in enumerate(lines, 1) for part in cut(making.by_hand(line, position))]
+
+
+def _accounts(making: Making, codes: Sequence[str]) -> None:
+    books.revenue_accounts(making.company, making.known.accounts, [code for code in codes if code])
+
+
+def _document(invoice: Invoice, customer: CustomerRow, lines: list[Line]) -> InvoiceDoc:
+    """The draft in memory, added up."""
     document = InvoiceDoc(
-        customer, invoice.currency, invoice.tax_behavior, invoice.charge_due_on, 0, invoice.po_reference, made,
-        id=invoice.pk or 0, public_id=invoice.public_id, is_stored=True,
+        customer, invoice.currency, invoice.tax_behavior, invoice.charge_due_on, 0, invoice.po_reference, lines,
+        id=invoice.pk or 0, public_id=invoice.public_id, is_stored=True, notifies=invoice.notifies,
     )  # fmt: skip
     try:
         document.add_up()
     except PricingError as error:
         raise Refused("draft.taxes", detail=error.code) from None
     return document
-
-
-def _line(
-    position: int,
-    line: DraftLine,
-    invoice: Invoice,
-    customer: CustomerRow,
-    company: Company,
-    known: Facts,
-    taxing: Taxing,
-    today: date,
-) -> Line:
-    product = line.product
-    category = product.tax_category if product else line.tax_category
-    assert category is not None  # `_check`
-    name = ""
-    if product is not None:
-        name = product.name.get(customer.language) or product.name.get(company.language, "")
-    try:
-        start, end = line.period or (today, today + timedelta(days=1))
-        tax: LineTax = taxing.over(customer, category.supply, category.level, start, end, today)
-    except PricingError as error:
-        raise Refused("draft.taxes", field="lines", detail=error.code) from None
-    calculation: dict[str, Any] = {
-        "model": "per_unit",
-        "quantity": plain(line.quantity),
-        "unit_amount": plain(line.unit_amount),
-        "tax_category_id": category.pk,
-        "tax": tax.facts(),
-    }
-    return Line(
-        subscription_id=None,
-        slot_id=None,
-        product_id=product.pk if product else None,
-        description=(line.description or name)[:LONGEST_DESCRIPTION],
-        detail="",
-        quantity=line.quantity,
-        unit=(product.unit_name.get(customer.language) or product.unit_name.get(company.language, ""))
-        if product
-        else "",
-        unit_amount=line.unit_amount,
-        period_start=line.period[0] if line.period else None,
-        period_end=line.period[1] if line.period else None,
-        amount_minor=line_minor("per_unit", line.unit_amount, line.quantity, 1, 1, invoice.currency),
-        tax=tax,
-        account_id=books.revenue_account(known.accounts, product.revenue_account if product else "", name),
-        calculation=calculation,
-    )
 
 
 def _set_sums(invoice: Invoice, document: InvoiceDoc) -> None:
@@ -322,37 +328,47 @@ def _set_sums(invoice: Invoice, document: InvoiceDoc) -> None:
 
 
 def _save_lines(invoice: Invoice, document: InvoiceDoc) -> None:
-    InvoiceLine.objects.bulk_create(
-        InvoiceLine(
-            company=invoice.company,
-            invoice=invoice,
-            position=position,
-            product_id=line.product_id,
-            description=line.description,
-            quantity=line.quantity,
-            unit_amount=line.unit_amount,
-            period_start=line.period_start,
-            period_end=line.period_end,
-            amount_minor=line.amount_minor,
-            net_minor=line.net_minor,
-            tax_category=line.tax.group.category,
-            tax_rate=line.tax.group.rate,
-            calculation=line.calculation,
+    """Writes the lines in their order: those that are stored in place, the others new."""
+    fresh = []
+    for position, line in enumerate(document.lines, 1):
+        values = {
+            "position": position,
+            "description": line.description,
+            "quantity": line.quantity,
+            "unit_amount": line.unit_amount,
+            **_amounts(line),
+        }
+        if line.id:
+            InvoiceLine.objects.filter(pk=line.id).update(**values)
+            continue
+        fresh.append(
+            InvoiceLine(
+                company=invoice.company,
+                invoice=invoice,
+                product_id=line.product_id,
+                period_start=line.period_start,
+                period_end=line.period_end,
+                **values,
+            )
         )
-        for position, line in enumerate(document.lines, 1)
-    )
+    InvoiceLine.objects.bulk_create(fresh)
+
+
+def _amounts(line: Line) -> dict[str, object]:
+    return {
+        "amount_minor": line.amount_minor,
+        "discount_minor": line.discount_minor,
+        "net_minor": line.net_minor,
+        "tax_category": line.tax.group.category,
+        "tax_rate": line.tax.group.rate,
+        "calculation": line.calculation,
+    }
 
 
 def _update_lines(document: InvoiceDoc) -> None:
-    """The lines as they are frozen; taxes may have changed since the draft was written."""
+    """The lines as they are frozen; taxes and credit may have changed them since the draft was written."""
     for line in document.lines:
-        InvoiceLine.objects.filter(pk=line.id).update(
-            amount_minor=line.amount_minor,
-            net_minor=line.net_minor,
-            tax_category=line.tax.group.category,
-            tax_rate=line.tax.group.rate,
-            calculation=line.calculation,
-        )
+        InvoiceLine.objects.filter(pk=line.id).update(**_amounts(line))
 
 
 def _update_invoice(document: InvoiceDoc, link_id: int) -> None:

@@ -102,6 +102,7 @@ class InvoiceDoc:
     payment_due_on: date = date.min
     terms_from: str = "issue"
     allowances: list[Allowance] = field(default_factory=list)
+    replaces: tuple[str, date | None] | None = None
     body: str = ""
     sha256: str = ""
 

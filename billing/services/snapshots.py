@@ -159,6 +159,17 @@ def tax_currency_body(document: InvoiceDoc) -> dict[str, Any]:
     }
 
 
+def _terms_body(document: InvoiceDoc) -> dict[str, Any]:
+    """The invoice it stands in for, and payment terms that count from the month's end; nothing for most documents."""
+    body: dict[str, Any] = {}
+    if document.replaces is not None:
+        number, issued_on = document.replaces
+        body["replaces"] = {"number": number, "issued_on": day_of(issued_on)}
+    if document.terms_from != "issue":
+        body["terms"] = {"days": document.terms_days, "from": document.terms_from}
+    return body
+
+
 def invoice_body(
     document: InvoiceDoc,
     *,
@@ -196,4 +207,5 @@ def invoice_body(
             "to_pay": totals.gross - credit_used,
         }
         | tax_currency_body(document)
+        | _terms_body(document)
     )
