@@ -99,7 +99,8 @@ def a_plan(
     from catalog.services.plans import PlanItemSpec, PriceSpec, create_plan
 
     number = next(_number)
-    spec = PriceSpec(currency=currency, unit_amount=Decimal(amount), valid_from=date(2015, 1, 1), **(price or {}))
+    given: dict[str, Any] = {"valid_from": date(2015, 1, 1), **(price or {})}
+    spec = PriceSpec(currency=currency, unit_amount=Decimal(amount), **given)
     values: dict[str, Any] = {
         "code": f"plan-{number}",
         "name": {company.language: f"Plan {number}"},
