@@ -19,6 +19,7 @@ from backoffice.forms.sections import SectionedForm
 from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFilter
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
+from backoffice.views.discounts import of_subscription
 from backoffice.views.products import named
 from billing.models import Invoice, InvoiceLine
 from billing.services import acts, previews
@@ -184,6 +185,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "subscription": subscription,
         "customer": subscription.customer,
         "slots": slots,
+        "discounts": of_subscription(subscription),
         "mrr_minor": sum(slot.mrr_minor for slot in slots),
         "clock": [{"text": text, "icon": "calendar-clock"} for text in words],
         "invoices": invoices,

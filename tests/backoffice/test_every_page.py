@@ -10,13 +10,14 @@ from django.urls import reverse
 from backoffice.urls import urlpatterns
 from tests.backoffice.conftest import TODAY, Office
 from tests.factories import BY, a_company, a_customer, a_plan
+from tests.subscriptions.metering import a_meter
 
 POSTS_ONLY = {
     "switch-company", "clock-advance", "customer-archive", "contact-archive", "contact-invite", "note-archive",
-    "product-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete", "refund-cancel",
+    "product-archive", "meter-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete", "refund-cancel",
     "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set", "member-remove", "key-revoke",
-    "outbox-replay", "customer-check-vat-id",
-}  # fmt: skip
+    "outbox-replay", "customer-check-vat-id", "taxes-update",
+} | {"discount-archive", "offer-code-archive", "campaign-archive"}  # fmt: skip
 ROLES = ("admin", "accounting", "sales", "support", "viewer")
 
 
@@ -24,7 +25,7 @@ def rows_of(office: Office) -> dict[str, Any]:
     """One row of every kind, by the name of its page."""
     from billing.models import BillingRun, Credit, CreditNote, Invoice
     from billing.services import acts, crediting, drafting, payments
-    from catalog.models import PlanItem
+    from catalog.models import PlanItem, TaxRate
     from core.models import Job, Membership
     from core.services import files, jobs
     from core.services.keys import issue_key
@@ -75,11 +76,30 @@ def rows_of(office: Office) -> dict[str, Any]:
     assert isinstance(job, Job)
     return {
         "customer": customer, "contact": contact, "note": notes.add_note(customer=customer, text="Call", **common),
-        "message": mail, "product": product, "plan": office.plan, "plan-item": office.plan.items.get(),
+        "message": mail, "meter": a_meter(company), "product": product, "plan": office.plan, "plan-item": office.plan.items.get(),
         "subscription": subscription, "ended": second.subscription, "invoice": invoice, "draft": draft,
         "credit-note": note, "payment": payment, "unknown": unknown, "refund": refund, "run": run, "job": job,
         "import": imported, "key": key, "member": member, "role": member.role,
-    }  # fmt: skip
+        "tax-rate": TaxRate.objects.filter(company=company, country="DE", level="standard").latest("valid_from"),
+    } | discounts_of(office, subscription)  # fmt: skip
+
+
+def discounts_of(office: Office, subscription: Any) -> dict[str, Any]:
+    """A campaign, its discount with a code, another given to the subscription."""
+    from decimal import Decimal
+
+    from catalog.services import discounts
+    from subscriptions.services import discounting
+
+    common: dict[str, Any] = {"by": BY, "at": office.at}
+    company = office.company
+    made = discounts.create_campaign(company=company, code="spring", name="Spring", **common)
+    words: dict[str, Any] = {"name": {company.language: "Spring"}, "percent": Decimal(10), "campaign": made}
+    discount = discounts.create_discount(company=company, code="tenth", **words, **common)
+    other = discounts.create_discount(company=company, code="other", **words, **common)
+    given = discounting.give(subscription=subscription, discount=other, on=TODAY, **common)
+    code = discounts.create_code(discount=discount, code="SPRING", **common)
+    return {"campaign": made, "discount": discount, "offer-code": code, "agreed-discount": given}
 
 
 def argument(name: str, route: str, rows: dict[str, Any]) -> list[Any]:
@@ -97,6 +117,8 @@ def argument(name: str, route: str, rows: dict[str, Any]) -> list[Any]:
     kind = route.partition("/")[0].removesuffix("s")
     if route.startswith("settings/keys"):
         kind = "key"
+    if route.startswith("settings/taxes"):
+        kind = "tax-rate"
     return [rows[kind].ref]
 
 
@@ -123,8 +145,8 @@ def test_every_page_opens_for_an_administrator(office: Office) -> None:
     assert {name: code for name, code in answers.items() if code != 200} == {}
 
 
-LISTS = ("customers", "products", "plans", "subscriptions", "invoices", "credit-notes", "payments", "runs", "jobs",
-         "imports", "taxes", "audit", "outbox", "parked")  # fmt: skip
+LISTS = ("customers", "meters", "products", "plans", "subscriptions", "invoices", "credit-notes", "payments", "runs", "jobs",
+         "discounts", "campaigns", "imports", "taxes", "audit", "outbox", "parked")  # fmt: skip
 QUERIES = (
     "?sort=-nonsense", "?after=rubbish", "?before=W10", "?after=WyJ4IiwxXQ", "?q=%00", "?q=x%27%22%25_", "?kind=",
     "?state=nonsense", "?state=paid", "?state=draft", "?view=unallocated", "?view=refunds", "?country=XX",
