@@ -55,6 +55,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("subscription.read", "subscriptions", _("Subscriptions"), "repeat", "s"),
                 ("catalog.read", "plans", _("Plans"), "layers", "l"),
                 ("catalog.read", "products", _("Products"), "package", "t"),
+                ("catalog.read", "meters", _("Meters"), "gauge", "e"),
                 ("catalog.read", "discounts", _("Discounts"), "percent", "d"),
             ],
         ),

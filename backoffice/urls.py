@@ -26,6 +26,7 @@ from backoffice.views import (
     settings,
     subscriptions,
     taxes,
+    usage,
 )
 
 app_name = "backoffice"
@@ -52,6 +53,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("contacts/<str:ref>/invite/", contacts.invite, name="contact-invite"),
     path("notes/<str:ref>/archive/", contacts.archive_note, name="note-archive"),
     path("messages/<str:ref>/", records.message, name="message"),
+    path("meters/", usage.meters, name="meters"),
+    path("meters/new/", usage.create_meter, name="meter-create"),
+    path("meters/upload/", usage.upload, name="usage-upload"),
+    path("meters/<str:ref>/edit/", usage.edit_meter, name="meter-edit"),
+    path("meters/<str:ref>/archive/", usage.archive_meter, name="meter-archive"),
     path("products/", products.index, name="products"),
     path("products/new/", products.create, name="product-create"),
     path("products/<str:ref>/", products.detail, name="product"),
@@ -84,6 +90,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("subscriptions/<str:ref>/redeem/", discounts.redeem, name="subscription-redeem"),
     path("agreed-discounts/<str:ref>/end/", discounts.end, name="agreed-discount-end"),
     path("subscriptions/<str:ref>/upcoming/", subscriptions.upcoming, name="subscription-upcoming"),
+    path("subscriptions/<str:ref>/usage/", usage.of_subscription, name="subscription-usage"),
     path("subscriptions/<str:ref>/cancel/", subscriptions.cancel, name="subscription-cancel"),
     path("subscriptions/<str:ref>/undo-cancel/", subscriptions.undo_cancel, name="subscription-undo"),
     path("invoices/", invoices.index, name="invoices"),

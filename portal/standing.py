@@ -55,7 +55,7 @@ def positions(subscription: Subscription, on: date) -> list[Position]:
                 name=in_language(slot.product.name, language, subscription.company.language),
                 quantity=figures.quantity(str(agreed.quantity)),
                 price=f"{amount} {interval}",
-                counts=agreed.model != "flat" and agreed.quantity != 1,
+                counts=slot.kind == Slot.Kind.RECURRING and agreed.model != "flat" and agreed.quantity != 1,
             )
         )
     return shown

@@ -187,6 +187,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "slots": slots,
         "discounts": of_subscription(subscription),
         "mrr_minor": sum(slot.mrr_minor for slot in slots),
+        "has_usage": any(slot.kind == Slot.Kind.USAGE for slot in slots),
         "clock": [{"text": text, "icon": "calendar-clock"} for text in words],
         "invoices": invoices,
         "movements": _movements(subscription),

@@ -16,8 +16,10 @@ from billing.services.settling import settle
 from core import clock
 from core.actors import Actor
 from core.models import Company
-from subscriptions.services import usage
+from core.services import trail
+from subscriptions.services import usage, usage_files
 from subscriptions.services.usage import Ingested
+from subscriptions.services.usage_rows import Bad
 
 #: Customers billed in one go.
 BATCH: Final = 500
@@ -53,3 +55,42 @@ def take_in(
                 outcome = settle(company=company, customer_ids=batch, on=on, at=at, by=by, zones=[zone])
                 taken.invoice_ids.extend(outcome.invoice_ids)
     return taken
+
+
+@dataclass(slots=True)
+class FileTakenIn:
+    """What came of a file. `refused`: lines of the file (from 1, its head included) that do not count, with why."""
+
+    lines: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    refused: list[tuple[int, Bad]] = field(default_factory=list)
+    invoices: int = 0
+
+
+def take_in_file(
+    *, company: Company, content: bytes, file_name: str, at: datetime, by: Actor, dry_run: bool = False
+) -> FileTakenIn:
+    """Counts the events of a CSV file (see `subscriptions.services.usage_files`), in batches; again is harmless."""
+    events = usage_files.read(content)
+    outcome = FileTakenIn(lines=len(events))
+    place = usage_files.FIRST_LINE
+    for batch in usage_files.batches(events):
+        taken = take_in(company=company, events=batch, at=at, by=by, dry_run=dry_run)
+        outcome.accepted += taken.ingested.accepted
+        outcome.duplicates += len(taken.ingested.duplicates)
+        outcome.invoices += len(taken.invoice_ids)
+        outcome.refused += [(place + bad.place, bad) for bad in taken.ingested.refused]
+        place += len(batch)
+    if not dry_run:
+        trail.audit(
+            company_id=company.pk, at=at, by=by, verb="usage.import", subject_kind="company", subject_id=company.pk,
+            facts={
+                "file": file_name[:200],
+                "lines": outcome.lines,
+                "accepted": outcome.accepted,
+                "duplicates": outcome.duplicates,
+                "refused": len(outcome.refused),
+            },
+        )  # fmt: skip
+    return outcome

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from billing.services import previews
 from core.design import formats
 from core.refusal import Refused
-from portal import cancelling, standing
+from portal import cancelling, standing, using
 from portal.access import Visitor, found, needs
 from portal.forms import EndForm, ReasonForm, show_refusal
 from portal.pages import crumbs, page
@@ -54,6 +54,7 @@ def subscription(request: HttpRequest, ref: str) -> HttpResponse:
         "running": running,
         "clock": standing.clock_lines(row, on) if running else [],
         "coming": _coming(row) if running else [],
+        "used": using.used(row, visitor.now) if running else [],
         "receipt": receipt.first() if row.cancel_asked_at else None,
         "facts": _facts(row),
     }
