@@ -58,8 +58,8 @@ class CompanyShape(Shape):
         fields = (
             "id", "name", "slug", "is_live", "now", "today", "legal_name", "address_lines", "postal_code", "city",
             "country", "email", "phone", "website", "vat_id", "tax_number", "currency", "tax_currency", "language",
-            "time_zone", "books_start_on", "books_closed_on", "payment_terms_days", "invoice_per_subscription",
-            "issues_zero_invoices", "is_small_business", "charges_origin_vat", "created_at",
+            "time_zone", "books_start_on", "books_closed_on", "payment_terms_days", "payment_terms_from",
+            "invoice_per_subscription", "issues_zero_invoices", "is_small_business", "charges_origin_vat", "created_at",
         )  # fmt: skip
 
 

@@ -83,6 +83,7 @@ class PlanShape(Shape):
             "trial_end",
             "customer_may_cancel",
             "payment_terms_days",
+            "payment_terms_from",
             *RULES,
             "external_id",
             "created_at",
@@ -127,6 +128,7 @@ class PlanChange(ModelBody):
             "trial_end",
             "customer_may_cancel",
             "payment_terms_days",
+            "payment_terms_from",
             *RULES,
             "external_id",
         )

@@ -57,7 +57,9 @@ RULE_SECTIONS = (
     ),
     Section(_("Cancellation"), (("cancel_timing", "cancel_unused"),)),
 )
-_OWN_PLAN = ("code", "trial_days", "trial_end", "customer_may_cancel", "payment_terms_days", "external_id")
+_OWN_PLAN = (
+    "code", "trial_days", "trial_end", "customer_may_cancel", "payment_terms_days", "payment_terms_from", "external_id",
+)  # fmt: skip
 
 
 def text_rows(company: Company, name: str) -> tuple[tuple[str, ...], ...]:
@@ -179,7 +181,7 @@ class PlanForm(SectionedForm):
             Section(_("Name"), text_rows(self.company, "name"), _("What customers call it, by language.")),
             *RULE_SECTIONS,
             Section(_("Trial"), (("trial_days", "trial_end"),)),
-            Section(_("Sale"), ("customer_may_cancel", ("payment_terms_days", "external_id"))),
+            Section(_("Sale"), ("customer_may_cancel", ("payment_terms_days", "payment_terms_from"), "external_id")),
             Section(_("Description"), text_rows(self.company, "description")),
             Section(_("Contract terms"), text_rows(self.company, "terms_text")),
         )

@@ -27,6 +27,7 @@ _OWN = (
     "vat_id",
     "tax_exemption",
     "payment_terms_days",
+    "payment_terms_from",
     "po_reference",
     "payment_method",
     "external_id",
@@ -45,7 +46,12 @@ class CustomerForm(SectionedForm):
         Section(_("Tax"), ("vat_id", "tax_exemption")),
         Section(
             _("Language, currency, terms"),
-            (("language", "currency"), ("time_zone", "payment_terms_days"), ("payment_method", "po_reference")),
+            (
+                ("language", "currency"),
+                ("payment_terms_days", "payment_terms_from"),
+                ("time_zone", "payment_method"),
+                "po_reference",
+            ),
         ),
         Section(_("Inside"), (("owner", "external_id"),)),
     )

@@ -28,6 +28,7 @@ _COLUMNS = (
     "name", "legal_name", "postal_code", "city", "email", "phone", "website", "vat_id", "tax_number", "register_entry",
     "iban", "bic", "bank_name", "accent", "payment_terms_days", "invoice_per_subscription", "issues_zero_invoices",
     "is_small_business", "charges_origin_vat", "draft_hours", "rate_change",
+    "payment_terms_from",
 )  # fmt: skip
 _NUMBERING = ("invoice_pattern", "credit_note_pattern")
 
@@ -68,8 +69,9 @@ class CompanyForm(SectionedForm):
                                               "charges_origin_vat", "rate_change")),
             Section(_("Bank account"), (("iban", "bic"), "bank_name"), _("Where customers transfer money to.")),
             Section(_("Language, currency, time"), (("language", "time_zone"), ("currency", "tax_currency"))),
-            Section(_("Invoices"), (("payment_terms_days", "draft_hours"), "invoice_per_subscription",
-                                    "issues_zero_invoices", ("mails_start_on", "books_closed_on"))),
+            Section(_("Invoices"), (("payment_terms_days", "payment_terms_from"), "draft_hours",
+                                    "invoice_per_subscription", "issues_zero_invoices",
+                                    ("mails_start_on", "books_closed_on"))),
             Section(_("Closing words on documents"), ((footer[0],), tuple(footer[1:3]), tuple(footer[3:]))),
             Section(_("Looks"), ("accent",)),
         )  # fmt: skip

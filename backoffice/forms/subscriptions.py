@@ -63,7 +63,9 @@ class StartForm(SectionedForm):
             required=False,
             help_text=_("Days up to here were billed before and are not billed again."),
         )
-        self.fields.update(fields_of(Subscription, ("name", "po_reference", "payment_terms_days", "external_id")))
+        self.fields.update(
+            fields_of(Subscription, ("name", "po_reference", "payment_terms_days", "payment_terms_from", "external_id"))
+        )
         self.fields["name"].required = False
         self.fields["name"].help_text = _("Name on documents; empty: the plan's, in the customer's language.")
         self.fields.update(fields_of(Plan, RULES))
@@ -77,7 +79,11 @@ class StartForm(SectionedForm):
             Section(_("What and for how much"), rows),
             Section(_("Start"), (("trial_days", "billed_through_on"),)),
             *(replace(section, folded=True) for section in RULE_SECTIONS),
-            Section(_("On documents"), ("name", ("po_reference", "payment_terms_days"), "external_id"), folded=True),
+            Section(
+                _("On documents"),
+                ("name", ("payment_terms_days", "payment_terms_from"), ("po_reference", "external_id")),
+                folded=True,
+            ),
         )
 
     def agreement(self) -> dict[str, Any]:
@@ -88,6 +94,8 @@ class StartForm(SectionedForm):
             overrides["trial_days"] = given["trial_days"]
         if given["payment_terms_days"] is not None:
             overrides["payment_terms_days"] = given["payment_terms_days"]
+        if given["payment_terms_from"]:
+            overrides["payment_terms_from"] = given["payment_terms_from"]
         specs = [
             ItemSpec(item.product, quantity=given[f"quantity_{item.pk}"], unit_amount=given[f"amount_{item.pk}"])
             for item in self.items

@@ -25,7 +25,7 @@ FIELDS = frozenset(
         "address_lines", "postal_code", "city", "email", "phone", "website", "vat_id", "tax_number", "register_entry",
         "iban", "bic", "bank_name", "accent", "tax_currency", "invoice_pattern", "credit_note_pattern",
         "payment_terms_days", "invoice_per_subscription", "issues_zero_invoices", "is_small_business",
-        "charges_origin_vat", "invoice_footer", "mails_start_on", "draft_hours", "rate_change",
+        "charges_origin_vat", "invoice_footer", "mails_start_on", "draft_hours", "rate_change", "payment_terms_from",
     }
 )  # fmt: skip
 

@@ -30,6 +30,7 @@ COPIED = (
     "vat_id", "tax_number", "register_entry", "accent", "tax_currency", "invoice_pattern", "credit_note_pattern",
     "payment_terms_days", "invoice_per_subscription", "issues_zero_invoices", "is_small_business",
     "charges_origin_vat", "invoice_footer", "draft_hours", "rate_change",
+    "payment_terms_from",
 )  # fmt: skip
 #: So many sandboxes of one company stand at a time.
 MOST = 50

@@ -25,7 +25,7 @@ from catalog.services.products import TEXT_LENGTH, checked_code, save_changed, s
 from catalog.services.texts import checked_texts
 from core import checks
 from core.actors import Actor
-from core.models import NAME_LENGTH, Company
+from core.models import NAME_LENGTH, Company, TermsFrom
 from core.refusal import Refused
 from core.services import trail
 from core.texts import checked
@@ -63,6 +63,7 @@ _OWN_FIELDS = (
     "customer_may_pause",
     "customer_may_cancel",
     "payment_terms_days",
+    "payment_terms_from",
     "external_id",
 )
 
@@ -101,6 +102,7 @@ def create_plan(
     customer_may_pause: bool = False,
     customer_may_cancel: bool = True,
     payment_terms_days: int | None = None,
+    payment_terms_from: str = "",
     rules: Mapping[str, Any] | None = None,
     by: Actor,
     at: datetime,
@@ -127,6 +129,7 @@ def create_plan(
             "customer_may_pause": customer_may_pause,
             "customer_may_cancel": customer_may_cancel,
             "payment_terms_days": payment_terms_days,
+            "payment_terms_from": payment_terms_from,
             "external_id": external_id,
         },
     )
@@ -306,6 +309,8 @@ def _checked(company: Company, values: Mapping[str, Any]) -> dict[str, Any]:
         checks.choice(kept["trial_end"], Plan.TrialEnd.values, field="trial_end")
     if kept.get("payment_terms_days") is not None:
         checks.whole(kept["payment_terms_days"], field="payment_terms_days", most=365)
+    if kept.get("payment_terms_from"):
+        checks.choice(kept["payment_terms_from"], TermsFrom.values, field="payment_terms_from")
     if "trial_usage" in kept:
         checks.choice(kept["trial_usage"], Plan.TrialUsage.values, field="trial_usage")
     if "suspended_billing" in kept:

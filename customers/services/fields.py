@@ -11,7 +11,7 @@ from django.core.validators import validate_email
 from stdnum.eu import vat
 
 from core import checks
-from core.models import NAME_LENGTH, User
+from core.models import NAME_LENGTH, TermsFrom, User
 from core.refusal import Refused
 from core.texts import checked
 from customers.models import Contact, Customer
@@ -29,6 +29,7 @@ CUSTOMER_FIELDS = (
     "vat_id",
     "vat_state",
     "payment_terms_days",
+    "payment_terms_from",
     "metadata",
     "owner",
     *_TEXTS,
@@ -63,6 +64,8 @@ def customer_values(values: Mapping[str, Any]) -> dict[str, Any]:
             checked(kept[name], field=name, limit=limit)
     if kept.get("payment_terms_days") is not None:
         checks.whole(kept["payment_terms_days"], field="payment_terms_days", most=365)
+    if kept.get("payment_terms_from"):
+        checks.choice(kept["payment_terms_from"], TermsFrom.values, field="payment_terms_from")
     if "metadata" in kept:
         metadata(kept["metadata"])
     if kept.get("owner") is not None and not isinstance(kept["owner"], User):

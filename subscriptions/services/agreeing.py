@@ -17,7 +17,7 @@ from catalog.services.plans import minimum_in
 from catalog.services.prices import checked_minimum
 from catalog.services.texts import in_language
 from core import checks
-from core.models import NAME_LENGTH, Company
+from core.models import NAME_LENGTH, Company, TermsFrom
 from core.refusal import Refused
 from core.texts import checked
 from customers.models import Customer
@@ -35,7 +35,7 @@ MOST_TRIAL_DAYS = 3660
 #: What may differ from the plan, beside its rules.
 OVERRIDES = (
     *term_rules.FIELDS, "trial_days", "trial_usage", "suspended_billing", "minimum_amount", "description",
-    "payment_terms_days", "tax_behavior", "time_zone",
+    "payment_terms_days", "payment_terms_from", "tax_behavior", "time_zone",
 )  # fmt: skip
 
 
@@ -114,6 +114,10 @@ def build(
     if spec.overrides.get("payment_terms_days") is not None:
         subscription.payment_terms_days = checks.whole(
             spec.overrides["payment_terms_days"], field="payment_terms_days", most=365
+        )
+    if spec.overrides.get("payment_terms_from"):
+        subscription.payment_terms_from = checks.choice(
+            spec.overrides["payment_terms_from"], TermsFrom.values, field="payment_terms_from"
         )
     items = _priced_items(spec, offer, currency, on)
     if all(item.kind == PlanItem.Kind.ONE_OFF for item in items):
