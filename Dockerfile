@@ -20,13 +20,15 @@ RUN apt-get update \
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_ARENA_MAX=2 \
     TURNUS_INSECURE_KEY=0 \
     TURNUS_PLAIN_STATIC=0 \
     TURNUS_RUN_DIR=/srv/turnus/run
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv/turnus/app
 COPY . .
-RUN mkdir -p /srv/turnus/run \
+RUN python -m compileall -q . \
+    && mkdir -p /srv/turnus/run \
     && TURNUS_SECRET_KEY=only-for-collecting-files python manage.py collectstatic --no-input \
     && chown -R turnus: /srv/turnus/run
 USER 10001

@@ -73,12 +73,11 @@ def celery(database: str, processes: int) -> Iterator[int]:
     app.conf.broker_url = broker_url(broker())
     with app.connection_for_write() as wire:
         wire.default_channel.client.flushdb()
-    command = ["-m", "celery", "--app", "config", "worker", "--pool", "prefork", "--concurrency", str(processes)]
-    quiet = ["--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat", "-O", "fair"]
+    command = [sys.executable, "manage.py", "worker", "--concurrency", str(processes), "--loglevel", "WARNING"]
     worker = None
     for _ in range(3):
         worker = subprocess.Popen(
-            [sys.executable, *command, *quiet], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         if _answers(database, processes):
             break

@@ -5,12 +5,13 @@ Due dates live in PostgreSQL. The timetable only asks every tick, often, whether
 
 from __future__ import annotations
 
+import gc
 import os
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from celery import Celery
+from celery import Celery, signals
 from celery.beat import Scheduler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -79,6 +80,13 @@ app.config_from_object(
 app.autodiscover_tasks()
 
 
+@signals.worker_before_create_process.connect
+def _share(**_: Any) -> None:
+    """What is loaded by now stays as it is, so a worker's processes go on sharing it."""
+    gc.collect()
+    gc.freeze()
+
+
 def timetable() -> dict[str, dict[str, Any]]:
     """What beat does and how often, in the ticks' order; a call that waited a full turn is dropped."""
     from core.services import ticks
@@ -101,6 +109,10 @@ class Timetable(Scheduler):
     too often is harmless.
     """
 
+    #: Given where the rooms are not loaded; else what they registered.
+    entries: dict[str, dict[str, Any]] | None = None
+
     def setup_schedule(self) -> None:
         long_ago = self.app.now() - timedelta(days=366)
-        self.merge_inplace({name: {**entry, "last_run_at": long_ago} for name, entry in timetable().items()})
+        entries = timetable() if self.entries is None else self.entries
+        self.merge_inplace({name: {**entry, "last_run_at": long_ago} for name, entry in entries.items()})

@@ -71,7 +71,8 @@ def install(kind: str) -> None:
     stamp.unlink(missing_ok=True)
     uv = _uv()
     if uv is not None:
-        command = [str(uv), "pip", "install", "--quiet", "--python", str(PYTHON)]
+        # As pip does. A process that compiles what it loads starts slower and stays up to 20 MB larger.
+        command = [str(uv), "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON)]
     else:
         command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run([*command, "--require-hashes", "-r", str(listed)], env=_index_settings(), check=False)

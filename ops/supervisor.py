@@ -165,6 +165,8 @@ class Supervisor:
             "TURNUS_MAIL_PAGE": f"http://localhost:{self.ports.mail_page}",
             "TURNUS_TEST_VIES_URL": os.environ.get("TURNUS_TEST_VIES_URL") or f"http://127.0.0.1:{self.vies_port}",
             "PYTHONUNBUFFERED": "1",
+            # Else glibc keeps up to eight heaps per core for threads, each with what it once held.
+            "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX") or "2",
         }
         return {**os.environ, **given, **ours}
 
@@ -201,7 +203,6 @@ class Supervisor:
 
     def _declare(self) -> list[Service]:
         python = sys.executable
-        celery = [python, "-m", "celery", "--app", "config"]
         mail = self.state / "mail"
         return [
             Service(
@@ -216,15 +217,11 @@ class Supervisor:
             Service(
                 "web",
                 [python, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{self.ports.site}"]
-                + ["--workers", os.environ.get("TURNUS_WEB_WORKERS") or "2", "--threads", "4", "--timeout", "60"]
+                + ["--workers", os.environ.get("TURNUS_WEB_WORKERS") or "1", "--threads", "8", "--timeout", "60"]
                 + ["--graceful-timeout", "15", "--no-control-socket"],
             ),
-            Service(
-                "worker",
-                [*celery, "worker", "--pool", "prefork", "--concurrency", "2", "--loglevel", "INFO"]
-                + ["--without-gossip", "--without-mingle", "--without-heartbeat", "--optimization", "fair"],
-            ),
-            Service("beat", [*celery, "beat", "--pidfile", "", "--loglevel", "WARNING"]),
+            Service("worker", [python, "manage.py", "worker"]),
+            Service("beat", [python, "-m", "config.beat"]),
             Service("relay", [python, "manage.py", "relay"]),
         ]
 

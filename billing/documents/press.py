@@ -67,17 +67,25 @@ def html_of(template: str, sheet: dict[str, Any]) -> str:
 def pdf_of(html: str, *, template: str, identifier: bytes, logo: bytes | None = None) -> bytes:
     """The PDF of one document. `identifier` names it inside the file."""
     with _one_at_a_time, _without_collecting():
-        fetcher = _fetcher()
-        fetcher.logo = logo
-        page = HTML(string=html, base_url="about:blank", url_fetcher=fetcher)
-        rendered = page.render(font_config=_fonts(), stylesheets=[_style(template)])
-        # Tagged: screen readers find headings, tables and their reading order.
-        return bytes(rendered.write_pdf(pdf_identifier=identifier, pdf_tags=True))
+        return _printed(html, template, identifier, logo)
+
+
+def _printed(html: str, template: str, identifier: bytes, logo: bytes | None) -> bytes:
+    fetcher = _fetcher()
+    fetcher.logo = logo
+    page = HTML(string=html, base_url="about:blank", url_fetcher=fetcher)
+    rendered = page.render(font_config=_fonts(), stylesheets=[_style(template)])
+    # Tagged: screen readers find headings, tables and their reading order.
+    return bytes(rendered.write_pdf(pdf_identifier=identifier, pdf_tags=True))
 
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
-    """No garbage collection in between: a layout makes many objects that all live to its end."""
+    """No garbage collection in between: a layout makes many objects that all live to its end. Then they go at once.
+
+    Left to the collector, they would wait for it by the dozen. What the engine loaded is never looked through again,
+    so a round takes a few milliseconds.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -85,3 +93,10 @@ def _without_collecting() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+        gc.collect()
+        _keep()
+
+
+@cache
+def _keep() -> None:
+    gc.freeze()

@@ -49,3 +49,24 @@ def test_a_task_ends_within_a_quarter_of_the_visibility_timeout() -> None:
 def test_without_a_broker_a_wake_up_call_fails_instead_of_waiting() -> None:
     with celery.app.connection_for_write("redis://127.0.0.1:1/0") as nowhere, pytest.raises(OperationalError):
         celery.app.send_task("core.tasks.run_job", args=[1], connection=nowhere)
+
+
+def test_a_beat_without_the_product_keeps_to_the_same_timetable(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    from config import beat
+
+    whole = celery.Timetable(app=celery.app).schedule
+    monkeypatch.setattr(celery.Timetable, "entries", beat.read(beat.written()))
+    small = celery.Timetable(app=celery.app).schedule
+    assert len(whole) > 5
+    assert {
+        name: (entry.task, entry.args, entry.schedule.run_every, entry.options) for name, entry in small.items()
+    } == {name: (entry.task, entry.args, entry.schedule.run_every, entry.options) for name, entry in whole.items()}
+
+
+def test_the_beat_that_runs_has_not_loaded_django() -> None:
+    import subprocess
+    import sys
+
+    told = "import sys, config.beat; config.beat.read('{}'); print('django.db' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

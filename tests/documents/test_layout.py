@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import re
 import subprocess
@@ -247,6 +248,17 @@ def test_the_same_content_gives_the_same_bytes_in_another_process() -> None:
     digests = {subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() for _ in range(2)}
     assert len(digests) == 1
     assert len(digests.pop()) == 64
+
+
+def test_what_a_layout_leaves_is_gone_when_its_file_is_there() -> None:
+    rendering.render(a_paper())
+    gc.collect()
+    gc.disable()
+    try:
+        rendering.render(a_paper())
+        assert gc.collect() < 1000
+    finally:
+        gc.enable()
 
 
 def test_the_file_says_what_it_is() -> None:
