@@ -18,7 +18,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from billing.models import CreditNote, Invoice
-from billing.services import allowances, books, charging, noting_rows, packs, snapshots
+from billing.services import allowances, books, charging, noting_rows, packs, shortening, snapshots
 from billing.services.account_credit import apply_credit
 from billing.services.chain import add_link
 from billing.services.copying import take_ids
@@ -215,6 +215,8 @@ def give_back_due(
     free: list[InvoicedLine] = []
     for key, spans in unused.items():
         invoice = invoices[key[0]]
+        if invoice.status == "draft":
+            continue
         lines = [released_line(invoice.lines[line_id], days) for line_id, days in spans.items()]
         first = min(line.period_start for line in lines if line.period_start)
         free += [line.of for line in lines if not line.of.amount_minor]
@@ -236,6 +238,10 @@ def give_back_due(
         note = notes.get(key) if key else None
         cut_days(days_id, cut, at=at, forfeit=is_forfeit, note_id=note.id if note else None)
     for key, spans in unused.items():
+        if invoices[key[0]].status == "draft":
+            # A draft is never credited; one that a person took over is shortened.
+            shortening.shorten(company, invoices[key[0]], spans, at=at)
+            continue
         gone = lowered({line_id: invoices[key[0]].lines[line_id] for line_id in spans})
         known.discounts.update(live_discounts(set(return_uses(company, gone).values())) if gone else {})
     return result

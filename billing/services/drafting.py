@@ -31,7 +31,7 @@ from customers.models import Customer
 from pricing.errors import PricingError
 from pricing.money import is_currency
 
-__all__ = ["DraftLine", "adopt", "create_draft", "delete_draft", "issue", "update_draft"]
+__all__ = ["DraftLine", "adopt", "create_draft", "delete_draft", "issue", "recount", "update_draft"]
 
 LONGEST_TERMS = 365
 #: Positions that lines get while others take their places.
@@ -191,6 +191,20 @@ def adopt(invoice: Invoice, lines: Sequence[InvoiceLine], *, by: Actor, at: date
     InvoiceBalance.objects.filter(invoice=invoice).update(gross_minor=invoice.gross_minor)
     _update_lines(document)
     _audit(invoice, "invoice.draft", at=at, by=by)
+
+
+def recount(invoice: Invoice, *, at: datetime) -> None:
+    """Adds a draft up again after its lines changed; part of the caller's transaction, which holds the customer."""
+    company = invoice.company
+    row = lock_customers(company, [invoice.customer_id])[invoice.customer_id]
+    making = _making(invoice, row, company, clock.day_in(at, company.time_zone))
+    rows = _rows(invoice)
+    _accounts(making, [line.product.revenue_account for line in rows if line.product])
+    document = _document(invoice, row, [making.stored(line, line.position) for line in rows])
+    _set_sums(invoice, document)
+    invoice.save()
+    InvoiceBalance.objects.filter(invoice=invoice).update(gross_minor=invoice.gross_minor)
+    _update_lines(document)
 
 
 @transaction.atomic

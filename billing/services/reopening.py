@@ -45,10 +45,11 @@ def let_go(
             "DELETE FROM billing_billeddays d USING billing_invoiceline l "
             "JOIN billing_invoice i ON i.id = l.invoice_id "
             "WHERE l.id = d.line_id AND l.id = ANY(%s) AND i.sequence IS NULL "
-            "RETURNING d.slot_id, lower(d.days), upper(d.days), d.kind, d.component",
+            "RETURNING d.released_at IS NULL, d.slot_id, lower(d.days), upper(d.days), d.kind, d.component",
             [ids],
         )
-        released = sorted(Released(*row) for row in cursor.fetchall())
+        # Days that were taken off the line before went their way then.
+        released = sorted(Released(*row) for is_live, *row in cursor.fetchall() if is_live)
         due = "o.service_on" if days == "bill_again" else "NULL"
         canceled = "NULL" if days == "bill_again" else "%s"
         cursor.execute(
