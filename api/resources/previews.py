@@ -51,6 +51,13 @@ class UpcomingListShape(PlainShape):
     data = Part(UpcomingShape, lambda row: row, many=True)
 
 
+class ReplacedShape(PlainShape):
+    """A planned change that would no longer happen."""
+
+    kind = Computed(TEXT, lambda row, reading: row.kind)
+    effective_on = Computed(DAY, lambda row, reading: row.effective_on)
+
+
 class PreviewShape(PlainShape):
     """What an act would do. Nothing was changed."""
 
@@ -66,6 +73,15 @@ class PreviewShape(PlainShape):
     mrr_before = Sum("mrr_before", help_text="Monthly recurring revenue before.")
     mrr_after = Sum("mrr_after", help_text="Once it has taken full effect.")
     ends_on = Computed(DAY, lambda row, reading: row.ends_on, allow_null=True, help_text="Last day of service.")
+    effective_on = Computed(
+        DAY,
+        lambda row, reading: row.change.effective_on if row.change else None,
+        allow_null=True,
+        help_text="First day of the new terms; null for acts that change none.",
+    )
+    replaces = Part(
+        ReplacedShape, lambda row: row.replaced, many=True, help_text="Planned changes that would no longer happen."
+    )
     preview_token = Computed(TEXT, lambda row, reading: row.token, help_text="Send it with the act.")
 
 

@@ -23,7 +23,7 @@ from billing.services.settling import Settlement, settle
 from core import clock
 from core.actors import Actor
 from customers.models import Customer
-from subscriptions.models import Subscription
+from subscriptions.models import Change, Subscription
 
 if TYPE_CHECKING:
     from billing.services.acts import ActResult
@@ -93,6 +93,8 @@ class Preview:
     mrr_after: int
     ends_on: date | None
     token: str
+    change: Change | None = None
+    replaced: tuple[Change, ...] = ()
 
 
 def preview(act: Callable[[], ActResult]) -> Preview:
@@ -121,6 +123,8 @@ def _seen(result: ActResult) -> Preview:
         mrr_after=result.mrr_after,
         ends_on=subscription.ends_on,
         token=_token(subscription, documents, to_come),
+        change=result.change,
+        replaced=result.replaced,
     )
 
 

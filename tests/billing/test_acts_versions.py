@@ -107,8 +107,8 @@ def test_what_cannot_move_is_named(company):
     found = move(a_version(plan), [first, other, planned], "01-11")
     assert [one.subscription.pk for one in found.changed] == [first.pk]
     assert [(one.pk, refused.code) for one, refused in found.skipped] == [
-        (planned.pk, "change.day_taken"),
         (other.pk, "change.version_of_other"),
+        (planned.pk, "change.day_taken"),
     ]
 
 
