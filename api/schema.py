@@ -127,6 +127,8 @@ class Schema(AutoSchema):
             place = self.view.places[name]
             if isinstance(place, tuple):
                 schema, example = {"type": "string", "enum": list(place)}, place[0]
+            elif isinstance(place, dict):
+                schema, example = place, place["examples"][0]
             else:
                 schema, example = {"type": "string", "pattern": f"^{place}_{REF_LETTERS}$"}, f"{place}_{EXAMPLE_ID}"
             found.append({"name": name, "in": "path", "required": True, "schema": schema, "example": example})

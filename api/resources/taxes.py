@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import path
+from rest_framework import serializers
 from rest_framework.request import Request
 
-from api.fields import Amount, Day, ModelBody
+from api.fields import Amount, Body, Day, ModelBody, Text
 from api.problems import Problem
 from api.query import Filter, Order
-from api.shapes import Computed, Number, Shape
-from api.views import ResourceView, operation
+from api.shapes import Computed, Number, Part, PlainShape, Shape, amount_text, number_text
+from api.views import ApiView, ResourceView, operation
+from billing.models import Invoice
+from billing.services import rate_corrections
 from catalog.models import TaxCategory, TaxRate
 from catalog.services import taxes
 
 READ, WRITE = "catalog.read", "catalog.write"
-
-
-def rate_id(rate: TaxRate) -> str:
-    """Rates have no id of their own; what they are for names them."""
-    return f"{rate.country}.{rate.region}.{rate.level}.{rate.valid_from}"
 
 
 class TaxCategoryShape(Shape):
@@ -39,12 +37,15 @@ class TaxCategoryShape(Shape):
 class TaxRateShape(Shape):
     """A country's or region's rate for one level, from a day on."""
 
-    id = Computed({"type": "string"}, lambda row, reading: rate_id(row))
+    id = Computed({"type": "string"}, lambda row, reading: row.ref)
     percent = Number("percent", help_text="Such as 19 or 5.5.")
 
     class Meta:
         model = TaxRate
-        fields = ("id", "country", "region", "level", "percent", "valid_from", "source")
+        fields = (
+            "id", "country", "region", "level", "percent", "valid_from", "tax_category", "origin", "is_checked",
+            "source",
+        )  # fmt: skip
 
 
 class TaxRateInput(ModelBody):
@@ -55,7 +56,83 @@ class TaxRateInput(ModelBody):
 
     class Meta:
         model = TaxRate
-        fields = ("country", "region", "level", "percent", "valid_from", "source")
+        fields = ("country", "region", "level", "percent", "valid_from", "tax_category", "source")
+
+
+class TaxRateCorrection(Body):
+    """The right figure of a rate that was wrong from the start."""
+
+    percent = Amount(help_text="Such as 19 or 5.5.")
+    source = Text(max_length=200, required=False, help_text="Where the figure comes from.")
+    reason = Text(max_length=500, help_text="Kept with the change; issued documents stay.")
+
+
+class CorrectionInput(Body):
+    """Which of the touched invoices are corrected, and what the credit notes say."""
+
+    invoices = serializers.ListField(
+        child=Text(max_length=40), max_length=200, required=False, help_text="Ids of invoices; left out: all."
+    )
+    reason = Text(max_length=500, help_text="Printed on the credit notes.")
+
+
+class TouchedLineShape(PlainShape):
+    """An issued line that bears another rate than the table says now."""
+
+    invoice = Computed({"type": "string"}, lambda row, reading: row.line.invoice.ref, help_text="Its invoice.")
+    number = Computed({"type": "string"}, lambda row, reading: row.line.invoice.number)
+    position = Computed({"type": "integer"}, lambda row, reading: row.line.position)
+    currency = Computed({"type": "string"}, lambda row, reading: row.line.invoice.currency)
+    amount = Computed(
+        {"type": "string"},
+        lambda row, reading: amount_text(row.left_minor, row.line.invoice.currency),
+        help_text="What was not given back yet.",
+    )
+    issued_percent = Computed({"type": "string"}, lambda row, reading: number_text(row.old_percent))
+    percents = Computed(
+        {"type": "array", "items": {"type": "string"}},
+        lambda row, reading: [number_text(percent) for percent in row.new_percents],
+        help_text="What its days bear by the table of now.",
+    )
+
+
+class TouchedLinesShape(PlainShape):
+    """The issued lines a rate touches, oldest first."""
+
+    data = Part(TouchedLineShape, lambda row: row["data"], many=True)
+
+
+class CorrectedShape(PlainShape):
+    """What came of one invoice."""
+
+    invoice = Computed({"type": "string"}, lambda row, reading: row.invoice.ref)
+    credit_note = Computed(
+        {"type": ["string", "null"]}, lambda row, reading: row.note.ref if row.note else None,
+        help_text="Null: it could not be corrected; the reason says why.",
+    )  # fmt: skip
+    replaced_by = Computed({"type": ["string", "null"]}, lambda row, reading: row.fresh.ref if row.fresh else None)
+    currency = Computed({"type": "string"}, lambda row, reading: row.invoice.currency)
+    credited = Computed(
+        {"type": "string"},
+        lambda row, reading: amount_text(row.note.gross_minor if row.note else 0, row.invoice.currency),
+    )
+    billed = Computed(
+        {"type": "string"},
+        lambda row, reading: amount_text(row.fresh.gross_minor if row.fresh else 0, row.invoice.currency),
+    )
+    why = Computed({"type": "string"}, lambda row, reading: row.why)
+
+
+class CorrectionShape(PlainShape):
+    """A batch of corrections."""
+
+    data = Part(CorrectedShape, lambda row: row["data"], many=True)
+
+
+class AddedRatesShape(PlainShape):
+    """What an update of the table added."""
+
+    added = Computed({"type": "integer"}, lambda row, reading: row["added"], help_text="Rates that were missing.")
 
 
 class ByCode(Order):
@@ -72,7 +149,7 @@ class ByNature(Order):
     """Pages of tax rates."""
 
     def token(self, row: Any) -> str:
-        return rate_id(row)
+        return str(row.ref)
 
     def seen(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
         parts = after.split(".")
@@ -125,7 +202,116 @@ class TaxRates(ResourceView):
         return self.one(taxes.set_rate(company=self.company, by=self.by, at=self.at, **values), 201)
 
 
+class UpdateTaxRates(ApiView):
+    tag = "Catalog"
+
+    @operation(
+        "Bring the table of tax rates up to date",
+        right=WRITE,
+        answer=AddedRatesShape,
+        description="Adds rates that ship with this version and are missing; changes nothing that is there.",
+    )
+    def post(self, request: Request) -> HttpResponse:
+        added = taxes.bring_up_to_date(company=self.company, by=self.by, at=self.at)
+        return self.shaped(AddedRatesShape, {"added": len(added)})
+
+
+class RateView(ResourceView):
+    tag = "Catalog"
+    places: ClassVar[dict[str, Any]] = {
+        "tax_rate": {
+            "type": "string",
+            "pattern": r"^[A-Z]{2}\.[^./]*\.[a-z]+\.\d{4}-\d{2}-\d{2}$",
+            "examples": ["DE..standard.2021-01-01"],
+        }
+    }
+    model, shape = TaxRate, TaxRateShape
+
+    def find_places(self) -> None:
+        self.rate(self.kwargs["tax_rate"])
+
+    def rate(self, ref: str) -> TaxRate:
+        found = taxes.by_ref(self.company, ref)
+        if found is None:
+            raise Problem(404, "not_found")
+        return found
+
+
+class OneTaxRate(RateView):
+    @operation("Get a tax rate", right=READ, answer=TaxRateShape)
+    def get(self, request: Request, tax_rate: str) -> HttpResponse:
+        return self.one(self.rate(tax_rate))
+
+
+class CorrectTaxRate(RateView):
+    @operation(
+        "Correct a tax rate",
+        right=WRITE,
+        body=TaxRateCorrection,
+        answer=TaxRateShape,
+        description="For a figure that was wrong from the start. A new rate of a country is a new row.",
+        refusals=["tax_rate.outside"],
+    )
+    def post(self, request: Request, given: dict[str, Any], tax_rate: str) -> HttpResponse:
+        row = self.rate(tax_rate)
+        values = {"source": row.source, **given}
+        return self.one(taxes.correct_rate(rate=row, by=self.by, at=self.at, **values))
+
+
+class TouchedLines(RateView):
+    @operation(
+        "List the issued lines a tax rate touches",
+        right=READ,
+        answer=TouchedLinesShape,
+        description="Those that bear another rate than the table says since that row was entered.",
+    )
+    def get(self, request: Request, tax_rate: str) -> HttpResponse:
+        return self.shaped(TouchedLinesShape, {"data": rate_corrections.touched(self.company, self.rate(tax_rate))})
+
+
+class CorrectDocuments(RateView):
+    @operation(
+        "Correct the documents a tax rate touches",
+        right="invoice.issue",
+        body=CorrectionInput,
+        answer=CorrectionShape,
+        description="Each invoice gets a credit note and is billed anew with the table of now.",
+        refusals=["rate_correction.nothing", "rate_correction.too_many"],
+    )
+    def post(self, request: Request, given: dict[str, Any], tax_rate: str) -> HttpResponse:
+        return self.shaped(CorrectionShape, {"data": self.outcome(given, tax_rate)})
+
+    def outcome(self, given: dict[str, Any], ref: str) -> list[rate_corrections.Corrected]:
+        chosen = None
+        if "invoices" in given:
+            chosen = [self.of(Invoice, invoice).pk for invoice in given["invoices"]]
+        return rate_corrections.correct(
+            company=self.company, rate=self.rate(ref), invoice_ids=chosen, reason=given["reason"], by=self.by,
+            at=self.at,
+        )  # fmt: skip
+
+
+class PreviewCorrection(CorrectDocuments):
+    @operation(
+        "Preview the correction of the documents a tax rate touches",
+        right="invoice.issue",
+        body=CorrectionInput,
+        answer=CorrectionShape,
+        description="The very correction, taken back; ids and numbers in it stand for nothing that is kept.",
+        refusals=["rate_correction.nothing", "rate_correction.too_many"],
+    )
+    def post(self, request: Request, given: dict[str, Any], tax_rate: str) -> HttpResponse:
+        seen = rate_corrections.preview(lambda: self.outcome(given, tax_rate))
+        return self.shaped(CorrectionShape, {"data": seen})
+
+
 urlpatterns = [
     path("tax-categories", TaxCategories.as_view()),
     path("tax-rates", TaxRates.as_view()),
+    path("tax-rates/update", UpdateTaxRates.as_view()),
+    path("tax-rates/<str:tax_rate>", OneTaxRate.as_view()),
+    path("tax-rates/<str:tax_rate>/correct", CorrectTaxRate.as_view()),
+    path("tax-rates/<str:tax_rate>/touched-lines", TouchedLines.as_view()),
+    path("tax-rates/<str:tax_rate>/correct-documents", CorrectDocuments.as_view()),
+    path("tax-rates/<str:tax_rate>/correct-documents/preview", PreviewCorrection.as_view()),
 ]

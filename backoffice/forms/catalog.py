@@ -15,6 +15,7 @@ from backoffice.forms.fields import (
     CurrencyField,
     DayField,
     NumberField,
+    TextField,
     fields_of,
     language_fields,
     spread_texts,
@@ -229,14 +230,28 @@ class NewPlanForm(PlanForm):
 class TaxRateForm(SectionedForm):
     """A rate from a day on; an earlier one stays for earlier days."""
 
-    sections = (Section("", (("country", "region"), ("level", "percent"), "valid_from", "source")),)
+    sections = (Section("", (("country", "region"), "tax_category", ("level", "percent"), "valid_from", "source")),)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["country"] = CountryField()
-        self.fields.update(fields_of(TaxRate, ("region", "level", "source")))
+        self.fields.update(fields_of(TaxRate, ("region", "tax_category", "level", "source")))
         self.fields["percent"] = NumberField(label=_("Percent"), places=3, help_text=_("Such as 19 or 5.5."))
         self.fields["valid_from"] = DayField(label=_("Valid from"), help_text=_("First day it holds."))
+
+
+class RateCorrectionForm(SectionedForm):
+    """The right figure of a row that was wrong from the start."""
+
+    sections = (Section("", ("percent", "source", "reason")),)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["percent"] = NumberField(label=_("Percent"), places=3, help_text=_("Such as 19 or 5.5."))
+        self.fields.update(fields_of(TaxRate, ("source",)))
+        self.fields["reason"] = TextField(
+            label=_("Reason"), rows=2, limit=500, help_text=_("Kept with the change; issued documents stay.")
+        )
 
 
 class ProductFilter(forms.Form):
@@ -249,3 +264,7 @@ class ProductFilter(forms.Form):
 class RateFilter(forms.Form):
     country = CountryField(required=False)
     level = forms.ChoiceField(label=_("Level"), required=False, choices=[("", "–"), *TaxCategory.Level.choices])
+    origin = forms.ChoiceField(label=_("Origin"), required=False, choices=[("", "–"), *TaxRate.Origin.choices])
+    checked = forms.ChoiceField(
+        label=_("Checked"), required=False, choices=[("", "–"), ("yes", _("yes")), ("no", _("no"))]
+    )

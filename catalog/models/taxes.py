@@ -115,3 +115,8 @@ class TaxRate(CompanyOwned):
 
     def __str__(self) -> str:
         return f"{self.country} {self.region} {self.level} {self.percent} %"
+
+    @property
+    def ref(self) -> str:
+        """What it is for names it: country, region, level and first day."""
+        return f"{self.country}.{self.region}.{self.level}.{self.valid_from}"

@@ -87,6 +87,19 @@ def seed(*, company: Company, by: Actor, at: datetime) -> dict[str, TaxCategory]
     return {row.code: row for row in TaxCategory.objects.filter(company=company)}
 
 
+def by_ref(company: Company, ref: str) -> TaxRate | None:
+    """The company's row with that `TaxRate.ref`."""
+    parts = ref.split(".")
+    try:
+        country, region, level, day = parts
+        valid_from = date.fromisoformat(day)
+    except ValueError:
+        return None
+    return TaxRate.objects.filter(
+        company=company, country=country[:9], region=region[:20], level=level[:20], valid_from=valid_from
+    ).first()
+
+
 def bring_up_to_date(*, company: Company, by: Actor, at: datetime) -> list[Rate]:
     """Adds the rates that ship with Turnus and are missing here; what there is stays as it is. What was added.
 

@@ -83,6 +83,7 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
     )  # fmt: skip
     a_subscription(company, customer, plan)
     refs = _discounts(company, started.subscription, **common)
+    refs["tax_rate"] = _late_rate(company, **common)
     run = running.start(company=company, on=TODAY, **common)
     assert run is not None
     ask_for_run(company=company, on=TODAY, user=None)
@@ -100,6 +101,18 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
         "run": run.ref,
         "source": source.ref,
     }
+
+
+def _late_rate(company: Any, **common: Any) -> str:
+    """A rate that no other company has: what it is for names it."""
+    from datetime import date
+    from decimal import Decimal
+
+    from catalog.services import taxes
+
+    day = date(2090, 1, 1)
+    values = {"country": "DE", "level": "standard", "percent": Decimal(20), "valid_from": day, "source": "walk"}
+    return str(taxes.set_rate(company=company, **values, **common).ref)
 
 
 def _discounts(company: Any, subscription: Any, **common: Any) -> dict[str, str]:
