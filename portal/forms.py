@@ -37,6 +37,14 @@ def country_choices() -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: pair[1])
 
 
+class OfferForm(forms.Form):
+    """A code the customer was given."""
+
+    code = forms.CharField(
+        label=_("Offer code"), max_length=40, help_text=_("As it was sent to you; capital letters or small ones.")
+    )
+
+
 class DayField(forms.DateField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("widget", forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))

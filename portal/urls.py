@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.views import brand, data, declaration, documents, entrance, overview, subscriptions
+from portal.views import brand, data, declaration, documents, entrance, offers, overview, subscriptions
 
 app_name = "portal"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("choose/", entrance.choose, name="choose"),
     path("subscriptions/", subscriptions.subscriptions, name="subscriptions"),
     path("subscriptions/<str:ref>/", subscriptions.subscription, name="subscription"),
+    path("subscriptions/<str:ref>/offer/", offers.redeem, name="offer"),
     path("subscriptions/<str:ref>/cancel/", subscriptions.cancel, name="cancel"),
     path("subscriptions/<str:ref>/undo-cancel/", subscriptions.undo_cancel, name="undo-cancel"),
     path("receipts/<str:ref>/", subscriptions.receipt, name="receipt"),

@@ -29,29 +29,14 @@ from backoffice.views.products import named
 from billing.services import acts, acts_discounting, previews
 from catalog.models import Campaign, Discount, OfferCode
 from catalog.services import discounts as verbs
-from core.design import formats
 from core.refusal import Refused
 from core.rights import needs
 from reporting import discounts as figures
 from subscriptions.models import AgreedDiscount, Subscription
+from subscriptions.services.discount_words import how_long, taken_off
 
 #: Uses shown on the page of a discount, the newest first.
 USES = 50
-
-
-def taken_off(row: Discount | AgreedDiscount) -> str:
-    """What it takes off, in words: "10%" or "€5.00"."""
-    if row.percent is not None:
-        places = max(0, -int(row.percent.normalize().as_tuple().exponent))
-        return formats.percent(row.percent.scaleb(-2), places=places)
-    return formats.money(row.amount_minor or 0, row.currency)
-
-
-def how_long(row: Discount | AgreedDiscount) -> str:
-    """For how long, in words."""
-    if row.periods is not None:
-        return _("%(count)s periods") % {"count": row.periods}
-    return str(row.get_duration_display())
 
 
 @needs("catalog.read")

@@ -19,6 +19,7 @@ from portal import cancelling, standing, using
 from portal.access import Visitor, found, needs
 from portal.forms import EndForm, ReasonForm, show_refusal
 from portal.pages import crumbs, page
+from portal.views import offers
 from portal.views.overview import card
 from subscriptions.models import Subscription
 from subscriptions.services import terms
@@ -57,6 +58,8 @@ def subscription(request: HttpRequest, ref: str) -> HttpResponse:
         "used": using.used(row, visitor.now) if running else [],
         "receipt": receipt.first() if row.cancel_asked_at else None,
         "facts": _facts(row),
+        "discounts": offers.discounts_of(row),
+        "may_redeem": running and "edit" in visitor.rights,
     }
     return page(request, "subscription", context)
 

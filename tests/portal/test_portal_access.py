@@ -55,6 +55,7 @@ def refs_of(house: House) -> dict[str, str]:
     )
     return {
         "subscription": house.subscription.ref,
+        "offer": house.subscription.ref,
         "cancel": house.subscription.ref,
         "undo-cancel": house.subscription.ref,
         "receipt": message.ref,
@@ -170,7 +171,7 @@ def test_customers_of_two_companies_keep_apart(ada, house):
             "viewer",
             {
                 "cancel", "undo-cancel", "colleague-add", "colleague", "colleague-invite", "colleague-remove",
-                "data-edit", "export",
+                "data-edit", "export", "offer",
             },
         ),
     ],
