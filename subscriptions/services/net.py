@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from catalog.models import TaxBehavior, TaxRate
+from catalog.services.territories import place_of
 from core.models import Company
 from customers.models import Address
 from pricing.taxes import EU_MEMBERS, BadTax, RateRow, tax_treatment
@@ -26,9 +27,10 @@ def contained_tax(company: Company, positions: Sequence[tuple[Subscription, Slot
     ids = {subscription.customer_id for subscription, _ in gross}
     billing = Address.objects.filter(customer_id__in=ids, kind=Address.Kind.BILLING, replaced_at__isnull=True)
     addresses = {address.customer_id: address for address in billing}
-    countries = {company.country, *(address.country for address in addresses.values())}
+    places = {owner: place_of(one.country, one.region, one.postal_code) for owner, one in addresses.items()}
+    countries = {company.country, *(country for country, _region in places.values())}
     rates = [
-        RateRow(row.country, row.region, row.level, row.valid_from, row.percent)
+        RateRow(row.country, row.region, row.level, row.valid_from, row.percent, row.tax_category or None)  # type: ignore[arg-type]
         for row in TaxRate.objects.filter(company=company, country__in=countries)
     ]
     found: dict[int, Decimal] = {}
@@ -36,13 +38,13 @@ def contained_tax(company: Company, positions: Sequence[tuple[Subscription, Slot
         customer, category = subscription.customer, slot.product.tax_category
         if category.level in ("exempt", "zero"):
             continue
-        address = addresses.get(customer.pk)
+        country, region = places.get(customer.pk, ("", ""))
         try:
             treatment = tax_treatment(
                 on=subscription.paid_from_on,
                 seller_country=company.country,
-                customer_country=address.country if address else "",
-                customer_region=address.region if address else "",
+                customer_country=country,
+                customer_region=region,
                 is_business=customer.kind == "company",
                 supply_kind=category.supply,  # type: ignore[arg-type]
                 product_category=category.level,
