@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from django.db import connection
 
 from billing.models import BilledDays
+from billing.services import usage_again
 from core.models import Company
 from subscriptions.models import Slot
 
@@ -77,6 +78,9 @@ def _due_from(cursor: Any, subscription_id: int, day: date) -> None:
 
 def leave_free(company: Company, released: Sequence[Released]) -> None:
     """Free days count as billed, without a line."""
+    for row in released:
+        if row.component == "usage" or row.component.startswith("late:"):
+            usage_again.give_away(row.slot_id, row.start)
     BilledDays.objects.bulk_create(
         BilledDays(
             company_id=company.pk, slot_id=row.slot_id, days=(row.start, row.end), kind=row.kind,
@@ -104,6 +108,9 @@ def bill_again(released: Sequence[Released]) -> None:
                 key = (row.slot_id, row.component)
                 added[key] = max(row.end, added.get(key, row.end))
         for row in released:
+            if row.component.startswith("late:"):
+                usage_again.rate_again(row.slot_id, row.start, row.end)
+                _due_from(cursor, _subscription_of(cursor, row.slot_id), row.end)
             if row.component in _MARKS:
                 cursor.execute(_MARKS[row.component], [row.start - ONE_DAY, row.slot_id, row.start])
                 _due_from(cursor, _subscription_of(cursor, row.slot_id), row.end)

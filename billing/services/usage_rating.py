@@ -33,7 +33,7 @@ _MOST_QUANTITY: Final = 10**14
 
 
 class Former(NamedTuple):
-    """What was rated before: a row of `RatedUsage`, with whether its line still stands."""
+    """What was rated before: a row of `RatedUsage`; whether its line still stands, and whether it was the close."""
 
     slot_id: int
     kind: str
@@ -47,6 +47,7 @@ class Former(NamedTuple):
     line_id: int | None
     invoice_id: int | None
     stands: bool
+    closes: bool
 
 
 @dataclass(slots=True)
@@ -172,7 +173,8 @@ def _last_day(customers: Mapping[int, CustomerRow], agreement: Agreement, on: da
 
 _FORMER: Final = """
 SELECT r.slot_id, r.kind, r.start_at, r.end_at, r.period_start, r.period_end, r.quantity, r.cost_minor, r.billed_minor,
-       r.line_id, l.invoice_id, r.line_id IS NULL OR coalesce(b.status <> 'void', false)
+       r.line_id, l.invoice_id, r.line_id IS NULL OR coalesce(b.status <> 'void', false),
+       coalesce(l.kind = 'usage', r.kind = 'closed')
 FROM unnest(%s::bigint[], %s::date[]) v(slot_id, day)
 JOIN LATERAL (SELECT * FROM billing_ratedusage WHERE slot_id = v.slot_id AND period_end > v.day OFFSET 0) r ON true
 LEFT JOIN billing_invoiceline l ON l.id = r.line_id
@@ -206,9 +208,8 @@ def _windows(agreement: Agreement, slot: SlotRow, found: Usage, former: Sequence
         rows = [row for row in former if row.start_at == window.start_at]
         before = [row for row in rows if row.stands]
         # A window whose close still stands and whose rest was taken back is rated again; else this is its close.
-        is_close = not any(row.kind == "closed" for row in before)
+        is_close = not any(row.closes for row in before)
         kind, component = ("usage", "usage") if is_close else ("late", f"late:{len(rows)}")
-        # A window closed once stays so, also when its line was taken back.
         is_first = is_close and not any(row.kind == "closed" for row in rows)
         rated.append(Rated(agreement, stretch, window, kind, component, before, is_first))
     if slot.id not in found.seen:
@@ -227,7 +228,7 @@ def _windows(agreement: Agreement, slot: SlotRow, found: Usage, former: Sequence
 def _late(agreement: Agreement, slot: SlotRow, former: Sequence[Former], taken: set[datetime]) -> list[Rated]:
     found = []
     for closed in former:
-        if closed.kind != "closed" or not closed.stands or closed.start_at in taken:
+        if closed.kind == "interim" or not closed.stands or closed.start_at in taken:
             continue
         taken.add(closed.start_at)
         terms = next(

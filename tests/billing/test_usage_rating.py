@@ -424,6 +424,69 @@ def test_a_voided_invoice_has_its_usage_billed_again(company):
     assert [row[0] for row in rated(subscription)] == ["closed", "late"]
 
 
+def test_late_usage_of_a_voided_line_is_billed_again_alone(company):
+    meter = a_meter(company)
+    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    set_clock(company, date(2026, 1, 31))
+    used(company, meter, subscription, ("2026-01-05", 50))
+    bill(company, FEB)
+    set_clock(company, date(2026, 2, 3))
+    used(company, meter, subscription, ("2026-01-06", 7))
+    [late] = bill(company, date(2026, 2, 3)).invoice_ids
+    at = set_clock(company, date(2026, 2, 4))
+    voiding.void(invoice=Invoice.objects.get(pk=late), reason="wrong address", at=at, by=BY)
+    bill(company, date(2026, 2, 4))
+    assert [line[0] for line in lines(subscription)] == ["usage", "late", "late"]
+    assert lines(subscription)[2] == ("late", "2026-01-01", "2026-02-01", 700)
+    assert bill(company, date(2026, 2, 5)).invoice_ids == []
+
+
+def test_usage_that_was_given_away_stays_so_when_more_comes(company):
+    meter = a_meter(company)
+    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    set_clock(company, date(2026, 1, 31))
+    used(company, meter, subscription, ("2026-01-05", 50))
+    [invoice_id] = bill(company, FEB).invoice_ids
+    at = set_clock(company, date(2026, 2, 3))
+    voiding.void(invoice=Invoice.objects.get(pk=invoice_id), days="free", reason="goodwill", at=at, by=BY)
+    used(company, meter, subscription, ("2026-01-06", 7))
+    bill(company, date(2026, 2, 3))
+    assert lines(subscription)[1:] == [("late", "2026-01-01", "2026-02-01", 700)]
+
+
+def test_a_draft_computed_anew_has_the_usage_that_came_meanwhile():
+    from billing.services import approving, running
+
+    company = a_company(today=JAN, draft_hours=48)
+    meter = a_meter(company)
+    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    set_clock(company, date(2026, 1, 31))
+    used(company, meter, subscription, ("2026-01-05", 50))
+    at = set_clock(company, FEB)
+    started = running.start(company=company, on=FEB, by=BY, at=at)
+    assert started is not None
+    running.work(started)
+    assert lines(subscription) == []
+    used(company, meter, subscription, ("2026-01-06", 7))
+    draft = Invoice.objects.get(company=company)
+    approving.approve(company=company, invoice_ids=[draft.pk], at=set_clock(company, FEB), by=BY)
+    assert lines(subscription) == [("usage", "2026-01-01", "2026-02-01", 5700)]
+
+
+def test_late_usage_counts_again_after_a_void_and_a_second_bill(company):
+    meter = a_meter(company)
+    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    set_clock(company, date(2026, 1, 31))
+    used(company, meter, subscription, ("2026-01-05", 50))
+    [invoice_id] = bill(company, FEB).invoice_ids
+    at = set_clock(company, date(2026, 2, 3))
+    voiding.void(invoice=Invoice.objects.get(pk=invoice_id), reason="wrong address", at=at, by=BY)
+    bill(company, date(2026, 2, 3))
+    used(company, meter, subscription, ("2026-01-06", 7))
+    bill(company, date(2026, 2, 3))
+    assert [line[0] + str(line[3]) for line in lines(subscription)] == ["usage5000", "usage5000", "late700"]
+
+
 # Before the close -----------------------------------------------------------------------------------------------------
 
 
