@@ -550,3 +550,25 @@ def test_a_change_of_price_leaves_a_planned_move_of_the_day_alone() -> None:
         ("2016-06-01", "2016-06-10", 17418),
         ("2016-06-10", "2016-07-10", 59995),
     ]
+
+
+@pytest.mark.parametrize("stop", ["pause", "suspend"])
+def test_usage_is_closed_where_service_stops_and_counts_again_where_it_goes_on(stop: str) -> None:
+    from tests.subscriptions.metering import a_meter, a_usage_item, a_user, sent, take_in
+
+    company = a_company()
+    meter = a_meter(company)
+    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    set_clock(company, date(2026, 1, 10))
+    take_in(company, sent(meter, subscription, "2026-01-05T12:00:00Z", 7))
+    act(getattr(acts_pausing, stop), subscription, date(2026, 1, 10))
+    assert lines_of(subscription) == [("2026-01-01", "2026-01-10", 700)]
+    begins = resume if stop == "pause" else reinstate
+    begins(subscription, date(2026, 1, 20), **({"keep_anchor": True} if stop == "pause" else {}))
+    set_clock(company, date(2026, 1, 31))
+    take_in(company, sent(meter, subscription, "2026-01-15T12:00:00Z", 50), sent(
+        meter, subscription, "2026-01-25T12:00:00Z", 5
+    ))  # fmt: skip
+    run(company, date(2026, 2, 1))
+    # What was used while service stood is of no window.
+    assert lines_of(subscription)[1:] == [("2026-01-20", "2026-02-01", 500)]
