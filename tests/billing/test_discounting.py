@@ -344,3 +344,55 @@ def test_statements_do_not_grow_with_the_number_of_discounted_subscriptions() ->
         return len(found)
 
     assert statements(1) == statements(4)
+
+
+def test_a_true_up_knows_no_discount() -> None:
+    company = a_company()
+    discount = a_discount(company, amount_minor=1000)
+    lines = {}
+    for name, given in (("with", [discount]), ("without", [])):
+        subscription = a_subscription(
+            company, plan=a_plan(company, amount="30.00"), overrides={"minimum_amount": Decimal(100)}, discounts=given
+        )
+        bill(company, FEB)
+        rows = InvoiceLine.objects.filter(subscription=subscription, kind="minimum")
+        lines[name] = [(row.amount_minor, row.discount_minor) for row in rows]
+    # January's 30.00 count before the discount: 70.00 are missing of 100.00, with a discount and without.
+    assert lines == {"with": [(7000, 0)], "without": [(7000, 0)]}
+
+
+def test_a_change_in_a_discounted_period_keeps_its_discount() -> None:
+    from billing.services import acts_changing
+    from subscriptions.services.change_specs import ItemChange
+
+    company = a_company()
+    discount = a_discount(company, duration="periods", periods=1)
+    subscription = a_subscription(company, plan=a_plan(company, amount="31.00"), discounts=[discount])
+    bill(company, JAN)
+    at = set_clock(company, date(2026, 1, 17))
+    slot = subscription.slots.get()
+    acts_changing.change(
+        subscription=subscription, items=[ItemChange(slot=slot, unit_amount=Decimal(62))], timing="now", by=BY, at=at
+    )
+    bill(company, FEB)
+    rows = InvoiceLine.objects.filter(subscription=subscription).order_by("pk")
+    # January 31.00 less a tenth; the dearer price for 15 of 31 days is 15.00 more, less a tenth; February pays in full.
+    found = [(str(row.period_start), row.amount_minor, row.discount_minor) for row in rows]
+    assert found[0] == ("2026-01-01", 2790, 310)
+    assert found[-1] == ("2026-02-01", 6200, 0)
+    assert sum(row[1] for row in found[1:-1]) - sum(CreditNote.objects.values_list("net_minor", flat=True)) == 1350
+
+
+def test_a_draft_uses_no_discount_until_it_is_issued() -> None:
+    from billing.services import approving, running
+
+    company = a_company(draft_hours=24)
+    subscription = a_subscription(company, discounts=[a_discount(company, duration="periods", periods=2)])
+    run = running.start(company=company, on=JAN, by=BY, at=set_clock(company, JAN))
+    assert run is not None
+    running.work(run)
+    draft = Invoice.objects.get(sequence__isnull=True)
+    assert (draft.net_minor, DiscountUse.objects.count()) == (900, 0)
+    approving.issue(invoice=draft, by=BY, at=at_noon(JAN))
+    assert taken(subscription) == [("2026-01-01", 900, 100)]
+    assert AgreedDiscount.objects.get().periods_left == 1

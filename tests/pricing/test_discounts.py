@@ -125,3 +125,9 @@ def test_discounts_that_can_not_be_are_refused(make: Callable[[], Any], code: st
     with pytest.raises(BadDiscount) as refusal:
         make()
     assert refusal.value.code == code
+
+
+def test_a_discount_among_some_lines_leaves_the_others_alone() -> None:
+    lines = [DiscountableLine(1000), DiscountableLine(1000), DiscountableLine(1000)]
+    found = discounted(lines, [Discount(amount_minor=300, among=frozenset({0, 2}))])
+    assert found.by_line == (150, 0, 150)
