@@ -24,6 +24,7 @@ RESOURCES = (
     "invoices",
     "credit_notes",
     "payments",
+    "credits",
     "runs",
     "discounts",
     "imports",

@@ -23,8 +23,10 @@ def open_by_customer(customer_ids: Iterable[int], *, overdue_on: date | None = N
 
 
 def credit_by_customer(customer_ids: Iterable[int]) -> dict[int, Amounts]:
-    """Account credit left, by customer and currency."""
-    rows = CreditBalance.objects.filter(credit__customer_id__in=list(customer_ids), left_minor__gt=0)
+    """Account credit left that is money, by customer and currency."""
+    rows = CreditBalance.objects.filter(
+        credit__customer_id__in=list(customer_ids), credit__source="money", left_minor__gt=0
+    )
     return _gathered(rows.values_list("credit__customer_id", "credit__currency").annotate(Sum("left_minor")))
 
 

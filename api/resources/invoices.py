@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from django.db.models import Prefetch, Q, QuerySet
@@ -23,13 +25,18 @@ from api.schema import PDF
 from api.shapes import Computed, Id, Link, Number, Part, Shape, Sum, UnitAmount, amount_text, compiled
 from api.views import ResourceView, operation
 from billing.models import BillingRun, CreditNote, Invoice, InvoiceBalance, InvoiceLine
-from billing.services import crediting, drafting, mailing, receivables, voiding
+from billing.services import approving, crediting, drafting, mailing, receivables, voiding
 from catalog.models import Product, TaxBehavior, TaxCategory
+from core.models import TermsFrom
 from core.refusal import Refused
 from customers.models import Customer
 from subscriptions.models import Subscription
 
 READ, ISSUE, CREDIT = "invoice.read", "invoice.issue", "invoice.credit"
+
+
+#: What becomes of days that no line bills any more.
+FATES = [("bill_again", "bill_again"), ("free", "free")]
 
 
 class InvoiceLineShape(Shape):
@@ -59,7 +66,8 @@ class InvoiceLineShape(Shape):
         model = InvoiceLine
         fields = (
             "position", "description", "subscription", "product", "quantity", "unit_amount", "period_start",
-            "period_end", "amount", "discount", "net", "credited", "tax_category", "tax_rate", "calculation", "explanation",
+            "period_end", "amount", "discount", "net", "credited", "tax_category", "tax_rate", "calculation",
+            "explanation",
         )  # fmt: skip
 
 
@@ -86,6 +94,12 @@ class InvoiceShape(Shape):
     sent_at = Computed(
         {"type": "string", "format": "date-time"}, lambda row, reading: row.balance.sent_at, allow_null=True
     )
+    replaces = Id("inv", via="replaces", allow_null=True, help_text="The voided invoice it stands in for.")
+    replaced_by = Computed(
+        {"type": "array", "items": {"type": "string"}},
+        lambda row, reading: [other.ref for other in row.replaced_by.all()],
+        help_text="Invoices that stand in for it.",
+    )
     lines = Part(
         InvoiceLineShape, lambda row: row.lines.all(), many=True, name="lines", only_expanded=True,
         help_text="Null in lists unless expanded.",
@@ -96,17 +110,25 @@ class InvoiceShape(Shape):
         fields = (
             "id", "number", "status", "customer", "currency", "language", "tax_behavior", "issued_on", "charge_due_on",
             "payment_due_on", "net", "tax", "gross", "tax_rows", "paid", "credit_used", "credited", "written_off",
-            "open", "closed_on", "po_reference", "notifies", "sent_at", "snapshot_hash", "lines", "created_at",
+            "open", "closed_on", "po_reference", "notifies", "waits_for",
+            "issue_after_at", "replaces", "replaced_by", "sent_at", "snapshot_hash", "lines", "created_at",
         )  # fmt: skip
 
 
 class DraftLineInput(Body):
-    """A line by hand. Without a product it names its tax category."""
+    """A line by hand. Without a product it names its tax category. `of` continues a line that the draft has.
+
+    Of a line that billing wrote product, taxes and period stay; `amount`, or another quantity or price, sets it anew.
+    """
+
+    of = Whole(required=False, min_value=1, max_value=32767, help_text="Position of the present line it continues.")
 
     product = Ref(Product, required=False, help_text="What is supplied.")
     description = Text(required=False, allow_blank=True, max_length=400, help_text="Empty: the product's name.")
-    quantity = Quantity(required=False, help_text="Units; 1 when left out.")
-    unit_amount = Amount(help_text="Price of one, net or gross.")
+    quantity = Quantity(required=False, help_text="Units; 1, or as before, when left out.")
+    unit_amount = Amount(required=False, help_text="Price of one, net or gross; a new line needs it.")
+    amount = Amount(required=False, help_text="Amount of a line that billing wrote, whatever quantity and price.")
+    reason = Text(required=False, allow_blank=True, max_length=500, help_text="Why its amount is another.")
     tax_category = Coded(TaxCategory, required=False, help_text="Code of a tax category.")
     period_start = Day(required=False, help_text="First day it covers.")
     period_end = Day(required=False, help_text="First day it no longer covers.")
@@ -117,7 +139,14 @@ class DraftChange(Body):
 
     lines = DraftLineInput(many=True, help_text="All of them; they take the place of the present ones.")
     payment_terms_days = Whole(required=False, min_value=0, max_value=365, help_text="Days until due.")
+    payment_terms_from = Choice(TermsFrom.choices, required=False, help_text="Day from which they are counted.")
     po_reference = Text(required=False, allow_blank=True, max_length=80, help_text="The customer's order reference.")
+
+
+class DraftEdit(DraftChange):
+    """What a draft says from now on, and what becomes of lines of billing that are left out."""
+
+    removed = Choice(FATES, required=False, help_text="What they billed: bill_again (usual) or free.")
 
 
 class DraftInput(DraftChange):
@@ -135,7 +164,7 @@ class IssueInput(Token):
 class VoidInput(Token):
     """Why, and what becomes of its days."""
 
-    days = Choice([("bill_again", "bill_again"), ("free", "free")], required=False, help_text="bill_again or free.")
+    days = Choice(FATES, required=False, help_text="bill_again or free.")
     reason = Text(max_length=500, help_text="Printed on the credit note.")
 
 
@@ -180,7 +209,8 @@ class InvoiceView(ResourceView):
     shown_alone = frozenset({"lines"})
 
     def rows(self) -> QuerySet[Any]:
-        rows = super().rows().select_related("customer", "balance", "company")
+        rows = super().rows().select_related("customer", "balance", "company", "replaces")
+        rows = rows.prefetch_related("replaced_by")
         if "customer" in self.asked.expand:
             rows = rows.prefetch_related(with_addresses("customer__"))
         lines = InvoiceLine.objects.order_by("position").select_related(
@@ -196,9 +226,18 @@ class InvoiceView(ResourceView):
     def needs_lines(self) -> bool:
         return "lines" in self.asked.expand or "invoice" in self.kwargs or self.request.method != "GET"
 
-    def lines_of(self, given: list[dict[str, Any]]) -> list[drafting.DraftLine]:
+    def lines_of(
+        self, given: list[dict[str, Any]], currency: str, present: Mapping[int, InvoiceLine] = MappingProxyType({})
+    ) -> list[drafting.DraftLine]:
         found = []
         for number, line in enumerate(given):
+            held = present.get(line.get("of", 0))
+            if held is not None:
+                line = {"quantity": held.quantity, "unit_amount": held.unit_amount, **line}
+            if "unit_amount" not in line:
+                raise Refused("draft.quantity", field=f"lines.{number}.unit_amount", position=number + 1)
+            if "amount" in line:
+                line["amount_minor"] = minor_of(line.pop("amount"), currency, field=f"lines.{number}.amount")
             start, end = line.pop("period_start", None), line.pop("period_end", None)
             if (start is None) != (end is None) or (start is not None and end <= start):
                 where = pointer("lines", number, "period_end")
@@ -233,7 +272,7 @@ class Invoices(InvoiceView):
 
     @operation("Create a draft invoice", right=ISSUE, body=DraftInput, answer=InvoiceShape, status=201)
     def post(self, request: Request, given: dict[str, Any]) -> HttpResponse:
-        lines = self.lines_of(given.pop("lines"))
+        lines = self.lines_of(given.pop("lines"), given["currency"])
         made = drafting.create_draft(company=self.company, lines=lines, by=self.by, at=self.at, **given)
         return self.fresh(made, 201)
 
@@ -243,10 +282,10 @@ class OneInvoice(InvoiceView):
     def get(self, request: Request, invoice: str) -> HttpResponse:
         return self.one(self.find(invoice))
 
-    @operation("Replace the lines of a draft", right=ISSUE, body=DraftChange, answer=InvoiceShape)
+    @operation("Replace the lines of a draft", right=ISSUE, body=DraftEdit, answer=InvoiceShape)
     def put(self, request: Request, given: dict[str, Any], invoice: str) -> HttpResponse:
         row = self.find(invoice)
-        lines = self.lines_of(given.pop("lines"))
+        lines = self.lines_of(given.pop("lines"), row.currency, {line.position: line for line in row.lines.all()})
         return self.fresh(drafting.update_draft(invoice=row, lines=lines, by=self.by, at=self.at, **given))
 
     @operation("Delete a draft", right=ISSUE, answer=None, status=204, description="The only document that can be.")
@@ -272,7 +311,7 @@ class InvoiceAct(InvoiceView, MoneyAct):
 
 class Issue(InvoiceAct):
     def do(self, row: Invoice, given: dict[str, Any]) -> Invoice:
-        return drafting.issue(invoice=row, by=self.by, at=self.at)
+        return approving.issue(invoice=row, by=self.by, at=self.at)
 
 
 class WriteOff(InvoiceAct):
@@ -340,8 +379,8 @@ urlpatterns = [
         right=ISSUE,
         body=IssueInput,
         answer=InvoiceShape,
-        description="Computes a draft anew with today's taxes, numbers, freezes and mails it.",
-        refusals=["draft.zero"],
+        description="A draft of billing is computed anew, one by hand taxed as of today; numbered, frozen, mailed.",
+        refusals=["draft.zero", "draft.not_issued"],
     ),
     *act(
         "invoices/<str:invoice>/void",

@@ -13,11 +13,14 @@ from typing import Any, Literal
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
+from billing.documents.explaining_credit import credit_texts, edited_texts, pack_texts
 from billing.documents.explaining_usage import usage_texts
 from billing.documents.figures import Figures
 from billing.models import CreditNoteLine, InvoiceLine
 
-Step = Literal["price", "usage", "share", "full", "part", "credit", "discount", "version", "tax"]
+Step = Literal[
+    "price", "usage", "share", "full", "part", "credit", "discount", "edited", "allowance", "pack", "version", "tax"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,9 @@ def sentences(facts: Mapping[str, Any], language: str, currency: str) -> list[Se
             *_part(calculation, facts, figures),
             *_credit(calculation, facts, figures),
             *_discounts(calculation, facts, figures),
+            *(Sentence("edited", text) for text in edited_texts(calculation, figures)),
+            *(Sentence("allowance", text) for text in credit_texts(calculation, figures)),
+            *(Sentence("pack", text) for text in pack_texts(calculation, figures)),
             *_version(calculation),
             *_tax(calculation, figures),
         ]
@@ -114,7 +120,7 @@ def _price(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
 
 def _share(calculation: Mapping[str, Any], facts: Mapping[str, Any], figures: Figures) -> list[Sentence]:
     days, full_days = calculation.get("days"), calculation.get("full_days")
-    if days is None or not full_days or days == full_days or "of_minor" in calculation or "usage" in calculation:
+    if days is None or not full_days or days == full_days or {"of_minor", "usage", "edited"} & calculation.keys():
         return []
     if str(calculation.get("share", "")) in ("1", "1/1"):
         text = _("A started period is charged in full.")

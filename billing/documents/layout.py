@@ -110,8 +110,14 @@ def _facts(body: Mapping[str, Any], figures: Figures) -> list[Fact]:
             facts.append(Fact(_("Service period"), figures.period(start, end)))
     if is_invoice and body.get("payment_due_on"):
         facts.append(Fact(_("Due on"), figures.day(body["payment_due_on"])))
+    terms = body.get("terms")
+    if terms:
+        days = _("End of month + %(days)s days") % {"days": terms["days"]}
+        facts.append(Fact(_("Payment terms"), days))
     if body.get("corrects"):
         facts.append(Fact(_("Corrects invoice"), body["corrects"]["number"]))
+    if body.get("replaces"):
+        facts.append(Fact(_("Replaces invoice"), body["replaces"]["number"]))
     facts.append(Fact(_("Customer number"), body["buyer"]["number"]))
     if body["buyer"].get("vat_id"):
         facts.append(Fact(_("Your VAT id"), body["buyer"]["vat_id"]))
@@ -192,7 +198,7 @@ def _details(line: Mapping[str, Any], body: Mapping[str, Any], figures: Figures,
         told = [sentence.text for sentence in steps if sentence.step == "price"] + told
     if told:
         details.append(" ".join(told))
-    details += [sentence.text for sentence in steps if sentence.step == "discount"]
+    details += [s.text for s in steps if s.step in ("discount", "edited", "allowance", "pack")]
     return details
 
 

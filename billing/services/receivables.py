@@ -42,7 +42,7 @@ COUNTERS = ["status", "paid_minor", "credit_used_minor", "written_off_minor", "c
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """A customer's money in one currency, in minor units: still due, of that overdue, and credit at hand."""
+    """A customer's money in one currency, in minor units: still due, of that overdue, and credit that is money."""
 
     open_minor: int = 0
     credit_minor: int = 0
@@ -141,7 +141,7 @@ def balance_of(customer: Customer, *, on: date | None = None) -> dict[str, Balan
     for currency, open_minor, overdue in rows.order_by("currency"):
         sums[currency] = {"open_minor": int(open_minor), "overdue_minor": int(overdue or 0)}
     credits: Any = (
-        CreditBalance.objects.filter(credit__customer=customer, left_minor__gt=0)
+        CreditBalance.objects.filter(credit__customer=customer, credit__source="money", left_minor__gt=0)
         .values_list("credit__currency")
         .annotate(left=Sum("left_minor"))
     )

@@ -93,7 +93,7 @@ def _seen(result: Any, before: Standing, customer: Customer | None, currency: st
     written = result if isinstance(result, list | tuple) else [result]
     invoices = [row.pk for row in written if isinstance(row, Invoice) and row.sequence is not None]
     notes = [row.pk for row in written if isinstance(row, CreditNote)]
-    documents = documents_of(SimpleNamespace(invoice_ids=invoices, credit_note_ids=notes))  # type: ignore[arg-type]
+    documents = documents_of(SimpleNamespace(invoice_ids=invoices, credit_note_ids=notes, draft_ids=[]))  # type: ignore[arg-type]
     after = standing(customer, currency)
     sign = {"invoice": 1, "credit_note": -1}
     return Trial(
