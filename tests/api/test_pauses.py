@@ -61,7 +61,7 @@ def test_suspended_and_reinstated(act):
 def test_a_refusal_names_its_code(act):
     act("suspend")
     refused = act("pause")
-    assert (refused.status_code, refused.body["code"]) == (422, "subscription.move")
+    assert (refused.status_code, refused.body["code"]) == (409, "subscription.move")
 
 
 def test_a_consumer_withdraws(act):
