@@ -20,6 +20,7 @@ RESOURCES = (
     "changes",
     "pauses",
     "one_offs",
+    "one_offs",
     "drafts",
     "invoices",
     "credit_notes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
@@ -9,12 +10,13 @@ from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
-from api.fields import Amount, Body, Currency, Day, ModelBody, Quantity, Ref, Texts
+from api.fields import Amount, Body, Choice, Currency, Day, ModelBody, Quantity, Ref, Texts, Yes
 from api.query import Filter, Order
+from api.resources.details import AMOUNTS, Amounts, DetailsInput, DetailsOut, Least
 from api.resources.products import READ, TEXTS, WRITE, ProductShape
 from api.shapes import Computed, Id, Link, Number, Part, Shape, UnitAmount
 from api.views import ResourceView, operation
-from catalog.models import Plan, PlanItem, Price, Product, TermRules
+from catalog.models import Meter, Plan, PlanItem, Price, Product, TermRules
 from catalog.services import plans
 
 RULES = tuple(field.name for field in TermRules._meta.get_fields())
@@ -30,6 +32,8 @@ class PriceShape(Shape):
 
     id = Id("prc")
     unit_amount = UnitAmount(help_text="Price of one unit, or the flat price.")
+    details = DetailsOut()
+    minimum_amount = Least(lambda row, reading: row.currency, help_text="Least charge per cycle; null without one.")
 
     class Meta:
         model = Price
@@ -40,6 +44,8 @@ class PriceShape(Shape):
             "currency",
             "model",
             "unit_amount",
+            "details",
+            "minimum_amount",
             "tax_behavior",
             "billed",
             "is_prorated",
@@ -52,12 +58,15 @@ class PlanItemShape(Shape):
 
     id = Id("pli")
     product = Link("prd", lambda: ProductShape, name="product")
+    meter = Id("mtr", via="meter", allow_null=True, help_text="What counts usage.")
     quantity = Number("quantity", help_text="Usual number of units.")
     prices = Part(PriceShape, lambda row: row.prices.all(), many=True, help_text="Newest versions first.")
 
     class Meta:
         model = PlanItem
-        fields = ("id", "product", "position", "quantity", "prices", "archived_at")
+        fields = (
+            "id", "product", "position", "kind", "meter", "is_optional", "quantity", "prices", "archived_at",
+        )  # fmt: skip
 
 
 class PlanShape(Shape):
@@ -68,6 +77,9 @@ class PlanShape(Shape):
     description = Computed(TEXTS, lambda row, reading: row.description, help_text="Text by language.")
     terms_text = Computed(TEXTS, lambda row, reading: row.terms_text, help_text="Contract terms by language.")
     items = Part(PlanItemShape, lambda row: row.items.all(), many=True)
+    minimum_amounts = Computed(
+        AMOUNTS, lambda row, reading: row.minimum_amounts, help_text="Least charge per cycle in all, by currency."
+    )
 
     class Meta:
         model = Plan
@@ -81,6 +93,11 @@ class PlanShape(Shape):
             "items",
             "trial_days",
             "trial_end",
+            "trial_usage",
+            "suspended_billing",
+            "minimum_amounts",
+            "customer_may_change",
+            "customer_may_pause",
             "customer_may_cancel",
             "payment_terms_days",
             "payment_terms_from",
@@ -94,18 +111,28 @@ class PriceInput(ModelBody):
     """A version of a price."""
 
     currency = Currency(help_text="ISO 4217.")
-    unit_amount = Amount(help_text="Price of one unit, or the flat price, per cycle.")
+    unit_amount = Amount(
+        required=False, help_text="Price of one unit, or the flat price, per cycle; not needed with tiers or a rate."
+    )
     valid_from = Day(required=False, help_text="First day new sales get it; today when left out.")
+    details = DetailsInput(required=False, help_text="What the model needs beside the amount.")
+    minimum_amount = Amount(required=False, allow_null=True, help_text="Least charge per cycle.")
 
     class Meta:
         model = Price
-        fields = ("currency", "unit_amount", "valid_from", "model", "billed", "is_prorated", "tax_behavior")
+        fields = (
+            "currency", "unit_amount", "valid_from", "model", "details", "minimum_amount", "billed", "is_prorated",
+            "tax_behavior",
+        )  # fmt: skip
 
 
 class PlanItemInput(Body):
     """A product of a plan with its first prices, one per currency."""
 
     product = Ref(Product, help_text="What is sold.")
+    kind = Choice(PlanItem.Kind.choices, required=False, help_text="recurring when left out; usage needs a meter.")
+    meter = Ref(Meter, required=False, help_text="What counts the usage.")
+    is_optional = Yes(required=False, help_text="An add-on: part of a subscription only when chosen.")
     quantity = Quantity(required=False, help_text="Usual number of units; 1 when left out.")
     prices = PriceInput(many=True, required=False, help_text="One per currency.")
 
@@ -116,6 +143,7 @@ class PlanChange(ModelBody):
     name = Texts(help_text="Name by language; the company's language is required.")
     description = Texts(required=False, help_text="Text by language.")
     terms_text = Texts(required=False, help_text="Contract terms by language.")
+    minimum_amounts = Amounts(required=False, help_text="Least charge per cycle in all, by currency.")
 
     class Meta:
         model = Plan
@@ -126,6 +154,11 @@ class PlanChange(ModelBody):
             "terms_text",
             "trial_days",
             "trial_end",
+            "trial_usage",
+            "suspended_billing",
+            "minimum_amounts",
+            "customer_may_change",
+            "customer_may_pause",
             "customer_may_cancel",
             "payment_terms_days",
             "payment_terms_from",
@@ -149,10 +182,10 @@ class PlanView(ResourceView):
     model, shape, order = Plan, PlanShape, Order()
 
     def rows(self) -> QuerySet[Any]:
-        return super().rows().prefetch_related("items__product__tax_category", "items__prices")
+        return super().rows().prefetch_related("items__product__tax_category", "items__meter", "items__prices")
 
     def price_spec(self, given: dict[str, Any]) -> plans.PriceSpec:
-        return plans.PriceSpec(**{"valid_from": self.today, **given})
+        return plans.PriceSpec(**{"valid_from": self.today, "unit_amount": Decimal(0), **given})
 
     def item_spec(self, given: dict[str, Any]) -> plans.PlanItemSpec:
         prices = [self.price_spec(price) for price in given.pop("prices", [])]

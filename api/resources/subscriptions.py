@@ -14,6 +14,7 @@ from api.fields import Amount, Body, Currency, Day, Metadata, ModelBody, Quantit
 from api.problems import Problem
 from api.query import Filter, Order
 from api.resources.customers import CustomerShape, with_addresses
+from api.resources.details import DetailsInput, DetailsOut, Least
 from api.resources.plans import RULES, PlanShape, PriceShape
 from api.resources.previews import PreviewShape, UpcomingListShape
 from api.resources.products import ProductShape
@@ -22,11 +23,12 @@ from api.views import ResourceView, operation
 from billing.models import CreditNote, Invoice
 from billing.services import acts, previews
 from billing.services.acts import ActResult
-from catalog.models import Plan, Price, Product
+from catalog.models import Meter, Plan, Price, Product
 from core import clock
 from customers.models import Customer
-from customers.services.customers import zone_of
-from subscriptions.models import Slot, SlotTerms, Subscription
+from customers.services.customers import currency_of, zone_of
+from pricing.money import to_minor
+from subscriptions.models import OneOff, Slot, SlotTerms, Subscription
 from subscriptions.services import terms
 from subscriptions.services.moves import ENDED
 from subscriptions.services.starting import ItemSpec
@@ -50,6 +52,10 @@ class SlotTermsShape(Shape):
 
     price = Link("prc", lambda: PriceShape, name="price", allow_null=True)
     unit_amount = UnitAmount(currency="slot.subscription.currency", help_text="Price of one unit, or the flat price.")
+    details = DetailsOut()
+    minimum_amount = Least(
+        lambda row, reading: row.slot.subscription.currency, help_text="Least charge per interval; null without one."
+    )
     quantity = Number("quantity", help_text="Number of units.")
 
     class Meta:
@@ -60,6 +66,8 @@ class SlotTermsShape(Shape):
             "price",
             "model",
             "unit_amount",
+            "details",
+            "minimum_amount",
             "quantity",
             "billed",
             "is_prorated",
@@ -69,10 +77,18 @@ class SlotTermsShape(Shape):
 
 
 class SubscriptionItemShape(Shape):
-    """A recurring position with the terms that hold now."""
+    """A position, recurring or by usage, with the terms that hold now."""
 
     id = Id("sit")
     product = Link("prd", lambda: ProductShape, name="product")
+    meter = Id("mtr", via="meter", allow_null=True, help_text="What counts usage.")
+    interim_amount = Computed(
+        {"type": ["string", "null"]},
+        lambda row, reading: (
+            None if row.interim_minor is None else amount_text(row.interim_minor, row.subscription.currency)
+        ),
+        help_text="Usage is billed at once when it passes this amount; null: at the close.",
+    )
     terms = Computed(SlotTermsShape, lambda row, reading: compiled(SlotTermsShape)(_terms_now(row, reading), reading))
     mrr = Computed(
         {"type": "string"},
@@ -82,7 +98,33 @@ class SubscriptionItemShape(Shape):
 
     class Meta:
         model = Slot
-        fields = ("id", "product", "position", "terms", "billed_through_on", "elsewhere_through_on", "mrr")
+        fields = (
+            "id", "product", "position", "kind", "meter", "interim_amount", "terms", "billed_through_on",
+            "elsewhere_through_on", "mrr",
+        )  # fmt: skip
+
+
+class OneOffShape(Shape):
+    """A single charge, billed on its day."""
+
+    id = Id("oof")
+    product = Link("prd", lambda: ProductShape, name="product")
+    price = Link("prc", lambda: PriceShape, name="price", allow_null=True)
+    quantity = Number("quantity", help_text="Number of units.")
+    unit_amount = UnitAmount(currency="subscription.currency", help_text="Price of one unit, or in all.")
+    details = DetailsOut()
+    is_billed = Computed(
+        {"type": "boolean"},
+        lambda row, reading: row.due_on is None and row.canceled_at is None,
+        help_text="Whether it was invoiced, or cost nothing.",
+    )
+
+    class Meta:
+        model = OneOff
+        fields = (
+            "id", "product", "price", "description", "quantity", "model", "unit_amount", "details", "service_on",
+            "due_on", "is_billed", "canceled_at", "created_at",
+        )  # fmt: skip
 
 
 class ContractClockShape(PlainShape):
@@ -134,6 +176,10 @@ class SubscriptionShape(Shape):
     customer = Link("cus", lambda: CustomerShape, name="customer")
     plan = Link("pln", lambda: PlanShape, name="plan", allow_null=True)
     items = Part(SubscriptionItemShape, lambda row: row.slots.all(), many=True)
+    one_offs = Part(OneOffShape, lambda row: row.one_offs.all(), many=True, help_text="Single charges, oldest first.")
+    minimum_amount = Least(
+        lambda row, reading: row.currency, help_text="Least charge per cycle over all items; null without one."
+    )
     metadata = Computed({"type": "object"}, lambda row, reading: row.metadata)
     mrr = Computed(
         {"type": "string", "examples": ["12.50"]},
@@ -154,7 +200,8 @@ class SubscriptionShape(Shape):
             "id", "number", "customer", "plan", "name", "description", "state", "currency", "tax_behavior", "time_zone",
             "start_on", "paid_from_on", "term_start_on", "term_ends_on", "ends_on", "end_kind", "end_unused",
             "end_reason", "end_comment", "cancel_asked_at", "paused_from_on", "resumes_on", "suspended_from_on",
-            "suspended_billing", "next_bill_on", "next_move_on", "items", "mrr", "parked",
+            "suspended_billing", "trial_usage", "next_bill_on", "next_move_on", "items", "one_offs",
+            "minimum_amount", "mrr", "parked",
             "contract_clock", "issued", *RULES, "payment_terms_days", "po_reference", "external_id", "metadata",
             "created_at",
         )  # fmt: skip
@@ -172,19 +219,43 @@ class ItemInput(Body):
     quantity = Quantity(required=False, help_text="Number of units.")
     unit_amount = Amount(required=False, help_text="Price of one unit, or the flat price, per interval.")
     price = Ref(Price, required=False, help_text="A price version.")
-    model = Text(required=False, max_length=20, help_text="per_unit or flat.")
-    billed = Text(required=False, max_length=7, help_text="advance or arrears.")
+    model = Text(
+        required=False,
+        max_length=20,
+        help_text="flat, per_unit, graduated, volume, package, percentage or graduated_percentage.",
+    )
+    details = DetailsInput(required=False, help_text="What the model needs beside the amount.")
+    minimum_amount = Amount(required=False, help_text="Least charge per interval; 0 takes the price's away.")
+    kind = Text(required=False, max_length=9, help_text="recurring, usage or one_off.")
+    meter = Ref(Meter, required=False, help_text="What counts the usage.")
+    interim_amount = Amount(required=False, help_text="Usage is billed at once when it passes this amount.")
+    ends_on = Day(required=False, help_text="Its own last day.")
+    service_on = Day(required=False, help_text="of a one_off: day of the supply; the start when left out.")
+    billed = Text(required=False, max_length=7, help_text="advance or arrears; usage is always in arrears.")
     is_prorated = Yes(required=False, help_text="Otherwise a started period costs the full price.")
     interval_unit = Text(required=False, max_length=5, help_text="Its own cycle: day, week, month or year.")
     interval_count = Whole(required=False, min_value=1, max_value=366, help_text="How many units.")
 
 
+def _item(given: dict[str, Any], currency: str) -> ItemSpec:
+    """`given` in whole units of the currency."""
+    values = dict(given)
+    interim = values.pop("interim_amount", None)
+    return ItemSpec(**values, interim_minor=None if interim is None else to_minor(interim, currency))
+
+
 class OverridesInput(ModelBody):
     """What differs from the plan."""
 
+    trial_days = Whole(required=False, min_value=0, max_value=3660, help_text="Free days at the start.")
+    minimum_amount = Amount(required=False, help_text="Least charge per cycle over all items; 0: none.")
+
     class Meta:
         model = Subscription
-        fields = (*RULES, "description", "payment_terms_days", "tax_behavior", "time_zone")
+        fields = (
+            *RULES, "trial_days", "trial_usage", "suspended_billing", "minimum_amount", "description",
+            "payment_terms_days", "tax_behavior", "time_zone",
+        )  # fmt: skip
         extra_kwargs: ClassVar[dict[str, Any]] = {"time_zone": {"required": False}}
 
 
@@ -194,6 +265,7 @@ class StartInput(ModelBody):
     customer = Ref(Customer, help_text="Who pays.")
     plan = Ref(Plan, required=False, help_text="Template.")
     items = ItemInput(many=True, required=False, help_text="Positions, in place of the plan's.")
+    add_ons = ItemInput(many=True, required=False, help_text="Add-ons of the plan that were chosen, on top.")
     start_on = Day(help_text="First day of service, in the past or to come.")
     currency = Currency(required=False, help_text="When left out, the customer's.")
     overrides = OverridesInput(required=False, help_text="What differs from the plan.")
@@ -205,8 +277,8 @@ class StartInput(ModelBody):
     class Meta:
         model = Subscription
         fields = (
-            "customer", "plan", "items", "start_on", "currency", "name", "overrides", "po_reference", "external_id",
-            "metadata", "billed_through_on", "offer_code", "preview_token",
+            "customer", "plan", "items", "add_ons", "start_on", "currency", "name", "overrides", "po_reference",
+            "external_id", "metadata", "billed_through_on", "offer_code", "preview_token",
         )  # fmt: skip
         extra_kwargs: ClassVar[dict[str, Any]] = {"name": {"required": False}}
 
@@ -237,22 +309,28 @@ class SubscriptionView(ResourceView):
     shown_alone = frozenset({"contract_clock"})
 
     def rows(self) -> QuerySet[Any]:
-        slots = Slot.objects.order_by("position", "id").select_related("product__tax_category", "subscription")
+        slots = Slot.objects.order_by("position", "id")
+        slots = slots.select_related("product__tax_category", "subscription", "meter")
         held = SlotTerms.objects.order_by("from_on").select_related("price")
+        one_offs = OneOff.objects.order_by("id").select_related("product__tax_category", "price")
         rows = super().rows().select_related("customer", "plan", "company")
-        rows = rows.prefetch_related(Prefetch("slots", slots), Prefetch("slots__terms", held))
+        rows = rows.prefetch_related(
+            Prefetch("slots", slots), Prefetch("slots__terms", held), Prefetch("one_offs", one_offs)
+        )
         if "customer" in self.asked.expand:
             rows = rows.prefetch_related(with_addresses("customer__"))
         if "plan" in self.asked.expand:
-            rows = rows.prefetch_related("plan__items__product__tax_category", "plan__items__prices")
+            parts = ("product__tax_category", "meter", "prices")
+            rows = rows.prefetch_related(*(f"plan__items__{part}" for part in parts))
         return rows
 
     def start(self, given: dict[str, Any]) -> ActResult:
         values = dict(given)
-        items = values.pop("items", None)
+        currency = values.get("currency") or currency_of(values["customer"])
+        for name in ("items", "add_ons"):
+            if values.get(name) is not None:
+                values[name] = [_item(item, currency) for item in values[name]]
         zone = values.get("overrides", {}).get("time_zone") or zone_of(values["customer"])
-        if items is not None:
-            values["items"] = [ItemSpec(**item) for item in items]
         day = clock.day_in(self.at, zone)
         return acts.start(company=self.company, on=day, by=self.by, at=self.at, **values)
 

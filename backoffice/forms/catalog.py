@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.forms.fields import (
     AmountField,
     CountryField,
-    CurrencyField,
     DayField,
     NumberField,
     TextField,
@@ -21,8 +22,9 @@ from backoffice.forms.fields import (
     spread_texts,
     texts_of,
 )
+from backoffice.forms.pricing import PRICE_SECTIONS, price_fields, spec_of
 from backoffice.forms.sections import Section, SectionedForm
-from catalog.models import Plan, Price, Product, TaxCategory, TaxRate
+from catalog.models import Meter, Plan, PlanItem, Product, TaxCategory, TaxRate
 from catalog.services import texts
 from catalog.services.plans import PlanItemSpec, PriceSpec
 from core.models import Company
@@ -59,7 +61,8 @@ RULE_SECTIONS = (
     Section(_("Cancellation"), (("cancel_timing", "cancel_unused"),)),
 )
 _OWN_PLAN = (
-    "code", "trial_days", "trial_end", "customer_may_cancel", "payment_terms_days", "payment_terms_from", "external_id",
+    "code", "trial_days", "trial_end", "trial_usage", "suspended_billing", "customer_may_change",
+    "customer_may_pause", "customer_may_cancel", "payment_terms_days", "payment_terms_from", "external_id",
 )  # fmt: skip
 
 
@@ -69,7 +72,7 @@ def text_rows(company: Company, name: str) -> tuple[tuple[str, ...], ...]:
     return ((names[0],), tuple(names[1:3]), tuple(names[3:]))
 
 
-def _products(company: Company) -> forms.ModelChoiceField:
+def products_of(company: Company) -> forms.ModelChoiceField:
     field = forms.ModelChoiceField(
         label=_("Product"), queryset=Product.objects.filter(company=company, archived_at__isnull=True).order_by("code")
     )
@@ -117,52 +120,53 @@ class ProductForm(SectionedForm):
         return own | {name: texts_of(self.cleaned_data, name) for name in ("name", "unit_name", "description")}
 
 
-def _price_fields(company: Company, on: date | None) -> dict[str, forms.Field]:
-    columns = fields_of(Price, ("model", "billed", "is_prorated", "tax_behavior"))
+_ITEM = ("product", "quantity", "kind", "meter", "is_optional")
+
+
+def _item_fields(company: Company) -> dict[str, forms.Field]:
     return {
-        "currency": CurrencyField(initial=company.currency),
-        "unit_amount": AmountField(label=_("Price"), places=10, help_text=_("For one unit and cycle.")),
-        **columns,
-        "valid_from": DayField(
-            label=_("Valid from"), initial=on, help_text=_("First day new sales get it, in the company's time zone.")
+        "product": products_of(company),
+        "quantity": NumberField(label=_("Quantity"), places=6, initial=Decimal(1)),
+        **fields_of(PlanItem, ("kind", "is_optional")),
+        "meter": forms.ModelChoiceField(
+            label=_("Meter"),
+            queryset=Meter.objects.filter(company=company, archived_at__isnull=True).order_by("code"),
+            required=False,
+            help_text=_("What counts usage."),
         ),
     }
-
-
-_PRICE_SECTION = Section(
-    _("Price"),
-    (("unit_amount", "currency"), ("model", "billed"), ("tax_behavior", "valid_from"), "is_prorated"),
-)
 
 
 class PriceForm(SectionedForm):
     """One version of a price."""
 
-    sections = (Section("", _PRICE_SECTION.names),)
+    sections = PRICE_SECTIONS
 
     def __init__(self, *args: Any, company: Company, on: date | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields.update(_price_fields(company, on))
+        self.fields.update(price_fields(company, on))
 
     def spec(self) -> PriceSpec:
-        names = ("currency", "unit_amount", "valid_from", "model", "billed", "is_prorated", "tax_behavior")
-        return PriceSpec(**self.changes(*names))
+        return spec_of(self.cleaned_data)
 
 
 class PlanItemForm(PriceForm):
     """A product in a plan with its first price."""
 
-    sections = (Section("", (("product", "quantity"),)), _PRICE_SECTION)
+    sections = (Section("", (("product", "quantity"), ("kind", "meter"), "is_optional")), *PRICE_SECTIONS)
 
     def __init__(self, *args: Any, company: Company, on: date | None = None, **kwargs: Any) -> None:
         super().__init__(*args, company=company, on=on, **kwargs)
-        self.fields["product"] = _products(company)
-        self.fields["quantity"] = NumberField(label=_("Quantity"), places=6, initial=Decimal(1))
+        self.fields.update(_item_fields(company))
 
     def item(self) -> PlanItemSpec:
-        return PlanItemSpec(
-            product=self.cleaned_data["product"], quantity=self.cleaned_data["quantity"], prices=[self.spec()]
-        )
+        return PlanItemSpec(**self.changes(*_ITEM), prices=[self.spec()])
+
+
+def _minimums(values: Mapping[str, Any]) -> dict[str, Any]:
+    """By currency, of fields named `minimum__` and the currency."""
+    start = "minimum__"
+    return {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
 
 
 class PlanForm(SectionedForm):
@@ -172,6 +176,12 @@ class PlanForm(SectionedForm):
         super().__init__(*args, **kwargs)
         self.company = company
         self.fields.update(fields_of(Plan, (*_OWN_PLAN, *RULES)))
+        for code in sorted({company.currency, *_minimums(self.initial)}):
+            self.fields[f"minimum__{code}"] = AmountField(
+                label=format_lazy("{} · {}", _("Minimum"), code),
+                required=False,
+                help_text=_("Least charge per cycle over all positions; what is missing is charged at its end."),
+            )
         self.fields.update(language_fields(company, "name", label=_("Name"), required=True))
         self.fields.update(language_fields(company, "description", label=_("Description"), rows=2))
         self.fields.update(language_fields(company, "terms_text", label=_("Terms"), rows=3))
@@ -181,8 +191,11 @@ class PlanForm(SectionedForm):
             Section("", ("code",)),
             Section(_("Name"), text_rows(self.company, "name"), _("What customers call it, by language.")),
             *RULE_SECTIONS,
-            Section(_("Trial"), (("trial_days", "trial_end"),)),
-            Section(_("Sale"), ("customer_may_cancel", ("payment_terms_days", "payment_terms_from"), "external_id")),
+            Section(_("Trial"), (("trial_days", "trial_end"), "trial_usage")),
+            Section(_("Minimum"), tuple(name for name in self.fields if name.startswith("minimum__"))),
+            Section(_("Non-payment"), ("suspended_billing",)),
+            Section(_("Customers themselves"), ("customer_may_change", "customer_may_pause", "customer_may_cancel")),
+            Section(_("Sale"), (("payment_terms_days", "payment_terms_from"), "external_id")),
             Section(_("Description"), text_rows(self.company, "description")),
             Section(_("Contract terms"), text_rows(self.company, "terms_text")),
         )
@@ -190,12 +203,14 @@ class PlanForm(SectionedForm):
     @staticmethod
     def initial_of(plan: Plan) -> dict[str, Any]:
         initial = {name: getattr(plan, name) for name in (*_OWN_PLAN, *RULES)}
+        initial |= {f"minimum__{code}": Decimal(text) for code, text in plan.minimum_amounts.items()}
         for name in ("name", "description", "terms_text"):
             initial |= spread_texts(name, getattr(plan, name))
         return initial
 
     def values(self) -> dict[str, Any]:
         own = self.changes(*_OWN_PLAN)
+        own["minimum_amounts"] = {code: least for code, least in _minimums(self.cleaned_data).items() if least}
         return own | {name: texts_of(self.cleaned_data, name) for name in ("name", "description", "terms_text")}
 
     def rules(self) -> dict[str, Any]:
@@ -207,24 +222,21 @@ class NewPlanForm(PlanForm):
 
     def __init__(self, *args: Any, company: Company, on: date | None = None, **kwargs: Any) -> None:
         super().__init__(*args, company=company, **kwargs)
-        self.fields["product"] = _products(company)
-        self.fields["quantity"] = NumberField(label=_("Quantity"), places=6, initial=Decimal(1))
-        self.fields.update(_price_fields(company, on))
+        self.fields.update(_item_fields(company))
+        del self.fields["is_optional"]  # the first one is what the plan is about
+        self.fields.update(price_fields(company, on))
         self.fields["on_sale"] = forms.BooleanField(
             label=_("Put on sale at once"), required=False, initial=True, help_text=_("Otherwise it stays a draft.")
         )
 
     def layout(self) -> tuple[Section, ...]:
         first, name, *rest = super().layout()
-        item = Section(_("What it holds"), (("product", "quantity"),), _("Further products are added on its page."))
-        return (first, name, item, _PRICE_SECTION, *rest, Section(_("Status"), ("on_sale",)))
+        rows = (("product", "quantity"), ("kind", "meter"))
+        item = Section(_("What it holds"), rows, _("Further products are added on its page."))
+        return (first, name, item, *PRICE_SECTIONS, *rest, Section(_("Status"), ("on_sale",)))
 
     def item(self) -> PlanItemSpec:
-        names = ("currency", "unit_amount", "valid_from", "model", "billed", "is_prorated", "tax_behavior")
-        price = PriceSpec(**self.changes(*names))
-        return PlanItemSpec(
-            product=self.cleaned_data["product"], quantity=self.cleaned_data["quantity"], prices=[price]
-        )
+        return PlanItemSpec(**self.changes(*_ITEM), prices=[spec_of(self.cleaned_data)])
 
 
 class TaxRateForm(SectionedForm):

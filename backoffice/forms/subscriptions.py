@@ -49,9 +49,14 @@ class StartForm(SectionedForm):
             hint = ""
             if price is not None:
                 hint = _now("Empty: the plan's, %(price)s.") % {"price": price_text(price.unit_amount, usual)}
-            self.fields[f"quantity_{item.pk}"] = NumberField(
-                label=_now("%(product)s: quantity") % {"product": name}, places=6, initial=item.quantity
-            )
+            if item.is_optional:
+                self.fields[f"chosen_{item.pk}"] = forms.BooleanField(
+                    label=_now("%(product)s: add-on") % {"product": name}, required=False
+                )
+            if item.kind != PlanItem.Kind.USAGE:
+                self.fields[f"quantity_{item.pk}"] = NumberField(
+                    label=_now("%(product)s: quantity") % {"product": name}, places=6, initial=item.quantity
+                )
             self.fields[f"amount_{item.pk}"] = AmountField(
                 label=_now("%(product)s: price of one") % {"product": name}, required=False, help_text=hint
             )
@@ -73,7 +78,7 @@ class StartForm(SectionedForm):
             self.fields[rule].initial = getattr(plan, rule)
 
     def layout(self) -> tuple[Section, ...]:
-        rows = tuple((f"quantity_{item.pk}", f"amount_{item.pk}") for item in self.items)
+        rows = tuple((f"chosen_{item.pk}", f"quantity_{item.pk}", f"amount_{item.pk}") for item in self.items)
         return (
             Section("", (("start_on", "currency"),)),
             Section(_("What and for how much"), rows),
@@ -96,13 +101,14 @@ class StartForm(SectionedForm):
             overrides["payment_terms_days"] = given["payment_terms_days"]
         if given["payment_terms_from"]:
             overrides["payment_terms_from"] = given["payment_terms_from"]
+        chosen = [item for item in self.items if not item.is_optional or given[f"chosen_{item.pk}"]]
         specs = [
-            ItemSpec(item.product, quantity=given[f"quantity_{item.pk}"], unit_amount=given[f"amount_{item.pk}"])
-            for item in self.items
+            ItemSpec(item.product, quantity=given.get(f"quantity_{item.pk}"), unit_amount=given[f"amount_{item.pk}"])
+            for item in chosen
         ]
         plain = all(
-            spec.unit_amount is None and spec.quantity == item.quantity
-            for spec, item in zip(specs, self.items, strict=True)
+            spec.unit_amount is None and spec.quantity in (None, item.quantity) and not item.is_optional
+            for spec, item in zip(specs, chosen, strict=True)
         )
         return {
             "items": None if plain else specs,

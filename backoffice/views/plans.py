@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Q
@@ -14,9 +15,11 @@ from django.views.decorators.http import require_POST
 
 from backoffice.acting import actor, done, found, now, own, show_refusal, tells_refusals, today
 from backoffice.forms.catalog import NewPlanForm, PlanForm, PlanItemForm, PriceForm
+from backoffice.forms.pricing import initial_of
 from backoffice.forms.sections import SectionedForm
 from backoffice.lists import listing, tabs_of
 from backoffice.pages import crumbs, page
+from backoffice.price_words import has_amount, rows_of
 from backoffice.views.products import named
 from catalog.models import Plan, PlanItem, Price
 from catalog.services import plans as verbs
@@ -115,7 +118,7 @@ def edit(request: HttpRequest, ref: str) -> HttpResponse:
 @needs("catalog.read")
 def detail(request: HttpRequest, ref: str) -> HttpResponse:
     plan = found(own(request, Plan), ref)
-    items = list(plan.items.select_related("product").prefetch_related("prices"))
+    items = list(plan.items.select_related("product", "meter").prefetch_related("prices"))
     on = today(request)
     for item in items:
         item.shown_name = named(request, item.product.name)  # type: ignore[attr-defined]
@@ -128,6 +131,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "plan": plan,
         "items": items,
         "running": running,
+        "minimums": [(code, Decimal(least)) for code, least in plan.minimum_amounts.items()],
         "description": named(request, plan.description or {}),
         "terms_text": named(request, plan.terms_text or {}),
     }
@@ -139,6 +143,7 @@ def _versions(item: PlanItem, on: Any) -> list[Price]:
     versions = sorted(item.prices.all(), key=lambda price: (price.currency, -price.version))
     for price in versions:
         current = verbs.price_on(item, price.currency, on)
+        price.rows, price.has_amount = rows_of(price, price.currency), has_amount(price)  # type: ignore[attr-defined]
         price.when = (  # type: ignore[attr-defined]
             "later" if price.valid_from > on else "now" if current and current.pk == price.pk else "past"
         )
@@ -199,8 +204,7 @@ def add_price(request: HttpRequest, ref: str) -> HttpResponse:
     item = _item(request, ref)
     back = reverse("backoffice:plan", args=[item.plan.ref])
     last = item.prices.order_by("-id").first()
-    names = ("currency", "unit_amount", "model", "billed", "is_prorated", "tax_behavior")
-    initial = {name: getattr(last, name) for name in names} if last else {}
+    initial = initial_of(last) if last else {}
     form = PriceForm(request.POST or None, company=request.company, on=today(request), initial=initial)
     if request.method == "POST" and form.is_valid():
         try:

@@ -19,6 +19,7 @@ from backoffice.forms.sections import SectionedForm
 from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFilter
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
+from backoffice.price_words import has_amount, rows_of
 from backoffice.views.discounts import of_subscription
 from backoffice.views.products import named
 from billing.models import Invoice, InvoiceLine
@@ -157,10 +158,12 @@ def _subscription(request: HttpRequest, ref: str) -> Subscription:
 def detail(request: HttpRequest, ref: str) -> HttpResponse:
     subscription = _subscription(request, ref)
     day = clock.today(request.company, subscription.time_zone)
-    slots = list(subscription.slots.select_related("product").prefetch_related("terms__price"))
+    slots = list(subscription.slots.select_related("product", "item").prefetch_related("terms__price"))
     for slot in slots:
         slot.now = _terms_on(slot, day)  # type: ignore[attr-defined]
         slot.shown_name = named(request, slot.product.name)  # type: ignore[attr-defined]
+        slot.has_amount = slot.now is None or has_amount(slot.now)  # type: ignore[attr-defined]
+        slot.rows = rows_of(slot.now, subscription.currency) if slot.now else []  # type: ignore[attr-defined]
         # Before the first bill it holds the day before the first one to pay for.
         billed = slot.billed_through_on >= subscription.paid_from_on or slot.elsewhere_through_on
         slot.through = slot.billed_through_on if billed else None  # type: ignore[attr-defined]
@@ -187,6 +190,8 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "slots": slots,
         "discounts": of_subscription(subscription),
         "mrr_minor": sum(slot.mrr_minor for slot in slots),
+        "one_offs": _one_offs(request, subscription),
+        "may_change": may(request, "subscription.change") and subscription.state not in moves.ENDED,
         "has_usage": any(slot.kind == Slot.Kind.USAGE for slot in slots),
         "clock": [{"text": text, "icon": "calendar-clock"} for text in words],
         "invoices": invoices,
@@ -197,6 +202,16 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "shown_state": "canceling" if ending else subscription.state,
     }
     return page(request, "subscriptions/detail", context)
+
+
+def _one_offs(request: HttpRequest, subscription: Subscription) -> list[Any]:
+    """Single charges, the latest first, in words."""
+    rows = list(subscription.one_offs.select_related("product").order_by("-service_on", "-pk")[:50])
+    for row in rows:
+        row.shown_name = row.description or named(request, row.product.name)  # type: ignore[attr-defined]
+        row.has_amount = has_amount(row)  # type: ignore[attr-defined]
+        row.rows = rows_of(row, subscription.currency)  # type: ignore[attr-defined]
+    return rows
 
 
 def _movements(subscription: Subscription) -> list[Any]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
 from billing.documents.explaining_credit import credit_texts, edited_texts, pack_texts
+from billing.documents.explaining_prices import is_tiered, price_texts
 from billing.documents.explaining_usage import usage_texts
 from billing.documents.figures import Figures
 from billing.models import CreditNoteLine, InvoiceLine
@@ -64,8 +65,9 @@ def sentences(facts: Mapping[str, Any], language: str, currency: str) -> list[Se
     with override(language):
         steps = [
             *_usage(calculation, figures),
+            *_models(calculation, figures),
             *_price(calculation, figures),
-            *_share(calculation, facts, figures),
+            *([] if "minimum_minor" in calculation else _share(calculation, facts, figures)),
             *_part(calculation, facts, figures),
             *_credit(calculation, facts, figures),
             *_discounts(calculation, facts, figures),
@@ -97,8 +99,13 @@ def _usage(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
     return [Sentence("usage", text) for text in usage_texts(calculation, figures)]
 
 
+def _models(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
+    interval = every(calculation.get("interval") or "")
+    return [Sentence("usage", text) for text in price_texts(calculation, interval, figures)]
+
+
 def _price(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
-    if calculation.get("unit_amount") is None or "usage" in calculation:
+    if calculation.get("unit_amount") is None or "usage" in calculation or is_tiered(calculation):
         return []
     price = _("%(amount)s %(currency)s") % {
         "amount": figures.unit_amount(str(calculation["unit_amount"])),

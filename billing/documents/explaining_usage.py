@@ -26,7 +26,7 @@ def usage_texts(calculation: Mapping[str, Any], figures: Figures) -> Iterator[st
     yield _counted(usage, figures)
     yield from _allowances(calculation, figures)
     for row in calculation.get("steps", ()):
-        text = _step(row, calculation, figures)
+        text = step_text(row, calculation, figures)
         if text:
             yield text
     yield from _before(usage, figures)
@@ -70,7 +70,8 @@ def _allowances(calculation: Mapping[str, Any], figures: Figures) -> Iterator[st
         }
 
 
-def _step(row: Mapping[str, Any], calculation: Mapping[str, Any], figures: Figures) -> str:
+def step_text(row: Mapping[str, Any], calculation: Mapping[str, Any], figures: Figures) -> str:
+    """One step of a charge model in words; empty for one that has none."""
     words = {
         "quantity": _number(row["quantity"], figures),
         "price": _price(row["price"], figures),

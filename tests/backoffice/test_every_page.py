@@ -81,7 +81,21 @@ def rows_of(office: Office) -> dict[str, Any]:
         "credit-note": note, "payment": payment, "unknown": unknown, "refund": refund, "run": run, "job": job,
         "import": imported, "key": key, "member": member, "role": member.role,
         "tax-rate": TaxRate.objects.filter(company=company, country="DE", level="standard").latest("valid_from"),
-    } | discounts_of(office, subscription)  # fmt: skip
+    } | discounts_of(office, subscription) | {"single-charge": single_charge(office, subscription)}  # fmt: skip
+
+
+def single_charge(office: Office, subscription: Any) -> Any:
+    """One that waits for its day."""
+    from datetime import timedelta
+    from decimal import Decimal
+
+    from subscriptions.services import one_offs
+
+    product = office.plan.items.get().product
+    return one_offs.add(
+        subscription=subscription, product=product, unit_amount=Decimal(5), service_on=TODAY + timedelta(days=5),
+        on=TODAY, by=BY, at=office.at,
+    )  # fmt: skip
 
 
 def discounts_of(office: Office, subscription: Any) -> dict[str, Any]:

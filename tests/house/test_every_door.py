@@ -83,6 +83,7 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
     )  # fmt: skip
     a_subscription(company, customer, plan)
     refs = _discounts(company, started.subscription, **common)
+    refs["one_off"] = _single_charge(started.subscription, plan, **common)
     refs["tax_rate"] = _late_rate(company, **common)
     run = running.start(company=company, on=TODAY, **common)
     assert run is not None
@@ -113,6 +114,20 @@ def _late_rate(company: Any, **common: Any) -> str:
     day = date(2090, 1, 1)
     values = {"country": "DE", "level": "standard", "percent": Decimal(20), "valid_from": day, "source": "walk"}
     return str(taxes.set_rate(company=company, **values, **common).ref)
+
+
+def _single_charge(subscription: Any, plan: Any, **common: Any) -> str:
+    from datetime import timedelta
+    from decimal import Decimal
+
+    from subscriptions.services import one_offs
+    from tests.factories import TODAY
+
+    product = plan.items.get().product
+    later = TODAY + timedelta(days=20)
+    return one_offs.add(
+        subscription=subscription, product=product, unit_amount=Decimal(5), service_on=later, on=TODAY, **common
+    ).ref
 
 
 def _discounts(company: Any, subscription: Any, **common: Any) -> dict[str, str]:
