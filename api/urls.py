@@ -28,6 +28,7 @@ RESOURCES = (
     "credits",
     "runs",
     "discounts",
+    "given_discounts",
     "imports",
     "sandboxes",
     "facts",

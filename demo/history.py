@@ -19,7 +19,7 @@ from core.actors import Actor
 from core.models import Company
 from core.services import ticks
 from customers.services import customers
-from demo import people, scenes
+from demo import offers, people, scenes
 from demo.company import BY, MAIL_DAYS, SLUG, open_test_company
 from demo.people import Person
 from demo.scenes import Stage
@@ -30,6 +30,8 @@ from subscriptions.services.agreeing import AgreementSpec, ItemSpec
 
 MONTHS = 24
 ZONE = "Europe/Berlin"
+#: Scenes register themselves; these stand in a module of their own.
+STAGED = (scenes, offers)
 MORNING = time(9, 30)
 Told = Callable[[Company], None]
 
