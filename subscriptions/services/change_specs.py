@@ -19,7 +19,7 @@ from core import checks
 from core.refusal import Refused
 from subscriptions.models import Slot, SlotTerms, Subscription
 from subscriptions.services.items import PRICED, ItemSpec, Offer, PricedItem, checked_total, priced
-from subscriptions.services.rewriting import CONTENT, Rewriting, content_of
+from subscriptions.services.rewriting import CONTENT, Again, Rewriting, content_of
 
 RECURRING, ONE_OFF = PlanItem.Kind.RECURRING, PlanItem.Kind.ONE_OFF
 #: Columns of a plan that a change of plan brings to the subscription, beside its name and minimum.
@@ -61,13 +61,15 @@ class ItemChange:
 
 @dataclass(slots=True)
 class Wish:
-    """What a position is to be. `content` None: it is removed; `slot` None: it is new, made from `fresh`."""
+    """What a position is to be. `content` None: it is removed; `slot` None: it is new, made from `fresh`; `again`: what
+    becomes of other terms that hold later already."""
 
     slot: Slot | None
     content: dict[str, Any] | None
     item: PlanItem | None = None
     fresh: PricedItem | None = None
     ends_on: date | None = None
+    again: Again | None = None
 
     @property
     def is_recurring(self) -> bool:
@@ -132,7 +134,9 @@ class Wanted:
             raise Refused("change.item_not_there", field="items", day=day)
         if change.remove:
             return Wish(slot, None)
-        return Wish(slot, self._changed(row, change), ends_on=change.ends_on)
+        return Wish(
+            slot, self._changed(row, change), ends_on=change.ends_on, again=lambda row: self._changed(row, change)
+        )
 
     def _new(self, change: ItemChange, day: date, offer: Offer | None = None) -> Wish:
         if change.product is None or change.remove:

@@ -115,10 +115,12 @@ def change(
             held, day, on=on, override=override, override_reason=override_reason, field="effective_on",
             earliest=held.start_on,
         )  # fmt: skip
+        waits = proration == Proration.NONE
+        day = max(day, _first_charged(held, wanted, now, day, waits=waits, keep_anchor=keep_anchor))
         before = _morning(held)
         replaced = unchanging.replace_planned(held, now, _slots_of(wanted, now, day), day, on=on, at=at)
-        act = _Act(held, wanted, day, on, proration == Proration.NONE, keep_anchor, now, {}, {}, [], {})
-        _rewrite(act)
+        act = _Act(held, wanted, day, on, waits, keep_anchor, now, {}, {}, [], {})
+        _rewrite(act, at)
         if act.counted_from is not None:
             anchoring.superseded(held, at=at)
         made = Change(
@@ -168,6 +170,24 @@ def _day(
     return effective_on
 
 
+def _first_charged(
+    held: Subscription, wanted: Wanted, now: Rewriting, day: date, *, waits: bool, keep_anchor: bool
+) -> date:
+    """The day on which a change of positions begins that waits for a boundary: it is a planned one then."""
+    if wanted.plan is not None:
+        return day
+    first = []
+    for wish in wanted.wishes(now, day):
+        row = now.on(wish.slot, day) if wish.slot is not None else None
+        if wish.slot is None or row is None:
+            return day
+        cycle = wish.content and (wish.content["interval_unit"], wish.content["interval_count"])
+        is_anew = cycle is not None and cycle != (row.interval_unit, row.interval_count) and not keep_anchor
+        steps = change_days.steps(held, now, wish.slot, wish.content, day, waits=waits, is_counted_anew=is_anew)
+        first += [steps[0].from_on] if steps else []
+    return min(first, default=day)
+
+
 def _slots_of(wanted: Wanted, now: Rewriting, day: date) -> list[Slot]:
     """The positions a change touches; a change of plan touches all."""
     if wanted.plan is not None:
@@ -188,12 +208,14 @@ def _morning(held: Subscription) -> dict[str, Any]:
     return retiming.morning_of(held) | {change_columns.SLOTS: change_columns.of_slots(held)}
 
 
-def _rewrite(act: _Act) -> None:
+def _rewrite(act: _Act, at: datetime) -> None:
     """Lays the new terms, in memory but for anchors and products that old terms relied on."""
     held, now, day = act.held, act.now, act.day
     wishes = act.wanted.wishes(now, day)
     _columns(act, wishes)
-    if act.counted_from is not None and "anchor_on" in act.values and day <= act.on:
+    if "anchor_on" in act.values:
+        anchoring.superseded(held, at=at)
+    if "anchor_on" in act.values and day <= act.on:
         # Before new rows are made of old ones: what relied on the anchor keeps it.
         retiming.pin_anchor(held)
         now.pin(held)
@@ -284,7 +306,7 @@ def _lay(act: _Act, slot: Slot, wish: Wish) -> None:
             anchor = act.counted_from or change_days.new_anchor(held, row, step.from_on)
             if act.counted_from is not None and step.from_on > act.counted_from[0] and act.day > held.paid_from_on:
                 anchor = change_days.new_anchor(held, row, step.from_on)
-        now.lay(slot, step.from_on, step.content, settles=step.settles, anchor=anchor)
+        now.lay(slot, step.from_on, step.content, settles=step.settles, anchor=anchor, again=wish.again)
     if wish.content is not None and wish.ends_on is not None:
         _end(act, slot, wish.ends_on)
     was = "removed" if wish.content is None or wish.ends_on is not None else "changed"

@@ -6,7 +6,7 @@ position's own end, and planned changes of their content are gone. Rows that say
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ ONE_DAY = timedelta(days=1)
 Standing = SlotTerms.Standing
 Settles = SlotTerms.Settles
 Anchor = tuple[date | None, int | None]
+Again = Callable[[SlotTerms], Mapping[str, Any]]
 
 #: Columns of terms that say what is supplied and what it costs.
 CONTENT: Final = (
@@ -71,9 +72,11 @@ class Rewriting:
         *,
         settles: str = "",
         anchor: Anchor | None = None,
+        again: Again | None = None,
     ) -> None:
         """From that day on these terms hold; None: the position is removed. `anchor`: what their periods count from,
-        else as the row that holds on the day."""
+        else as the row that holds on the day. `again` says what becomes of other terms that hold later already, such
+        as those of a change that waits for a boundary; without it they are replaced, too."""
         ahead = [row for row in self.rows(slot) if row.until_on is None or row.until_on > day]
         if not ahead:
             return
@@ -81,13 +84,15 @@ class Rewriting:
         if content is None:
             self._put(slot, day, [self._removed(first, max(first.from_on, day), settles)])
             return
-        counted = (first.anchor_on, first.anchor_month_day)
+        counted, held = (first.anchor_on, first.anchor_month_day), content_of(first)
         new: list[SlotTerms] = []
         last: Anchor = counted
         for row in ahead:
             own = (row.anchor_on, row.anchor_month_day)
+            is_other = again is not None and row.standing != Standing.REMOVED and not says(slot, row, held)
             # A billing day that moves later stays moved, unless everything is counted anew.
-            if new and row.standing == new[-1].standing and (own == last or anchor is not None):
+            is_counted_so = own == last or anchor is not None
+            if new and row.standing == new[-1].standing and is_counted_so and not is_other:
                 new[-1].until_on = row.until_on
                 continue
             last = own
@@ -96,10 +101,11 @@ class Rewriting:
             if row.standing == Standing.REMOVED:
                 new.append(retiming.copy_of(row, from_on=start, settles=kept))
                 continue
-            fresh = retiming.copy_of(row, from_on=start, settles=kept, **content)
+            terms = again(row) if is_other and again is not None else content
+            fresh = retiming.copy_of(row, from_on=start, settles=kept, **terms)
             if not new and row.standing == Standing.AGREED:
                 fresh.settles = settles
-            if anchor is not None and (row.anchor_on, row.anchor_month_day) == counted:
+            if anchor is not None and own == counted:
                 fresh.anchor_on, fresh.anchor_month_day = anchor
             new.append(fresh)
         self._put(slot, day, new)

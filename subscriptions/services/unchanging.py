@@ -142,7 +142,9 @@ def unplan(held: Subscription, now: Rewriting, made: Change) -> None:
         elif facts["was"] == "removed" or prior is None:
             now.restore(slot, day, _rows_before(slot, made))
         else:
-            now.lay(slot, day, content_of(prior), anchor=(prior.anchor_on, prior.anchor_month_day))
+            row, anchor = now.on(slot, day), (prior.anchor_on, prior.anchor_month_day)
+            is_counted_so = row is None or anchor == (row.anchor_on, row.anchor_month_day)
+            now.lay(slot, day, content_of(prior), anchor=None if is_counted_so else anchor)
 
 
 def _of_today(held: Subscription, on: date) -> list[Change]:

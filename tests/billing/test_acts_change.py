@@ -744,3 +744,35 @@ def test_an_act_is_told_once(company):
     assert AuditEntry.objects.filter(verb="subscription.change").count() == 1
     event = Event.objects.get(type="subscription.changed")
     assert (event.data["change"], event.data["effective_on"]) == (made.ref, "2026-01-11")
+
+
+def test_a_change_that_waits_for_a_boundary_is_a_planned_one(company):
+    subscription = agreed(company, "10", quantity="10", item=WHOLE)
+    made = change(subscription, "01-10", items=[item(subscription, quantity="5")], timing="now").change
+    assert (made.status, made.effective_on) == ("planned", date(2026, 2, 1))
+    undo(made, "01-11")
+    passes(company, "02-01")
+    assert billed(subscription)[1:] == [("02-01", "03-01", 10000)]
+
+
+def test_units_added_before_a_plan_is_charged_hold_under_both(company):
+    subscription = agreed_plan(company, a_plan(company, amount="31.00"))
+    change(subscription, "01-11", plan=a_plan(company, amount="62.00"), proration="none")
+    change(subscription, "01-21", items=[item(subscription, quantity="2")])
+    # One unit more at the old price, 31.00 x 11/31; February at the new plan's price.
+    assert billed(subscription)[1:] == [("01-21", "02-01", 1100)]
+    passes(company, "02-01")
+    assert billed(subscription)[2:] == [("02-01", "03-01", 12400)]
+    assert problems(subscription) == []
+
+
+def test_a_moved_billing_day_outlives_a_change(company):
+    from billing.services import acts_pausing
+
+    subscription = agreed(company)
+    acts_pausing.move_billing_day(subscription=subscription, day=15, on=TODAY, by=BY, at=at_noon(TODAY))
+    change(subscription, "01-11", items=[item(subscription, unit_amount="62")])
+    passes(company, "02-01", "02-15")
+    # 1 to 14 February are 14 of the 31 days from 15 January on.
+    assert billed(subscription)[2:] == [("02-01", "02-15", 2800), ("02-15", "03-15", 6200)]
+    assert problems(subscription) == []
