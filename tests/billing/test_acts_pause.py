@@ -572,3 +572,68 @@ def test_usage_is_closed_where_service_stops_and_counts_again_where_it_goes_on(s
     run(company, date(2026, 2, 1))
     # What was used while service stood is of no window.
     assert lines_of(subscription)[1:] == [("2026-01-20", "2026-02-01", 500)]
+
+
+def change(subscription: Subscription, on: date, **more: Any) -> ActResult:
+    from billing.services import acts_changing
+    from subscriptions.services.changing import ItemChange
+
+    timing = {name: more.pop(name) for name in ("timing", "effective_on") if name in more}
+    items = [ItemChange(slot=subscription.slots.get(), **more)]
+    return act(acts_changing.change, subscription, on, items=items, **timing)
+
+
+def test_a_change_that_counts_anew_takes_the_place_of_a_planned_move() -> None:
+    from decimal import Decimal
+
+    subscription = billed()
+    move_day(subscription, date(2026, 1, 5), 15)
+    change(
+        subscription, date(2026, 1, 10), unit_amount=Decimal(310), interval_unit="year", interval_count=1, timing="now"
+    )  # fmt: skip
+    run(subscription.company, date(2026, 6, 1))
+    assert lines_of(subscription) == [JANUARY, ("2026-01-10", "2027-01-10", 31000)]
+    assert list(now(subscription).changes.filter(kind="day").values_list("status", flat=True)) == ["replaced"]
+    assert now(subscription).anchor_on == date(2026, 1, 10)
+
+
+def test_a_change_planned_for_a_day_of_the_pause_holds_after_it() -> None:
+    from decimal import Decimal
+
+    subscription = billed()
+    change(subscription, date(2026, 1, 5), quantity=Decimal(2), timing="date", effective_on=date(2026, 2, 1))
+    pause(subscription, date(2026, 1, 10), until=date(2026, 2, 20), keep_anchor=True)
+    run(subscription.company, date(2026, 2, 20))
+    # Two units for 20 to 28 February: 62.00 x 9 / 28 = 19.929.
+    assert lines_of(subscription) == [JANUARY, ("2026-02-20", "2026-03-01", 1993)]
+    assert movements(subscription)[1:] == [
+        ("contraction", -3100, "2026-01-10", "subscription.pause"),
+        ("expansion", 6200, "2026-02-20", "subscription.resume"),
+    ]
+
+
+def test_a_change_in_a_pause_is_billed_from_its_end() -> None:
+    from decimal import Decimal
+
+    subscription = billed()
+    pause(subscription, date(2026, 1, 10))
+    change(subscription, date(2026, 1, 15), quantity=Decimal(2), timing="now")
+    assert lines_of(subscription) == [JANUARY]
+    resume(subscription, date(2026, 2, 20))
+    assert lines_of(subscription)[1:] == [("2026-02-20", "2026-03-20", 6200)]
+
+
+def test_a_change_in_a_planned_pause_s_wait_leaves_the_pause_alone() -> None:
+    from decimal import Decimal
+
+    subscription = billed()
+    pause(subscription, date(2026, 1, 5), from_on=date(2026, 1, 20), until=date(2026, 2, 1))
+    change(subscription, date(2026, 1, 10), unit_amount=Decimal(62), timing="now")
+    run(subscription.company, date(2026, 2, 1))
+    # 10 to 19 January at the new price: 10 of 31 days of 62.00.
+    assert lines_of(subscription) == [
+        JANUARY,
+        ("2026-01-10", "2026-01-20", 2000),
+        ("2026-02-01", "2026-03-01", 6200),
+    ]
+    assert [row[1] for row in notes(subscription)] == [2200]
