@@ -17,20 +17,35 @@ from billing.services.drafting import DraftLine
 from catalog.models import Product, TaxBehavior, TaxCategory
 from catalog.services.texts import in_language
 from core.design import formats
-from core.models import Company
+from core.models import Company, TermsFrom
 
 MOST_LINES = 100
 
 
 class LineForm(forms.Form):
-    """One line of a draft; an empty one is left out."""
+    """One line of a draft; an empty one is left out.
 
+    `of` is the position of a line that billing wrote: its words and its amount may change, or it is taken out.
+    """
+
+    of = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1, max_value=32767)
     description = forms.CharField(label=_("Description"), required=False, max_length=400)
     quantity = NumberField(label=_("Quantity"), places=6, required=False)
     unit_amount = AmountField(label=_("Price of one"), places=10, required=False)
+    amount = AmountField(
+        label=_("Amount"), places=4, required=False, help_text=_("Empty: quantity times price for its days.")
+    )
+    reason = forms.CharField(label=_("Reason of the change"), max_length=500, required=False)
+    gone = forms.BooleanField(label=_("Take it out"), required=False)
 
-    def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, company: Company, currency: str = "EUR", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.currency = currency
+        name = self.add_prefix("of")
+        if self.data.get(name) if self.is_bound else self.initial.get("of"):
+            names = ("of", "description", "quantity", "unit_amount", "amount", "reason", "gone")
+            self.fields = {name: self.fields[name] for name in names}
+            return
         own = company.language
         product = forms.ModelChoiceField(
             label=_("Product"),
@@ -57,6 +72,14 @@ class LineForm(forms.Form):
         given = super().clean() or {}
         if self.is_empty():
             return given
+        if given.get("of"):
+            given["amount_minor"] = None
+            if given.get("amount") is not None:
+                try:
+                    given["amount_minor"] = minor_of(given["amount"], self.currency)
+                except ValidationError as error:
+                    self.add_error("amount", error)
+            return given
         if given.get("product") is None and given.get("tax_category") is None:
             self.add_error("tax_category", _now("Name a product, or how the line is taxed."))
         if given.get("product") is None and not given.get("description"):
@@ -74,6 +97,15 @@ class LineForm(forms.Form):
     def line(self) -> DraftLine:
         given = self.cleaned_data
         quantity = given["quantity"]
+        if given.get("of"):
+            return DraftLine(
+                of=given["of"],
+                description=given["description"],
+                quantity=Decimal(1) if quantity is None else quantity,
+                unit_amount=given["unit_amount"] or Decimal(0),
+                amount_minor=given["amount_minor"],
+                reason=given["reason"],
+            )
         return DraftLine(
             description=given["description"],
             quantity=Decimal(1) if quantity is None else quantity,
@@ -91,7 +123,11 @@ class BaseLines(forms.BaseFormSet):  # type: ignore[type-arg]
             raise ValidationError(_now("A draft needs at least one line."))
 
     def lines(self) -> list[DraftLine]:
-        return [form.line() for form in self.forms if form.is_valid() and not form.is_empty()]
+        return [
+            form.line()
+            for form in self.forms
+            if form.is_valid() and not form.is_empty() and not form.cleaned_data.get("gone")
+        ]
 
 
 LineSet = forms.formset_factory(LineForm, formset=BaseLines, extra=3, max_num=MOST_LINES, absolute_max=MOST_LINES + 10)
@@ -100,7 +136,11 @@ LineSet = forms.formset_factory(LineForm, formset=BaseLines, extra=3, max_num=MO
 class DraftForm(SectionedForm):
     """What stands above the lines of a draft."""
 
-    sections = (Section("", (("currency", "tax_behavior"), ("payment_terms_days", "po_reference"))),)
+    sections = (
+        Section(
+            "", (("currency", "tax_behavior"), ("payment_terms_days", "payment_terms_from"), "po_reference", "removed")
+        ),
+    )
 
     currency = CurrencyField()
     tax_behavior = forms.ChoiceField(label=_("Prices"), choices=TaxBehavior.choices)
@@ -108,12 +148,29 @@ class DraftForm(SectionedForm):
         label=_("Payment terms"), min_value=0, max_value=365, required=False,
         help_text=_("Days until due; empty: the customer's or the company's."),
     )  # fmt: skip
+    payment_terms_from = forms.ChoiceField(
+        label=_("Payment terms count from"), choices=[("", "–"), *TermsFrom.choices], required=False
+    )
     po_reference = forms.CharField(label=_("Order reference"), max_length=80, required=False)
+    removed = forms.ChoiceField(
+        label=_("What lines taken out billed"),
+        choices=[("bill_again", _("is billed again later")), ("free", _("stays unbilled for good"))],
+        initial="bill_again",
+        required=False,
+    )
 
-    def __init__(self, *args: Any, changing: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, changing: bool = False, of_billing: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if changing:
             del self.fields["currency"], self.fields["tax_behavior"]
+        if not of_billing:
+            del self.fields["removed"]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if "removed" in self.fields:
+            given["removed"] = given.get("removed") or "bill_again"
+        return given
 
 
 class CreditForm(SectionedForm):

@@ -17,7 +17,7 @@ from backoffice.forms.customers import CustomerFilter, CustomerForm, NoteForm
 from backoffice.forms.fields import country_name
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
-from billing.models import CreditNote, Invoice, Payment, Refund
+from billing.models import Credit, CreditNote, Invoice, Payment, Refund
 from core.refusal import Refused
 from core.rights import needs
 from customers.models import Address, Contact, Customer, Message, Note, VatCheck
@@ -269,7 +269,12 @@ def _invoices_tab(request: HttpRequest, customer: Customer) -> dict[str, Any]:
 def _payments_tab(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     rows = Payment.objects.filter(company=customer.company, customer=customer).select_related("balance")
     refunds = Refund.objects.filter(company=customer.company, customer=customer)
-    return {"payments": rows.order_by("-id")[:SHOWN], "refunds": refunds.order_by("-id")[:SHOWN]}
+    credits = Credit.objects.filter(company=customer.company, customer=customer).select_related("balance", "invoice")
+    return {
+        "payments": rows.order_by("-id")[:SHOWN],
+        "refunds": refunds.order_by("-id")[:SHOWN],
+        "credits": credits.order_by("-id")[:SHOWN],
+    }
 
 
 def _timeline_tab(request: HttpRequest, customer: Customer) -> dict[str, Any]:

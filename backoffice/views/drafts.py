@@ -17,7 +17,8 @@ from backoffice.pages import crumbs, page
 from backoffice.views.invoices import above, an_invoice
 from backoffice.views.subscriptions import pick_customer
 from billing.models import Invoice
-from billing.services import drafting, trying
+from billing.services import approving, drafting, trying
+from billing.services.draft_lines import is_by_hand
 from catalog.models import TaxCategory
 from core.refusal import Refused
 from core.rights import needs
@@ -34,7 +35,7 @@ def _draft(request: HttpRequest, ref: str) -> Invoice:
     return invoice
 
 
-def _lines(request: HttpRequest, initial: list[dict[str, Any]] | None = None) -> Any:
+def _lines(request: HttpRequest, initial: list[dict[str, Any]] | None = None, currency: str = "EUR") -> Any:
     """The lines as sent; "more lines" sends them back with empty ones added."""
     given: Any = None
     if request.method == "POST":
@@ -42,7 +43,7 @@ def _lines(request: HttpRequest, initial: list[dict[str, Any]] | None = None) ->
         if "more" in given:
             count = given.get("form-TOTAL_FORMS", "0")
             given["form-TOTAL_FORMS"] = str(int(count) + MORE_LINES) if count.isdigit() and len(count) < 4 else "3"
-    return LineSet(given, initial=initial, form_kwargs={"company": request.company})
+    return LineSet(given, initial=initial, form_kwargs={"company": request.company, "currency": currency})
 
 
 def _write(
@@ -106,7 +107,7 @@ def create(request: HttpRequest) -> HttpResponse:
 
 
 def _kept(request: HttpRequest) -> dict[str, Any]:
-    names = ("currency", "tax_behavior", "payment_terms_days", "po_reference")
+    names = ("currency", "tax_behavior", "payment_terms_days", "payment_terms_from", "po_reference", "removed")
     return {name: request.POST[name] for name in names if name in request.POST}
 
 
@@ -115,21 +116,31 @@ def edit(request: HttpRequest, ref: str) -> HttpResponse:
     invoice = _draft(request, ref)
     back = reverse("backoffice:invoice", args=[ref])
     categories = {row.pk: row for row in TaxCategory.objects.filter(company=request.company)}
-    initial = [
+    rows = list(invoice.lines.all())
+    initial: list[dict[str, Any]] = [
         {
+            "of": line.position,
+            "description": line.description,
+            "quantity": line.quantity,
+            "unit_amount": line.unit_amount,
+        }
+        if not is_by_hand(line)
+        else {
             "product": line.product_id,
             "description": line.description,
             "quantity": line.quantity,
             "unit_amount": line.unit_amount,
             "tax_category": None if line.product_id else categories.get(line.calculation.get("tax_category_id")),
         }
-        for line in invoice.lines.all()
+        for line in rows
     ]
     form = DraftForm(
         request.POST if request.method == "POST" and "more" not in request.POST else None,
         changing=True,
+        of_billing=any("of" in line for line in initial),
         initial={
-            "payment_terms_days": (invoice.payment_due_on - invoice.charge_due_on).days,
+            "payment_terms_days": drafting.terms_days_of(invoice),
+            "payment_terms_from": invoice.terms_from,
             "po_reference": invoice.po_reference,
             **_kept(request),
         },
@@ -139,7 +150,7 @@ def edit(request: HttpRequest, ref: str) -> HttpResponse:
         return drafting.update_draft(invoice=invoice, lines=lines, **values, by=actor(request), at=now(request))
 
     title = _("Edit the draft")
-    return _write(request, form, _lines(request, initial), title, above(invoice, title), back, save)
+    return _write(request, form, _lines(request, initial, invoice.currency), title, above(invoice, title), back, save)
 
 
 @needs("invoice.issue")
@@ -148,7 +159,7 @@ def issue(request: HttpRequest, ref: str) -> HttpResponse:
     form = SectionedForm(request.POST or None)
 
     def act() -> Invoice:
-        return drafting.issue(invoice=invoice, at=now(request), by=actor(request))
+        return approving.issue(invoice=invoice, at=now(request), by=actor(request))
 
     def preview(values: dict[str, Any]) -> previewing.Shown:
         return previewing.of_trial(trying.tried(act, customer=invoice.customer, currency=invoice.currency))

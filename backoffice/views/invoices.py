@@ -92,7 +92,7 @@ def _csv(rows: QuerySet[Invoice], on: Any) -> HttpResponse:
 
 
 def an_invoice(request: HttpRequest, ref: str) -> Invoice:
-    return found(own(request, Invoice).select_related("customer__company", "company", "balance", "pdf"), ref)
+    return found(own(request, Invoice).select_related("customer__company", "company", "balance", "pdf", "replaces"), ref)
 
 
 def above(invoice: Invoice, title: str = "") -> Any:
@@ -132,6 +132,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "paper": papers.of_draft(invoice) if is_draft else papers.of_issued(invoice, get_language() or "en"),
         "allocations": allocations,
         "notes": notes,
+        "replaced_by": list(invoice.replaced_by.order_by("pk")),
         "mails": messages_sent,
         "open_minor": open_minor,
         "left_minor": invoice.gross_minor - balance.credited_minor,

@@ -31,7 +31,7 @@ from customers.models import Customer
 from pricing.errors import PricingError
 from pricing.money import is_currency
 
-__all__ = ["DraftLine", "adopt", "create_draft", "delete_draft", "issue", "recount", "update_draft"]
+__all__ = ["DraftLine", "adopt", "create_draft", "delete_draft", "issue", "recount", "terms_days_of", "update_draft"]
 
 LONGEST_TERMS = 365
 #: Positions that lines get while others take their places.
@@ -132,7 +132,7 @@ def update_draft(
     is_of_billing = any(not is_by_hand(line) for line in present.values())
     if not is_of_billing:
         invoice.charge_due_on = today
-    invoice.terms_days = _terms_days(invoice) if payment_terms_days is None else payment_terms_days
+    invoice.terms_days = terms_days_of(invoice) if payment_terms_days is None else payment_terms_days
     invoice.terms_from = payment_terms_from or invoice.terms_from
     invoice.payment_due_on = issuing.due_day(today, invoice.terms_days, invoice.terms_from)
     invoice.waits_for, invoice.issue_after_at = "", None
@@ -176,7 +176,7 @@ def adopt(invoice: Invoice, lines: Sequence[InvoiceLine], *, by: Actor, at: date
     making = _making(invoice, row, company, today)
     _accounts(making, [line.product.revenue_account for line in lines if line.product])
     invoice.language = row.language
-    invoice.payment_due_on = issuing.due_day(today, _terms_days(invoice), invoice.terms_from)
+    invoice.payment_due_on = issuing.due_day(today, terms_days_of(invoice), invoice.terms_from)
     invoice.save(force_insert=True)
     InvoiceBalance.objects.create(
         invoice=invoice, company_id=company.pk, customer_id=row.id, currency=invoice.currency,
@@ -247,7 +247,7 @@ def _issue(invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     document = _document(stored, row, lines)
     if not document.gross_minor and not company.issues_zero_invoices:
         raise Refused("draft.zero")
-    document.terms_days, document.terms_from = _terms_days(stored), stored.terms_from
+    document.terms_days, document.terms_from = terms_days_of(stored), stored.terms_from
     if stored.replaces_id is not None:
         document.replaces = Invoice.objects.values_list("number", "issued_on").get(pk=stored.replaces_id)
     allowances.apply([document], known.allowances, on=today)
@@ -282,7 +282,7 @@ def _check_terms(days: int | None, terms_from: str, po_reference: str) -> None:
     checked(po_reference, field="po_reference", limit=80)
 
 
-def _terms_days(invoice: Invoice) -> int:
+def terms_days_of(invoice: Invoice) -> int:
     """The days until due that a draft is issued with."""
     if invoice.terms_days is not None:
         return invoice.terms_days

@@ -16,7 +16,7 @@ POSTS_ONLY = {
     "switch-company", "clock-advance", "customer-archive", "contact-archive", "contact-invite", "note-archive",
     "product-archive", "meter-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete", "refund-cancel",
     "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set", "member-remove", "key-revoke",
-    "outbox-replay", "customer-check-vat-id", "taxes-update",
+    "outbox-replay", "customer-check-vat-id", "taxes-update", "drafts-approve",
 } | {"discount-archive", "offer-code-archive", "campaign-archive"}  # fmt: skip
 ROLES = ("admin", "accounting", "sales", "support", "viewer")
 
@@ -24,7 +24,7 @@ ROLES = ("admin", "accounting", "sales", "support", "viewer")
 def rows_of(office: Office) -> dict[str, Any]:
     """One row of every kind, by the name of its page."""
     from billing.models import BillingRun, Credit, CreditNote, Invoice
-    from billing.services import acts, crediting, drafting, payments
+    from billing.services import acts, crediting, drafting, granting, payments
     from catalog.models import PlanItem, TaxRate
     from core.models import Job, Membership
     from core.services import files, jobs
@@ -80,6 +80,7 @@ def rows_of(office: Office) -> dict[str, Any]:
         "subscription": subscription, "ended": second.subscription, "invoice": invoice, "draft": draft,
         "credit-note": note, "payment": payment, "unknown": unknown, "refund": refund, "run": run, "job": job,
         "import": imported, "key": key, "member": member, "role": member.role,
+        "credit": granting.grant(customer=customer, amount_minor=500, currency="EUR", reason="Goodwill", **common),
         "tax-rate": TaxRate.objects.filter(company=company, country="DE", level="standard").latest("valid_from"),
     } | discounts_of(office, subscription) | {"single-charge": single_charge(office, subscription)}  # fmt: skip
 
