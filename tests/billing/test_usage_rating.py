@@ -550,6 +550,21 @@ def test_a_close_that_comes_to_less_than_was_billed_gives_the_rest_back(company)
     ]
 
 
+def test_a_run_expects_late_usage_and_is_not_held_for_it(company):
+    from billing.services import running
+
+    meter = a_meter(company)
+    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    bill(company, FEB)
+    set_clock(company, date(2026, 2, 10))
+    used(company, meter, subscription, ("2026-01-20", 3))
+    started = running.start(company=company, on=date(2026, 2, 10), by=BY, at=set_clock(company, date(2026, 2, 10)))
+    assert started is not None
+    finished = running.work(started)
+    assert (finished.state, finished.forecast_lines) == ("done", 1)
+    assert lines(subscription) == [("late", "2026-01-01", "2026-02-01", 300)]
+
+
 # Trials ---------------------------------------------------------------------------------------------------------------
 
 

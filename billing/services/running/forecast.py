@@ -47,6 +47,13 @@ SELECT customer_id, count(*) AS due, sum(lines) AS lines FROM (
         + (t.minimum_amount IS NOT NULL)::int), 0)
         + (s.minimum_amount IS NOT NULL)::int
         + (SELECT count(*) FROM subscriptions_oneoff o WHERE o.subscription_id = s.id AND o.due_on <= %(on)s::date)
+        + CASE WHEN bool_or(slot.usage_due_on <= %(on)s::date) THEN (
+            -- Usage that may be billed before its close, and closed periods with late usage.
+            SELECT sum((u.interim_minor IS NOT NULL)::int + (
+                SELECT count(DISTINCT r.start_at) FROM billing_ratedusage r
+                WHERE r.slot_id = u.id AND r.period_end > u.late_from_on))
+            FROM subscriptions_slot u WHERE u.subscription_id = s.id AND u.usage_due_on <= %(on)s::date
+        ) ELSE 0 END
         AS lines
     FROM subscriptions_subscription s
     LEFT JOIN subscriptions_slot slot ON slot.subscription_id = s.id
