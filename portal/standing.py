@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import F, Prefetch
 from django.utils.translation import get_language
 
 from billing.documents.explaining import every, explain
 from billing.documents.figures import Figures
-from billing.models import Invoice, InvoiceBalance
+from billing.models import Credit, Invoice, InvoiceBalance
 from billing.services import receivables
 from billing.services.previews import PreviewLine
 from catalog.services.texts import in_language
@@ -134,6 +134,15 @@ def credits(visitor: Visitor) -> list[tuple[int, str]]:
     """Account credit left, by currency."""
     balances = receivables.balance_of(visitor.customer)
     return [(one.credit_minor, currency) for currency, one in sorted(balances.items()) if one.credit_minor]
+
+
+def credit_rows(visitor: Visitor) -> list[Credit]:
+    """Granted and prepaid credit that can still be used, in the order it is used."""
+    rows = Credit.objects.filter(
+        company=visitor.company, customer=visitor.customer, source__in=("granted", "prepaid"), balance__left_minor__gt=0
+    )
+    rows = rows.exclude(expires_on__lt=visitor.today).select_related("balance")
+    return list(rows.order_by("source", F("expires_on").asc(nulls_last=True), "pk"))
 
 
 def line_in_words(line: PreviewLine, currency: str) -> dict[str, Any]:

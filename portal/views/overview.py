@@ -33,6 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "late_totals": standing.totals(late),
         "oldest_late": late[0] if late else None,
         "credits": standing.credits(visitor),
+        "credit_rows": standing.credit_rows(visitor),
         "next": next_payment(visitor),
     }
     return page(request, "home", context)
