@@ -7,13 +7,12 @@ ahead; what they do to billed days is settled by billing, and columns of the sub
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
-from catalog.models import AnchorRule, Plan
+from catalog.models import Plan
 from core import checks
 from core.actors import Actor
 from core.refusal import Refused
@@ -22,6 +21,7 @@ from subscriptions.models import Change, Slot, SlotTerms, Subscription
 from subscriptions.services import (
     anchoring,
     change_columns,
+    change_cycles,
     change_days,
     change_story,
     dating,
@@ -34,7 +34,7 @@ from subscriptions.services import (
 )
 from subscriptions.services.change_days import DATE, NOW, PERIOD_END, TIMINGS
 from subscriptions.services.change_specs import ItemChange, Wanted, Wish
-from subscriptions.services.rewriting import Anchor, Rewriting, content_of
+from subscriptions.services.rewriting import Anchor, Rewriting
 from subscriptions.services.unchanging import TOUCHED, Changed
 
 __all__ = ["Changed", "ItemChange", "change"]
@@ -42,24 +42,6 @@ __all__ = ["Changed", "ItemChange", "change"]
 ONE_DAY = timedelta(days=1)
 Kind, Status, Proration = Change.Kind, Change.Status, Change.Proration
 State = Subscription.State
-
-
-@dataclass(slots=True)
-class _Act:
-    """A change on its way: what is wanted, and what it came to."""
-
-    held: Subscription
-    wanted: Wanted
-    day: date
-    on: date
-    waits: bool
-    keep_anchor: bool
-    now: Rewriting
-    values: dict[str, Any]
-    touched: dict[str, Any]
-    told: list[dict[str, Any]]
-    slots: dict[str, dict[str, Any]]
-    counted_from: tuple[date, int] | None = None
 
 
 def change(
@@ -119,8 +101,8 @@ def change(
         day = max(day, _first_charged(held, wanted, now, day, waits=waits, keep_anchor=keep_anchor))
         before = _morning(held)
         replaced = unchanging.replace_planned(held, now, _slots_of(wanted, now, day), day, on=on, at=at)
-        act = _Act(held, wanted, day, on, waits, keep_anchor, now, {}, {}, [], {})
-        _rewrite(act, at)
+        act = change_cycles.Act(held, wanted, day, on, waits, keep_anchor, now, {}, {}, [], {})
+        _rewrite(act)
         if act.counted_from is not None:
             anchoring.superseded(held, at=at)
         made = Change(
@@ -195,7 +177,7 @@ def _slots_of(wanted: Wanted, now: Rewriting, day: date) -> list[Slot]:
     return [wish.slot for wish in wanted.wishes(now, day) if wish.slot is not None]
 
 
-def _kind(wanted: Wanted, act: _Act) -> str:
+def _kind(wanted: Wanted, act: change_cycles.Act) -> str:
     if wanted.plan is not None:
         return Kind.PLAN
     told = [entry["action"] for entry in act.told]
@@ -208,13 +190,11 @@ def _morning(held: Subscription) -> dict[str, Any]:
     return retiming.morning_of(held) | {change_columns.SLOTS: change_columns.of_slots(held)}
 
 
-def _rewrite(act: _Act, at: datetime) -> None:
+def _rewrite(act: change_cycles.Act) -> None:
     """Lays the new terms, in memory but for anchors and products that old terms relied on."""
     held, now, day = act.held, act.now, act.day
     wishes = act.wanted.wishes(now, day)
-    _columns(act, wishes)
-    if "anchor_on" in act.values:
-        anchoring.superseded(held, at=at)
+    change_cycles.set_columns(act, wishes)
     if "anchor_on" in act.values and day <= act.on:
         # Before new rows are made of old ones: what relied on the anchor keeps it.
         retiming.pin_anchor(held)
@@ -228,70 +208,12 @@ def _rewrite(act: _Act, at: datetime) -> None:
         raise Refused("change.nothing", field="items")
 
 
-def _columns(act: _Act, wishes: Sequence[Wish]) -> None:
-    """Columns of the subscription that move on the day: those of the plan, the cycle and what it is counted from."""
-    held, columns = act.held, act.wanted.columns()
-    if act.wanted.plan is None:
-        cycle = _common_cycle(act, wishes)
-        if cycle is not None:
-            columns |= cycle
-    unit, count = columns.get("interval_unit", held.interval_unit), columns.get("interval_count", held.interval_count)
-    is_other = (unit, count) != (held.interval_unit, held.interval_count)
-    if is_other and act.day <= held.paid_from_on:
-        if act.wanted.plan is not None:
-            columns |= {"anchor_rule": act.wanted.plan.anchor_rule, "anchor_day": act.wanted.plan.anchor_day}
-        act.counted_from = change_days.first_anchor(held, columns)
-    elif is_other and not act.keep_anchor:
-        leading = next((wish for wish in wishes if wish.is_recurring and wish.slot and wish.content), None)
-        row = act.now.on(leading.slot, act.day) if leading is not None and leading.slot is not None else None
-        act.counted_from = change_days.new_anchor(held, row, _first_day(act, leading))
-        columns |= {"anchor_rule": AnchorRule.ANNIVERSARY, "anchor_day": None}
-    if act.counted_from is not None:
-        columns |= {"anchor_on": act.counted_from[0], "anchor_month_day": act.counted_from[1]}
-    act.values = change_columns.plain(
-        {name: value for name, value in columns.items() if value != getattr(held, name) or name == "anchor_on"}
-    )
-
-
-def _common_cycle(act: _Act, wishes: Sequence[Wish]) -> dict[str, Any] | None:
-    """The cycle that all positions of the subscription's own cycle change to; None: they keep theirs, or differ."""
-    held = act.held
-    own = (held.interval_unit, held.interval_count)
-    new = {wish.slot.pk: wish.content for wish in wishes if wish.slot is not None and wish.content is not None}
-    found = set()
-    for slot in held.slots.all():
-        row = act.now.on(slot, act.day)
-        if row is None or row.standing == SlotTerms.Standing.REMOVED or slot.kind != Slot.Kind.RECURRING:
-            continue
-        if (row.interval_unit, row.interval_count) == own:
-            content = new.get(slot.pk, content_of(row))
-            found.add((content["interval_unit"], content["interval_count"]))
-    if len(found) != 1 or own in found:
-        return None
-    unit, count = found.pop()
-    return {"interval_unit": unit, "interval_count": count}
-
-
-def _first_day(act: _Act, wish: Wish | None) -> date:
-    """The day from which the new terms of a position are charged."""
-    if wish is None or wish.slot is None:
-        return act.day
-    found = _steps(act, wish.slot, wish, is_counted_anew=True)
-    return found[-1].from_on if found else act.day
-
-
-def _steps(act: _Act, slot: Slot, wish: Wish, *, is_counted_anew: bool) -> list[change_days.Step]:
-    return change_days.steps(
-        act.held, act.now, slot, wish.content, act.day, waits=act.waits, is_counted_anew=is_counted_anew
-    )
-
-
-def _lay(act: _Act, slot: Slot, wish: Wish) -> None:
+def _lay(act: change_cycles.Act, slot: Slot, wish: Wish) -> None:
     held, now = act.held, act.now
     row = now.on(slot, act.day)
     assert row is not None
-    is_anew = _is_counted_anew(act, row, wish)
-    steps = _steps(act, slot, wish, is_counted_anew=is_anew)
+    is_anew = change_cycles.is_counted_anew(act, row, wish)
+    steps = change_cycles.steps(act, slot, wish, is_counted_anew=is_anew)
     facts = {"product_id": wish.item.product_id, "item_id": wish.item.pk} if wish.item is not None else None
     if facts is not None and facts != {"product_id": slot.product_id, "item_id": slot.item_id}:
         act.values.setdefault(change_columns.SLOTS, {})[str(slot.pk)] = facts
@@ -314,16 +236,7 @@ def _lay(act: _Act, slot: Slot, wish: Wish) -> None:
     act.touched[str(slot.pk)] = {"was": was, "from_on": first.isoformat()}
 
 
-def _is_counted_anew(act: _Act, row: SlotTerms, wish: Wish) -> bool:
-    if wish.content is None:
-        return False
-    cycle = (wish.content["interval_unit"], wish.content["interval_count"])
-    if act.day <= act.held.paid_from_on:
-        return act.counted_from is not None
-    return cycle != (row.interval_unit, row.interval_count) and not act.keep_anchor
-
-
-def _end(act: _Act, slot: Slot, ends_on: date) -> None:
+def _end(act: change_cycles.Act, slot: Slot, ends_on: date) -> None:
     """The position ends by itself after that day."""
     checks.day(ends_on, field="ends_on")
     if ends_on < act.day:
@@ -333,7 +246,7 @@ def _end(act: _Act, slot: Slot, ends_on: date) -> None:
     act.now.lay(slot, after, None, settles=settles)
 
 
-def _add(act: _Act, wish: Wish) -> None:
+def _add(act: change_cycles.Act, wish: Wish) -> None:
     """A position that is new from the day on; in a trial it is charged after it, unless it is an add-on."""
     held, fresh, day = act.held, wish.fresh, act.day
     assert fresh is not None and wish.content is not None
@@ -369,7 +282,7 @@ def _add(act: _Act, wish: Wish) -> None:
     act.told.append(change_story.entry(slot, None, wish.content, wish.item))
 
 
-def _anchor_beside(act: _Act, wish: Wish) -> Anchor:
+def _anchor_beside(act: change_cycles.Act, wish: Wish) -> Anchor:
     """A new position is counted as the first one of the same cycle that was there before it."""
     if act.counted_from is not None:
         return act.counted_from
@@ -381,7 +294,7 @@ def _anchor_beside(act: _Act, wish: Wish) -> Anchor:
     return None, None
 
 
-def _finish(act: _Act, made: Change, *, by: Actor, at: datetime) -> None:
+def _finish(act: change_cycles.Act, made: Change, *, by: Actor, at: datetime) -> None:
     """Writes the terms; moves columns and revenue when the day has come."""
     held = act.held
     act.now.flush()
@@ -403,7 +316,7 @@ def _finish(act: _Act, made: Change, *, by: Actor, at: datetime) -> None:
     holding.save([held])
 
 
-def _refuse_term_over(held: Subscription, act: _Act) -> None:
+def _refuse_term_over(held: Subscription, act: change_cycles.Act) -> None:
     """A planned change is tried on a copy, so that its day brings no surprise."""
     kept = {name: getattr(held, name) for name in retiming.COLUMNS}
     slots = change_columns.of_slots(held)

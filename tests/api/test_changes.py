@@ -68,10 +68,9 @@ def test_a_plan_is_changed(api, company, running):
     assert made["items"][0]["id"] == running["items"][0]["id"]
 
 
-def test_a_change_dated_back_needs_its_scope(api, a_caller, running, more):
+def test_a_change_dated_back_needs_its_scope(api, caller, running, more):
     back = {**more, "effective_on": "2026-03-01", "override": True, "override_reason": "counted late"}
-    caller = a_caller(["subscriptions:change"])
-    assert caller.post(f"subscriptions/{running['id']}/change", back).status_code == 403
+    assert caller("subscriptions:change").post(f"subscriptions/{running['id']}/change", back).status_code == 403
     assert api.post(f"subscriptions/{running['id']}/change", back).status_code == 200
 
 
