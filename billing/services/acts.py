@@ -145,20 +145,23 @@ def _settled(
         zones=[subscription.time_zone], on_one_document=on_one_document, how=how,
     )  # fmt: skip
     subscription.refresh_from_db(fields=list(holding.CHANGED))
-    return ActResult(subscription, settlement, before, mrr_to_come(subscription), change, tuple(replaced))
+    return ActResult(subscription, settlement, before, mrr_to_come(subscription, on), change, tuple(replaced))
 
 
 def _mrr(subscription: Subscription) -> int:
     return sum(subscription.slots.values_list("mrr_minor", flat=True))
 
 
-def mrr_to_come(subscription: Subscription) -> int:
-    """Monthly revenue once everything planned has happened: nothing when an end by cancellation stands."""
+def mrr_to_come(subscription: Subscription, on: date | None = None) -> int:
+    """Monthly revenue once everything planned has happened: nothing when an end by cancellation stands.
+
+    With the discounts of that day, which is no earlier than `on`.
+    """
     if subscription.state in moves.ENDED or subscription.end_kind == Subscription.EndKind.CANCEL:
         return 0
     held = holding.read(subscription)
-    last = max((terms.from_on for slot in held.slots.all() for terms in slot.terms.all()), default=None)
-    return sum(holding.worth([held], last).values())
+    days = [terms.from_on for slot in held.slots.all() for terms in slot.terms.all()]
+    return sum(holding.worth([held], max(days if on is None else [*days, on], default=None)).values())
 
 
 def _check(result: ActResult, token: str | None) -> None:

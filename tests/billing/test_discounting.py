@@ -396,3 +396,19 @@ def test_a_draft_uses_no_discount_until_it_is_issued() -> None:
     approving.issue(invoice=draft, by=BY, at=at_noon(JAN))
     assert taken(subscription) == [("2026-01-01", 900, 100)]
     assert AgreedDiscount.objects.get().periods_left == 1
+
+
+def test_the_preview_of_another_act_knows_discounts_given_later() -> None:
+    from billing.services import acts
+
+    company = a_company()
+    subscription = a_subscription(company, plan=a_plan(company))
+    bill(company, JAN)
+    acts_discounting.give(
+        subscription=subscription, discount=a_discount(company), by=BY, at=set_clock(company, date(2026, 1, 15))
+    )
+    at = set_clock(company, FEB)
+    acts.move_due(company=company, at=at, by=BY)
+    acts.cancel(subscription=subscription, timing="date", ends_on=date(2026, 12, 31), by=BY, at=at)
+    result = acts.undo_cancel(subscription=subscription, by=BY, at=at)
+    assert (result.mrr_before, result.mrr_after) == (900, 900)
