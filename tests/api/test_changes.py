@@ -1,5 +1,5 @@
-"""Changes over the API. The plan costs 10.00 a unit and month; today is 10 March 2026, so the running period is 10 March
-to 9 April, 31 days."""
+"""Changes over the API. The plan costs 10.00 a unit and month; today is 10 March 2026. The running period, from
+27 February to 26 March, has 28 days."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def test_a_plan_is_changed(api, company, running):
 
 def test_a_change_dated_back_needs_its_scope(api, caller, running, more):
     back = {**more, "effective_on": "2026-03-01", "override": True, "override_reason": "counted late"}
-    assert caller("subscriptions:change").post(f"subscriptions/{running['id']}/change", back).status_code == 403
+    assert caller("subscriptions:write").post(f"subscriptions/{running['id']}/change", back).status_code == 403
     assert api.post(f"subscriptions/{running['id']}/change", back).status_code == 200
 
 
 def test_nothing_to_change_is_refused_in_words(api, running):
     answer = api.post(f"subscriptions/{running['id']}/change", {})
-    assert (answer.status_code, answer.body["code"]) == (409, "change.nothing")
+    assert (answer.status_code, answer.body["code"]) == (422, "change.nothing")
 
 
 def test_another_companys_change_is_not_there(api, running, more):
