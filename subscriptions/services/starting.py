@@ -174,6 +174,12 @@ def _write(built: Sequence[Built], worth: Sequence[Sequence[int]]) -> None:
         earns = one.subscription.state in moves.EARNING
         for (slot, _), minor in zip(one.slots, minors, strict=True):
             slot.mrr_minor = minor if earns else 0
+        if earns:
+            # A position that ends by itself takes its revenue with it on that day.
+            paid_from_on = one.subscription.paid_from_on
+            days = [held.from_on for _, terms in one.slots for held in terms if held.from_on > paid_from_on]
+            moves_on = [*days, one.subscription.next_move_on]
+            one.subscription.next_move_on = min((day for day in moves_on if day is not None), default=None)
         waits = one.subscription.state in (State.PENDING, State.TRIAL) and not converts(one.subscription)
         limit = one.subscription.paid_from_on if waits else None
         one.subscription.next_bill_on = due.next_due(one.subscription, one.slots, one.one_offs, before=limit)

@@ -162,3 +162,20 @@ def test_prices_and_quantities_that_can_not_be_are_refused(make: Callable[[], An
     with pytest.raises(BadPrice) as refusal:
         make()
     assert refusal.value.code == code
+
+
+@st.composite
+def _tiered(draw: st.DrawFn) -> PriceSpec:
+    """Any tiers with prices, fees and rates from zero."""
+    bounds = sorted(draw(st.sets(st.integers(1, 10_000), max_size=5)))
+    figure = st.decimals(0, 1000, places=4)
+    tiers = [Tier(up_to, draw(figure), draw(figure), draw(figure)) for up_to in [*map(Decimal, bounds), None]]
+    return PriceSpec(tiers=tuple(tiers), first_fee_at_zero=draw(st.booleans()))
+
+
+@pytest.mark.parametrize("model", ["graduated", "graduated_percentage"])
+@given(price=_tiered(), quantity=quantities, more=quantities)
+def test_graduated_charges_never_fall_as_quantity_grows(
+    model: str, price: PriceSpec, quantity: Decimal, more: Decimal
+) -> None:
+    assert amount(model, price, quantity + more) >= amount(model, price, quantity)

@@ -249,3 +249,17 @@ def test_a_price_of_another_product_is_refused():
     price = a_plan(company).items.get().prices.get()
     wrong = ItemSpec(a_product(company), price=price)
     refused(lambda: a_subscription(company, items=[wrong]), "subscription.price_of_other")
+
+
+def test_what_ends_by_itself_takes_its_revenue_with_it():
+    from billing.services import acts
+    from subscriptions.services.starting import ItemSpec
+    from tests.factories import set_clock
+
+    company = a_company()
+    item = ItemSpec(a_product(company), unit_amount=Decimal(3), ends_on=date(2026, 2, 10))
+    subscription = a_subscription(company, items=[ItemSpec(a_product(company), unit_amount=Decimal(5)), item])
+    assert subscription.next_move_on == date(2026, 2, 11)
+    acts.move_due(company=company, at=set_clock(company, date(2026, 2, 11)), by=BY)
+    moved = [(row.amount_minor, str(row.effective_on)) for row in subscription.movements.order_by("pk")]
+    assert moved == [(500, "2026-01-01"), (300, "2026-01-01"), (-300, "2026-02-11")]
