@@ -629,3 +629,66 @@ def test_an_unpriceable_quantity_parks_its_subscription_alone(company):
     assert [(row[0], row[1]) for row in outcome.parked] == [(bad.pk, "billing.quantity_too_large")]
     assert lines(good) == [("usage", "2026-01-01", "2026-02-01", 100)]
     assert rated(bad) == []
+
+
+# Worked cases of others -----------------------------------------------------------------------------------------------
+
+
+def test_an_upgrade_closes_usage_at_the_start_of_its_day_and_deducts_what_was_billed():
+    """Base 31.00 in arrears and usage at 0.0002 become dearer on 18 December: 17 days of the base, usage billed."""
+    from billing.services.acts_changing import change
+    from subscriptions.services.change_specs import ItemChange
+    from subscriptions.services.items import ItemSpec
+
+    company = a_company(today=date(2022, 12, 1))
+    meter = a_meter(company)
+    base = ItemSpec(product=a_product(company), unit_amount=Decimal("31.00"), billed="arrears")
+    item = a_usage_item(meter, "0.0002", interim_minor=20000)
+    subscription = a_user(company, base, item, on=date(2022, 12, 1))
+    set_clock(company, date(2022, 12, 6))
+    used(company, meter, subscription, ("2022-12-06", 1_000_000))
+    bill(company, date(2022, 12, 6))
+    at = set_clock(company, date(2022, 12, 18))
+    first, second = Slot.objects.filter(subscription=subscription).order_by("position")
+    dearer = [ItemChange(first, unit_amount=Decimal("62.00")), ItemChange(second, unit_amount=Decimal("0.0003"))]
+    change(subscription=subscription, items=dearer, timing="now", by=BY, at=at)
+    assert lines(subscription) == [
+        ("interim", "2022-12-01", "2022-12-07", 20000),
+        ("base", "2022-12-01", "2022-12-18", 1700),
+        ("usage", "2022-12-01", "2022-12-18", 0),
+    ]
+
+
+def test_a_stop_on_the_first_day_bills_the_usage_of_that_day_from_the_credit():
+    """29.00 in advance for a leap February, one event at 12.00, a stop on the first day: 28.00 back, 16.00 left."""
+    from billing.models import Credit
+    from subscriptions.services.items import ItemSpec
+
+    company = a_company(today=date(2024, 2, 1), is_small_business=True)
+    meter = a_meter(company)
+    base = ItemSpec(product=a_product(company), unit_amount=Decimal("29.00"))
+    rules = {"notice_to": "any_day"}
+    subscription = a_user(company, base, a_usage_item(meter, "12.00"), on=date(2024, 2, 1), overrides=rules)
+    [invoice_id] = bill(company, date(2024, 2, 1)).invoice_ids
+    _pay(Invoice.objects.get(pk=invoice_id))
+    used(company, meter, subscription, ("2024-02-01", 1))
+    acts.cancel(
+        subscription=subscription, timing="now", unused="credit", by=BY, at=set_clock(company, date(2024, 2, 1))
+    )
+    bill(company, date(2024, 2, 2))
+    assert lines(subscription) == [
+        ("base", "2024-02-01", "2024-03-01", 2900),
+        ("usage", "2024-02-01", "2024-02-02", 1200),
+    ]
+    assert CreditNote.objects.get().net_minor == 2800
+    assert Invoice.objects.latest("pk").balance.open_minor == 0
+    assert Credit.objects.get().balance.left_minor == 1600
+
+
+def _pay(invoice: Invoice) -> None:
+    from billing.services import payments
+
+    payments.record(
+        company=invoice.company, customer=invoice.customer, amount_minor=invoice.gross_minor, currency="EUR",
+        method="transfer", received_on=invoice.issued_on, invoice=invoice, by=BY, at=invoice.created_at,
+    )  # fmt: skip
