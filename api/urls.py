@@ -20,7 +20,6 @@ RESOURCES = (
     "changes",
     "pauses",
     "one_offs",
-    "one_offs",
     "drafts",
     "invoices",
     "credit_notes",
