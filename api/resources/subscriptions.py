@@ -202,8 +202,8 @@ class SubscriptionShape(Shape):
             "end_reason", "end_comment", "cancel_asked_at", "paused_from_on", "resumes_on", "suspended_from_on",
             "suspended_billing", "trial_usage", "next_bill_on", "next_move_on", "items", "one_offs",
             "minimum_amount", "mrr", "parked",
-            "contract_clock", "issued", *RULES, "payment_terms_days", "po_reference", "external_id", "metadata",
-            "created_at",
+            "contract_clock", "issued", *RULES, "payment_terms_days", "payment_terms_from", "po_reference",
+            "external_id", "metadata", "created_at",
         )  # fmt: skip
 
 
@@ -254,7 +254,7 @@ class OverridesInput(ModelBody):
         model = Subscription
         fields = (
             *RULES, "trial_days", "trial_usage", "suspended_billing", "minimum_amount", "description",
-            "payment_terms_days", "tax_behavior", "time_zone",
+            "payment_terms_days", "payment_terms_from", "tax_behavior", "time_zone",
         )  # fmt: skip
         extra_kwargs: ClassVar[dict[str, Any]] = {"time_zone": {"required": False}}
 
