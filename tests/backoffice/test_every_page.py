@@ -14,8 +14,8 @@ from tests.subscriptions.metering import a_meter
 
 POSTS_ONLY = {
     "switch-company", "clock-advance", "customer-archive", "contact-archive", "contact-invite", "note-archive",
-    "product-archive", "meter-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete", "refund-cancel",
-    "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set", "member-remove", "key-revoke",
+    "product-archive", "meter-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete",
+    "refund-cancel", "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set", "member-remove", "key-revoke",
     "outbox-replay", "customer-check-vat-id", "taxes-update", "drafts-approve",
 } | {"discount-archive", "offer-code-archive", "campaign-archive"}  # fmt: skip
 ROLES = ("admin", "accounting", "sales", "support", "viewer")
@@ -76,7 +76,8 @@ def rows_of(office: Office) -> dict[str, Any]:
     assert isinstance(job, Job)
     return {
         "customer": customer, "contact": contact, "note": notes.add_note(customer=customer, text="Call", **common),
-        "message": mail, "meter": a_meter(company), "product": product, "plan": office.plan, "plan-item": office.plan.items.get(),
+        "message": mail, "meter": a_meter(company), "product": product, "plan": office.plan,
+        "plan-item": office.plan.items.get(),
         "subscription": subscription, "ended": second.subscription, "invoice": invoice, "draft": draft,
         "credit-note": note, "payment": payment, "unknown": unknown, "refund": refund, "run": run, "job": job,
         "import": imported, "key": key, "member": member, "role": member.role,
@@ -160,8 +161,8 @@ def test_every_page_opens_for_an_administrator(office: Office) -> None:
     assert {name: code for name, code in answers.items() if code != 200} == {}
 
 
-LISTS = ("customers", "meters", "products", "plans", "subscriptions", "invoices", "credit-notes", "payments", "runs", "jobs",
-         "discounts", "campaigns", "imports", "taxes", "audit", "outbox", "parked")  # fmt: skip
+LISTS = ("customers", "meters", "products", "plans", "subscriptions", "invoices", "credit-notes", "payments", "runs",
+         "jobs", "discounts", "campaigns", "imports", "taxes", "audit", "outbox", "parked")  # fmt: skip
 QUERIES = (
     "?sort=-nonsense", "?after=rubbish", "?before=W10", "?after=WyJ4IiwxXQ", "?q=%00", "?q=x%27%22%25_", "?kind=",
     "?state=nonsense", "?state=paid", "?state=draft", "?view=unallocated", "?view=refunds", "?country=XX",
