@@ -15,8 +15,8 @@ from tests.subscriptions.metering import a_meter
 POSTS_ONLY = {
     "switch-company", "clock-advance", "customer-archive", "contact-archive", "contact-invite", "note-archive",
     "product-archive", "meter-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete",
-    "refund-cancel", "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set", "member-remove", "key-revoke",
-    "outbox-replay", "customer-check-vat-id", "taxes-update", "drafts-approve",
+    "refund-cancel", "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set",
+    "member-remove", "key-revoke", "outbox-replay", "customer-check-vat-id", "taxes-update", "drafts-approve",
 } | {"discount-archive", "offer-code-archive", "campaign-archive"}  # fmt: skip
 ROLES = ("admin", "accounting", "sales", "support", "viewer")
 
