@@ -15,6 +15,7 @@ from django.db.models import F
 from billing.models import Invoice, InvoiceBalance, InvoiceLine
 from billing.services import allowances, books, draft_discounts, exchange, issuing, packs, snapshots
 from billing.services.draft_lines import DraftLine, Making, check, edit, is_by_hand
+from billing.services.due_days import due_day
 from billing.services.grouping import InvoiceDoc, Line, cut
 from billing.services.loading import CustomerRow, facts, lock_customers
 from billing.services.reopening import Fate, let_go
@@ -81,7 +82,7 @@ def create_draft(
         gross_minor=0,
         created_at=at,
         charge_due_on=today,
-        payment_due_on=issuing.due_day(today, payment_terms_days, terms_from),
+        payment_due_on=due_day(today, payment_terms_days, terms_from),
         terms_days=payment_terms_days,
         terms_from=terms_from,
         po_reference=po_reference or row.po_reference,
@@ -134,7 +135,7 @@ def update_draft(
         invoice.charge_due_on = today
     invoice.terms_days = terms_days_of(invoice) if payment_terms_days is None else payment_terms_days
     invoice.terms_from = payment_terms_from or invoice.terms_from
-    invoice.payment_due_on = issuing.due_day(today, invoice.terms_days, invoice.terms_from)
+    invoice.payment_due_on = due_day(today, invoice.terms_days, invoice.terms_from)
     invoice.waits_for, invoice.issue_after_at = "", None
     if po_reference is not None:
         invoice.po_reference = po_reference
@@ -176,7 +177,7 @@ def adopt(invoice: Invoice, lines: Sequence[InvoiceLine], *, by: Actor, at: date
     making = _making(invoice, row, company, today)
     _accounts(making, [line.product.revenue_account for line in lines if line.product])
     invoice.language = row.language
-    invoice.payment_due_on = issuing.due_day(today, terms_days_of(invoice), invoice.terms_from)
+    invoice.payment_due_on = due_day(today, terms_days_of(invoice), invoice.terms_from)
     invoice.save(force_insert=True)
     InvoiceBalance.objects.create(
         invoice=invoice, company_id=company.pk, customer_id=row.id, currency=invoice.currency,

@@ -7,9 +7,8 @@ them, because everybody who issues waits for the counter. One COPY per table, wh
 from __future__ import annotations
 
 import uuid
-from calendar import monthrange
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db import connection, transaction
@@ -17,6 +16,7 @@ from django.db import connection, transaction
 from billing.services import allowances, books, snapshots
 from billing.services.chain import add_link
 from billing.services.copying import NULL, array, canonical, copy, json_text, optional, take_ids, text
+from billing.services.due_days import due_day
 from billing.services.grouping import InvoiceDoc
 from billing.services.loading import CreditLeft
 from billing.services.snapshots import plain
@@ -95,17 +95,6 @@ def with_dates(work: Callable[[], T]) -> T:
                 return work()
         except DatesMoved:
             continue
-
-
-def due_day(issued_on: date, terms_days: int, terms_from: str = "issue") -> date:
-    """The day payment is due: so many days after the document's date, or after the last day of its month.
-
-    >>> due_day(date(2026, 2, 3), 14).isoformat(), due_day(date(2026, 2, 3), 14, "month_end").isoformat()
-    ('2026-02-17', '2026-03-14')
-    """
-    if terms_from == "month_end":
-        issued_on = issued_on.replace(day=monthrange(issued_on.year, issued_on.month)[1])
-    return issued_on + timedelta(days=terms_days)
 
 
 def set_dates(invoices: Sequence[InvoiceDoc], issued_on: date) -> None:

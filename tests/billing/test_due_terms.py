@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from billing.models import Invoice
-from billing.services import approving, issuing, running
+from billing.services import approving, due_days, running
+from billing.services.due_days import due_day
 from tests.billing.test_settling import bill
 from tests.factories import BY, a_company, a_customer, a_plan, a_subscription, set_clock
 
@@ -17,9 +18,9 @@ START = date(2026, 1, 20)
 
 
 def test_the_example_is_true() -> None:
-    assert doctest.testmod(issuing).failed == 0
-    assert issuing.due_day(date(2026, 2, 3), 0, "month_end") == date(2026, 2, 28)
-    assert issuing.due_day(date(2028, 2, 29), 30, "month_end") == date(2028, 3, 30)
+    assert doctest.testmod(due_days).failed == 0
+    assert due_day(date(2026, 2, 3), 0, "month_end") == date(2026, 2, 28)
+    assert due_day(date(2028, 2, 29), 30, "month_end") == date(2028, 3, 30)
 
 
 def due(company: Any, **changes: Any) -> list[str]:

@@ -58,7 +58,7 @@ def build_house() -> House:
 def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
     """One row of each kind that business leaves behind, made by the verbs."""
     from billing.models import CreditNote, Invoice
-    from billing.services import account_credit, acts, crediting, payments, running
+    from billing.services import account_credit, acts, crediting, granting, payments, running
     from billing.tasks import ask_for_run
     from core import clock
     from customers.services import messages, notes
@@ -81,8 +81,12 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
         company=company, customer=customer, template="x", language="en", subject="x", body="x",
         recipients=["a@example.com"], at=at,
     )  # fmt: skip
+    change = _planned_change(started.subscription, **common)
     a_subscription(company, customer, plan)
     refs = _discounts(company, started.subscription, **common)
+    refs["tax_rate"] = _late_rate(company, **common)
+    refs["change"] = change
+    refs["credit"] = granting.grant(customer=customer, currency="EUR", amount_minor=500, reason="x", **common).ref
     refs["one_off"] = _single_charge(started.subscription, plan, **common)
     refs["tax_rate"] = _late_rate(company, **common)
     run = running.start(company=company, on=TODAY, **common)
@@ -116,6 +120,18 @@ def _late_rate(company: Any, **common: Any) -> str:
     return str(taxes.set_rate(company=company, **values, **common).ref)
 
 
+def _planned_change(subscription: Any, **common: Any) -> str:
+    from decimal import Decimal
+
+    from billing.services import acts_changing
+    from subscriptions.models import Change
+    from subscriptions.services.change_specs import ItemChange
+
+    more = ItemChange(slot=subscription.slots.get(), quantity=Decimal(2))
+    acts_changing.change(subscription=subscription, items=[more], timing="period_end", **common)
+    return str(Change.objects.get(subscription=subscription).ref)
+
+
 def _single_charge(subscription: Any, plan: Any, **common: Any) -> str:
     from datetime import timedelta
     from decimal import Decimal
@@ -128,6 +144,18 @@ def _single_charge(subscription: Any, plan: Any, **common: Any) -> str:
     return one_offs.add(
         subscription=subscription, product=product, unit_amount=Decimal(5), service_on=later, on=TODAY, **common
     ).ref
+
+
+def _late_rate(company: Any, **common: Any) -> str:
+    """A rate that no other company has: what it is for names it."""
+    from datetime import date
+    from decimal import Decimal
+
+    from catalog.services import taxes
+
+    day = date(2090, 1, 1)
+    values = {"country": "DE", "level": "standard", "percent": Decimal(20), "valid_from": day, "source": "walk"}
+    return str(taxes.set_rate(company=company, **values, **common).ref)
 
 
 def _discounts(company: Any, subscription: Any, **common: Any) -> dict[str, str]:
