@@ -103,7 +103,8 @@ def _approve(company: Company, customer_id: int, invoice_ids: Sequence[int], *, 
 
 @ticks.tick("billing.drafts", order=23, every=timedelta(minutes=15))
 def issue_due(company: Company, at: datetime) -> dict[str, Any]:
-    """Issues the drafts whose window is over."""
+    """Issues the drafts whose window is over; those whose VAT id is still unchecked `vat_waits` issues and tells."""
     due = Invoice.objects.filter(company=company, sequence__isnull=True, issue_after_at__lte=at).exclude(waits_for="")
+    due = due.exclude(waits_for=Invoice.WaitsFor.VAT_CHECK, customer__vat_state="pending")
     ids = list(due.values_list("pk", flat=True))
     return {"invoices": len(approve(company=company, invoice_ids=ids, at=at, by=Actor.system("Approval window")))}
