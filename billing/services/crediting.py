@@ -143,7 +143,7 @@ def give_back_due(
         return result
     with connection.cursor() as cursor:
         cursor.execute(_LIVE, [list(cuts), [cut.day for cut in cuts.values()]])
-        live = cursor.fetchall()
+        live = [row for row in cursor.fetchall() if cuts[row[1]].only in ("", row[7])]
     if not live:
         return result
     invoices = load_invoices(company, [row[5] for row in live if row[5] is not None])
@@ -151,10 +151,8 @@ def give_back_due(
     unused: dict[tuple[int, str, str], dict[int, list[tuple[date, date]]]] = {}
     releases: list[tuple[int, date, bool, tuple[int, str, str] | None]] = []
     for days_id, slot_id, start, end, line_id, invoice_id, is_prorated, component in live:
-        cut_day, cause, fate, only = cuts[slot_id]
+        cut_day, cause, fate, _ = cuts[slot_id]
         cut = max(start, cut_day)
-        if only and component != only:
-            continue
         if is_prorated is False and cause == "change" and start < cut_day:
             continue
         if fate == "none" or (is_prorated is False and cause != "change"):

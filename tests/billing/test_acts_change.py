@@ -776,3 +776,31 @@ def test_a_moved_billing_day_outlives_a_change(company):
     # 1 to 14 February are 14 of the 31 days from 15 January on.
     assert billed(subscription)[2:] == [("02-01", "02-15", 2800), ("02-15", "03-15", 6200)]
     assert problems(subscription) == []
+
+
+def test_a_planned_cycle_leaves_other_positions_counted_as_before(company):
+    monthly, yearly = a_plan(company, amount="31.00"), a_plan(company, amount="365.00", rules={"interval_unit": "year"})
+    subscription = agreed_plan(company, monthly, on="01-10")
+    change(subscription, "01-10", items=[new_item(a_product(company), unit_amount="10")])
+    result = change(subscription, "01-20", plan=yearly, effective_on="03-01")
+    passes(company, "02-10", "03-01", "03-10")
+    subscription.refresh_from_db()
+    assert (subscription.anchor_on, subscription.interval_unit) == (date(2026, 3, 1), "year")
+    # 10 February to 9 March has 28 days, 19 of them before March; the other position runs on from the 10th.
+    assert billed(subscription)[2:] == [
+        ("02-10", "03-01", 2104), ("02-10", "03-10", 1000), ("03-01", "2027-03-01", 36500), ("03-10", "04-10", 1000),
+    ]  # fmt: skip
+    assert result.change.values["anchor_on"] == "2026-03-01"
+    assert problems(subscription) == []
+
+
+def test_a_planned_change_done_today_is_taken_back_today(company):
+    subscription = agreed(company)
+    made = change(subscription, "01-05", items=[item(subscription, unit_amount="62")], effective_on="01-11").change
+    passes(company, "01-11")
+    undo(made, "01-11")
+    # As of the morning: 42.00 come back and 21.00 are charged again.
+    assert credited(subscription) == [2100, 4200]
+    assert billed(subscription)[-1] == ("01-11", "02-01", 2100)
+    assert sum(amount for _, _, amount in movements(subscription)) == 3100
+    assert problems(subscription) == []
