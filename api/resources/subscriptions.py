@@ -10,121 +10,31 @@ from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
-from api.fields import Amount, Body, Currency, Day, Metadata, ModelBody, Quantity, Ref, Text, Whole, Yes
+from api.fields import Amount, Body, Currency, Day, Metadata, ModelBody, Ref, Text, Whole, Yes
 from api.problems import Problem
 from api.query import Filter, Order
 from api.resources.customers import CustomerShape, with_addresses
-from api.resources.details import DetailsInput, DetailsOut, Least
-from api.resources.plans import RULES, PlanShape, PriceShape
+from api.resources.details import Least
+from api.resources.plans import RULES, PlanShape
+from api.resources.positions import ItemInput, OneOffShape, SubscriptionItemShape, item_of
 from api.resources.previews import PreviewShape, UpcomingListShape
-from api.resources.products import ProductShape
-from api.shapes import Computed, Id, Link, Number, Part, PlainShape, Reading, Shape, UnitAmount, amount_text, compiled
+from api.shapes import Computed, Id, Link, Part, PlainShape, Reading, Shape, amount_text, compiled
 from api.views import ResourceView, operation
 from billing.models import CreditNote, Invoice
 from billing.services import acts, previews
 from billing.services.acts import ActResult
-from catalog.models import Meter, Plan, Price, Product
+from catalog.models import Plan
 from core import clock
 from customers.models import Customer
 from customers.services.customers import currency_of, zone_of
-from pricing.money import to_minor
 from subscriptions.models import OneOff, Slot, SlotTerms, Subscription
 from subscriptions.services import terms
 from subscriptions.services.moves import ENDED
-from subscriptions.services.starting import ItemSpec
 
 READ, START, CANCEL, OVERRIDE = (
     "subscription.read", "subscription.start", "subscription.cancel", "subscription.override",
 )  # fmt: skip
 DAY = {"type": "string", "format": "date"}
-
-
-def _terms_now(slot: Slot, reading: Reading) -> SlotTerms:
-    """The terms that hold today, else those that will, else the last that did."""
-    rows = list(slot.terms.all())
-    day = clock.day_in(reading.at, slot.subscription.time_zone)
-    holding = (row for row in rows if row.from_on <= day and (row.until_on is None or day < row.until_on))
-    return next(holding, rows[0] if rows[0].from_on > day else rows[-1])
-
-
-class SlotTermsShape(Shape):
-    """Price and quantity of an item from a day on."""
-
-    price = Link("prc", lambda: PriceShape, name="price", allow_null=True)
-    unit_amount = UnitAmount(currency="slot.subscription.currency", help_text="Price of one unit, or the flat price.")
-    details = DetailsOut()
-    minimum_amount = Least(
-        lambda row, reading: row.slot.subscription.currency, help_text="Least charge per interval; null without one."
-    )
-    quantity = Number("quantity", help_text="Number of units.")
-
-    class Meta:
-        model = SlotTerms
-        fields = (
-            "from_on",
-            "until_on",
-            "price",
-            "model",
-            "unit_amount",
-            "details",
-            "minimum_amount",
-            "quantity",
-            "billed",
-            "is_prorated",
-            "interval_unit",
-            "interval_count",
-        )
-
-
-class SubscriptionItemShape(Shape):
-    """A position, recurring or by usage, with the terms that hold now."""
-
-    id = Id("sit")
-    product = Link("prd", lambda: ProductShape, name="product")
-    meter = Id("mtr", via="meter", allow_null=True, help_text="What counts usage.")
-    interim_amount = Computed(
-        {"type": ["string", "null"]},
-        lambda row, reading: (
-            None if row.interim_minor is None else amount_text(row.interim_minor, row.subscription.currency)
-        ),
-        help_text="Usage is billed at once when it passes this amount; null: at the close.",
-    )
-    terms = Computed(SlotTermsShape, lambda row, reading: compiled(SlotTermsShape)(_terms_now(row, reading), reading))
-    mrr = Computed(
-        {"type": "string"},
-        lambda row, reading: amount_text(row.mrr_minor, row.subscription.currency),
-        help_text="Monthly recurring revenue now.",
-    )
-
-    class Meta:
-        model = Slot
-        fields = (
-            "id", "product", "position", "kind", "meter", "interim_amount", "terms", "billed_through_on",
-            "elsewhere_through_on", "mrr",
-        )  # fmt: skip
-
-
-class OneOffShape(Shape):
-    """A single charge, billed on its day."""
-
-    id = Id("oof")
-    product = Link("prd", lambda: ProductShape, name="product")
-    price = Link("prc", lambda: PriceShape, name="price", allow_null=True)
-    quantity = Number("quantity", help_text="Number of units.")
-    unit_amount = UnitAmount(currency="subscription.currency", help_text="Price of one unit, or in all.")
-    details = DetailsOut()
-    is_billed = Computed(
-        {"type": "boolean"},
-        lambda row, reading: row.due_on is None and row.canceled_at is None,
-        help_text="Whether it was invoiced, or cost nothing.",
-    )
-
-    class Meta:
-        model = OneOff
-        fields = (
-            "id", "product", "price", "description", "quantity", "model", "unit_amount", "details", "service_on",
-            "due_on", "is_billed", "canceled_at", "created_at",
-        )  # fmt: skip
 
 
 class ContractClockShape(PlainShape):
@@ -212,38 +122,6 @@ def _issued(row: Subscription, reading: Reading) -> list[dict[str, Any]] | None:
     return None if documents is None else [compiled(IssuedShape)(document, reading) for document in documents]
 
 
-class ItemInput(Body):
-    """A position to be agreed. What is left out comes from `price`, else from the plan's price of the product."""
-
-    product = Ref(Product, help_text="What is sold.")
-    quantity = Quantity(required=False, help_text="Number of units.")
-    unit_amount = Amount(required=False, help_text="Price of one unit, or the flat price, per interval.")
-    price = Ref(Price, required=False, help_text="A price version.")
-    model = Text(
-        required=False,
-        max_length=20,
-        help_text="flat, per_unit, graduated, volume, package, percentage or graduated_percentage.",
-    )
-    details = DetailsInput(required=False, help_text="What the model needs beside the amount.")
-    minimum_amount = Amount(required=False, help_text="Least charge per interval; 0 takes the price's away.")
-    kind = Text(required=False, max_length=9, help_text="recurring, usage or one_off.")
-    meter = Ref(Meter, required=False, help_text="What counts the usage.")
-    interim_amount = Amount(required=False, help_text="Usage is billed at once when it passes this amount.")
-    ends_on = Day(required=False, help_text="Its own last day.")
-    service_on = Day(required=False, help_text="of a one_off: day of the supply; the start when left out.")
-    billed = Text(required=False, max_length=7, help_text="advance or arrears; usage is always in arrears.")
-    is_prorated = Yes(required=False, help_text="Otherwise a started period costs the full price.")
-    interval_unit = Text(required=False, max_length=5, help_text="Its own cycle: day, week, month or year.")
-    interval_count = Whole(required=False, min_value=1, max_value=366, help_text="How many units.")
-
-
-def _item(given: dict[str, Any], currency: str) -> ItemSpec:
-    """`given` in whole units of the currency."""
-    values = dict(given)
-    interim = values.pop("interim_amount", None)
-    return ItemSpec(**values, interim_minor=None if interim is None else to_minor(interim, currency))
-
-
 class OverridesInput(ModelBody):
     """What differs from the plan."""
 
@@ -329,7 +207,7 @@ class SubscriptionView(ResourceView):
         currency = values.get("currency") or currency_of(values["customer"])
         for name in ("items", "add_ons"):
             if values.get(name) is not None:
-                values[name] = [_item(item, currency) for item in values[name]]
+                values[name] = [item_of(item, currency) for item in values[name]]
         zone = values.get("overrides", {}).get("time_zone") or zone_of(values["customer"])
         day = clock.day_in(self.at, zone)
         return acts.start(company=self.company, on=day, by=self.by, at=self.at, **values)
