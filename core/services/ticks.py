@@ -46,8 +46,11 @@ def all_ticks() -> list[Tick]:
     return sorted(_ticks.values(), key=lambda tick: (tick.order, tick.name))
 
 
-def run_tick(*, name: str, company: Company, at: datetime) -> dict[str, Any]:
-    """Asks one tick for one company; its outcome is kept, also when it failed."""
+def run_tick(*, name: str, company: Company, at: datetime, notes_quiet: bool = True) -> dict[str, Any]:
+    """Asks one tick for one company; its outcome is kept, also when it failed.
+
+    With `notes_quiet` off a tick that found nothing leaves no note.
+    """
     begun = time.monotonic()
     outcome: dict[str, Any] = {}
     try:
@@ -56,20 +59,21 @@ def run_tick(*, name: str, company: Company, at: datetime) -> dict[str, Any]:
         outcome = {"error": f"{type(error).__name__}: {error}"[:500]}
         raise
     finally:
-        row = TickRun(
-            company=company,
-            name=name,
-            ran_at=at,
-            ended_at=clock.machine_now(),
-            outcome=outcome,
-            milliseconds=int((time.monotonic() - begun) * 1000),
-        )
-        TickRun.objects.bulk_create(
-            [row],
-            update_conflicts=True,
-            unique_fields=["company", "name"],
-            update_fields=["ran_at", "ended_at", "outcome", "milliseconds"],
-        )
+        if notes_quiet or any(outcome.values()):
+            row = TickRun(
+                company=company,
+                name=name,
+                ran_at=at,
+                ended_at=clock.machine_now(),
+                outcome=outcome,
+                milliseconds=int((time.monotonic() - begun) * 1000),
+            )
+            TickRun.objects.bulk_create(
+                [row],
+                update_conflicts=True,
+                unique_fields=["company", "name"],
+                update_fields=["ran_at", "ended_at", "outcome", "milliseconds"],
+            )
     return outcome
 
 
@@ -92,6 +96,6 @@ def advance(*, company: Company, to: datetime, told: Callable[[datetime], None] 
         Company.objects.filter(pk=company.pk, clock_at__lt=moment).update(clock_at=moment)
         company.clock_at = moment
         for entry in all_ticks():
-            run_tick(name=entry.name, company=company, at=moment)
+            run_tick(name=entry.name, company=company, at=moment, notes_quiet=moment == to)
         if told:
             told(moment)
