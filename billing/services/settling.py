@@ -184,7 +184,7 @@ def _settle_locked(
     for document in invoices:
         document.run_id = run.pk if run else None
     # A draft takes neither credit nor uses of discounts: what is written beside documents is for those issued now.
-    invoices, drafts = windows.sort_out(company, invoices, how, run=run, at=at)
+    invoices, drafts = windows.sort_out(company, invoices, how, at=at)
     for document in (*invoices, *drafts):
         document.notifies = quiet_before is None or document.charge_due_on >= quiet_before
     returned = allowances.give_back(company, given_back.notes, on=today, free=given_back.free)
@@ -281,7 +281,13 @@ def _price(
                 complete_usage(line, usage.by_charge[slot.id, charge.component, charge.start])
             priced.append(
                 Priced(
-                    customer, agreement.currency, agreement.tax_behavior, charge.due_on, terms_days, po_reference, line,
+                    customer,
+                    agreement.currency,
+                    agreement.tax_behavior,
+                    charge.due_on,
+                    terms_days,
+                    po_reference,
+                    line,
                     terms_from,
                 )
             )

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 
 from django.db import connection
 
-from billing.models import BillingRun, Invoice, InvoiceLine
+from billing.models import Invoice, InvoiceLine
 from billing.services import issuing
 from billing.services.copying import canonical, copy, json_text, optional, take_ids, text
 from billing.services.grouping import InvoiceDoc
@@ -56,7 +56,7 @@ def key_of(document: InvoiceDoc) -> Key:
 
 
 def sort_out(
-    company: Company, invoices: Sequence[InvoiceDoc], how: Issuing, *, run: BillingRun | None, at: datetime
+    company: Company, invoices: Sequence[InvoiceDoc], how: Issuing, *, at: datetime
 ) -> tuple[list[InvoiceDoc], list[InvoiceDoc]]:
     """Those to be issued now, and those that wait as drafts; one written anew keeps its address and its window."""
     now: list[InvoiceDoc] = []
@@ -70,7 +70,7 @@ def sort_out(
                 document.waits_for, document.issue_after_at = former.waits_for, former.issue_after_at
         elif any(line.tax.waits for line in document.lines):
             document.waits_for, document.issue_after_at = "vat_check", at + timedelta(hours=VAT_HOURS)
-        elif company.draft_hours and run is not None:
+        elif company.draft_hours:
             document.waits_for, document.issue_after_at = "window", at + timedelta(hours=company.draft_hours)
         (waiting if document.waits_for else now).append(document)
     return now, waiting
