@@ -182,6 +182,10 @@ def _write(built: Sequence[Built], worth: Sequence[Sequence[int]]) -> None:
             one.subscription.next_move_on = min((day for day in moves_on if day is not None), default=None)
         waits = one.subscription.state in (State.PENDING, State.TRIAL) and not converts(one.subscription)
         limit = one.subscription.paid_from_on if waits else None
+        later = [held.from_on for _, terms in one.slots for held in terms[1:]]
+        if later and one.subscription.state not in moves.ENDED:
+            # A position that ends by itself takes its revenue with it on that day.
+            one.subscription.next_move_on = min([*later, one.subscription.next_move_on or later[0]])
         one.subscription.next_bill_on = due.next_due(one.subscription, one.slots, one.one_offs, before=limit)
     try:
         with transaction.atomic():

@@ -804,3 +804,12 @@ def test_a_planned_change_done_today_is_taken_back_today(company):
     assert billed(subscription)[-1] == ("01-11", "02-01", 2100)
     assert sum(amount for _, _, amount in movements(subscription)) == 3100
     assert problems(subscription) == []
+
+
+def test_a_position_agreed_to_end_takes_its_revenue_with_it(company):
+    subscription = agreed(company, item={"ends_on": date(2026, 2, 14)})
+    passes(company, "02-01", "02-15")
+    # 14 of February's 28 days.
+    assert billed(subscription)[1:] == [("02-01", "02-15", 1550)]
+    assert movements(subscription)[1:] == [("churn", "02-15", -3100)]
+    assert problems(subscription) == []
