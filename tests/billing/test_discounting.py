@@ -412,3 +412,23 @@ def test_the_preview_of_another_act_knows_discounts_given_later() -> None:
     acts.cancel(subscription=subscription, timing="date", ends_on=date(2026, 12, 31), by=BY, at=at)
     result = acts.undo_cancel(subscription=subscription, by=BY, at=at)
     assert (result.mrr_before, result.mrr_after) == (900, 900)
+
+
+def test_a_change_on_the_first_day_takes_the_discount_along() -> None:
+    from billing.services import acts_changing
+    from subscriptions.services.change_specs import ItemChange
+
+    company = a_company()
+    discount = a_discount(company, duration="periods", periods=1)
+    subscription = a_subscription(company, plan=a_plan(company), discounts=[discount])
+    bill(company, JAN)
+    change = ItemChange(slot=subscription.slots.get(), unit_amount=Decimal(20))
+    acts_changing.change(subscription=subscription, items=[change], timing="now", by=BY, at=at_noon(JAN))
+    # January at 10.00 is given back whole with its period, and billed anew at 20.00 less a tenth.
+    assert taken(subscription) == [("2026-01-01", 900, 100), ("2026-01-01", 1800, 200)]
+    assert CreditNote.objects.get().net_minor == 900
+    agreed = AgreedDiscount.objects.get()
+    assert (agreed.periods_left, agreed.until_on) == (0, FEB)
+    assert list(DiscountUse.objects.order_by("pk").values_list("amount_minor", flat=True)) == [100, -100, 200]
+    bill(company, FEB)
+    assert taken(subscription)[-1] == ("2026-02-01", 2000, 0)
