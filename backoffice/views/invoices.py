@@ -92,7 +92,8 @@ def _csv(rows: QuerySet[Invoice], on: Any) -> HttpResponse:
 
 
 def an_invoice(request: HttpRequest, ref: str) -> Invoice:
-    return found(own(request, Invoice).select_related("customer__company", "company", "balance", "pdf", "replaces"), ref)
+    rows = own(request, Invoice).select_related("customer__company", "company", "balance", "pdf", "replaces")
+    return found(rows, ref)
 
 
 def above(invoice: Invoice, title: str = "") -> Any:
