@@ -44,9 +44,9 @@ def test_a_campaign_is_taken_by_several(story):
     effect = discounts.effect_of_campaign(Campaign.objects.get(company=story.company))
     assert (effect.subscriptions, OfferCode.objects.get(company=story.company).use_count) == (3, 3)
     assert [currency for currency, minor in effect.given if minor > 0] == ["EUR"]
-    # Three months after the first use it is over; the last one still has periods left.
+    # Three months have passed for the first, a quarter and a month have begun for the others.
     left = AgreedDiscount.objects.filter(company=story.company).order_by("pk").values_list("periods_left", flat=True)
-    assert list(left) == [0, 0, 2]
+    assert list(left) == [0, 2, 2]
 
 
 def test_the_clock_stands_at_now(story):
