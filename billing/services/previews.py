@@ -24,6 +24,7 @@ from core import clock
 from core.actors import Actor
 from customers.models import Customer
 from subscriptions.models import Change, Subscription
+from subscriptions.services import due, holding
 
 if TYPE_CHECKING:
     from billing.services.acts import ActResult
@@ -145,8 +146,12 @@ def _upcoming(subscription: Subscription, count: int, at: datetime) -> list[Upco
         day = row.values_list("next_bill_on", flat=True).first()
         if day is None or len(found) >= count:
             break
+        # All the days wanted at once where they can be told: one settling instead of one a day.
+        held = holding.read(subscription)
+        day = max([day, *due.days_to_come(held, holding.positions(held), count - len(found))])
         settlement = settle(company=company, customer_ids=[subscription.customer_id], on=day, at=at, by=by)
-        invoices = Invoice.objects.filter(pk__in=settlement.invoice_ids, lines__subscription=subscription)
+        written = [*settlement.invoice_ids, *settlement.draft_ids]
+        invoices = Invoice.objects.filter(pk__in=written, lines__subscription=subscription)
         for invoice in invoices.select_related("balance").order_by("charge_due_on", "pk").distinct():
             found.append(
                 Upcoming(
@@ -159,7 +164,8 @@ def _upcoming(subscription: Subscription, count: int, at: datetime) -> list[Upco
                     lines=_lines(invoice),
                 )
             )
-        if row.values_list("next_bill_on", flat=True).first() == day:
+        left = row.values_list("next_bill_on", flat=True).first()
+        if left is not None and left <= day:
             break
     return found[:count]
 

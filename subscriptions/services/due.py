@@ -55,6 +55,26 @@ def next_due(
     return min((day for day in days if before is None or day < before), default=None)
 
 
+def days_to_come(
+    subscription: Subscription, slots: Iterable[tuple[Slot, Sequence[SlotTerms]]], count: int
+) -> list[date]:
+    """At most so many days, in order, on which its positions fall due, if nothing changes: for looking ahead.
+
+    Days that usage, minimums and single charges add are not among them; `next_due` knows those.
+    """
+    agreement = agreement_of(subscription)
+    days: set[date] = set()
+    for slot, terms in slots:
+        row = slot_row(slot, terms)
+        own: set[date] = set()
+        for stretch in schedule.walk(agreement, row, slot.billed_through_on + ONE_DAY):
+            own.add(stretch.due_on)
+            if len(own) >= count:
+                break
+        days |= own
+    return sorted(days)[:count]
+
+
 def one_off_days(subscription: Subscription, one_offs: Iterable[OneOff]) -> list[date]:
     """Due days of one-off items that are not billed. What was to be supplied after the end is not supplied."""
     ends_on = subscription.ends_on
