@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from billing.models import Invoice
-from billing.services import drafting, settling, windows
+from billing.services import drafting, keeping, windows
 from billing.services.loading import lock_customers
 from billing.services.settling import settle
 from core.actors import Actor
@@ -33,7 +33,7 @@ class _Stuck(Exception):
     def note(self, at: datetime) -> None:
         """Takes them out of billing until a person has looked."""
         for subscription_id, code, detail in self.parked:
-            settling.park(subscription_id=subscription_id, code=code, detail=detail, at=at)
+            keeping.park(subscription_id=subscription_id, code=code, detail=detail, at=at)
 
 
 @transaction.atomic

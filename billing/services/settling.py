@@ -6,45 +6,39 @@ locks in one order, reads what is due again under the lock, and a subscription t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from fractions import Fraction
 from typing import Any
 
-import orjson
-from django.db import connection
 from django.utils import translation
 
 from billing.models import BillingRun
 from billing.services import (
     allowances,
     books,
-    charging,
     commitments,
     crediting,
     exchange,
     issuing,
     one_offs,
     snapshots,
-    steps,
     windows,
 )
-from billing.services.charging import Charge, SlotDue
-from billing.services.copying import array, canonical
+from billing.services.copying import canonical
 from billing.services.discounting import Take, take_discounts, write_uses
-from billing.services.grouping import InvoiceDoc, Line, Priced, group
-from billing.services.loading import CustomerRow, Facts, OneOffRow, facts, lock_customers, lock_due, words
-from billing.services.snapshots import plain
+from billing.services.grouping import InvoiceDoc, group
+from billing.services.keeping import close_changes, write_state
+from billing.services.loading import CustomerRow, Facts, facts, lock_customers, lock_due
+from billing.services.owing import days_only, price, waits
 from billing.services.taxing import Taxing
-from billing.services.usage_rating import USAGE_KINDS, Usage, complete_usage, days_without_line, keep_rated, rate_usage
+from billing.services.usage_rating import days_without_line, keep_rated, rate_usage
 from billing.services.windows import Issuing
 from core import clock
 from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from pricing.errors import PricingError
-from subscriptions.services import schedule
 from subscriptions.services.schedule import ONE_DAY, Agreement
 
 
@@ -64,19 +58,6 @@ class Settlement:
     quiet: int = 0
     parked: list[tuple[int, str, str]] = field(default_factory=list)
     skipped_customer_ids: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Due:
-    """A subscription's part: what its slots owe and what came of pricing it. `more_days`: further due days to come;
-    `before`: the day before which alone something falls due, in a trial that may not go on."""
-
-    agreement: Agreement
-    slots: list[SlotDue]
-    priced: list[Priced]
-    one_offs: list[tuple[OneOffRow, Line]] = field(default_factory=list)
-    more_days: list[date] = field(default_factory=list)
-    before: date | None = None
 
 
 def settle(
@@ -152,7 +133,7 @@ def _settle_locked(
 
     given_back = crediting.give_back_due(company, customers, agreements, known, on=on, at=at)
     usage = rate_usage(company, customers, agreements, given_back, on=on)
-    waiting = {one.id: one.paid_from_on - ONE_DAY for one in agreements if _waits(one, customers[one.customer_id])}
+    waiting = {one.id: one.paid_from_on - ONE_DAY for one in agreements if waits(one, customers[one.customer_id])}
     minimum = commitments.closing(agreements, given_back.notes, on=on, last=waiting)
     taxing = Taxing(company, known.rates, today=today)
     dues = []
@@ -160,7 +141,7 @@ def _settle_locked(
     for agreement in agreements:
         try:
             customer = customers[agreement.customer_id]
-            due = _price(company, customer, agreement, taxing, known, on, given_back.ended, usage, minimum)
+            due = price(company, customer, agreement, taxing, known, on, given_back.ended, usage, minimum)
             taken = take_discounts(agreement, due.priced, known.discounts.get(agreement.id))
             if on_one_document:
                 for priced in due.priced:
@@ -176,7 +157,7 @@ def _settle_locked(
     invoices = group(company, (priced for due in dues for priced in due.priced))
     free_days: list[str] = []
     if not company.issues_zero_invoices:
-        free_days = [row for document in invoices if not document.gross_minor for row in _days_only(company, document)]
+        free_days = [row for document in invoices if not document.gross_minor for row in days_only(company, document)]
         invoices = [document for document in invoices if document.gross_minor]
     billed = {due.agreement.id for due in dues}
     free_days += days_without_line(company, usage, billed)
@@ -201,8 +182,8 @@ def _settle_locked(
     issuing.set_dates(invoices, max(today, known.last_invoice_on or today))
     audit = _audit(company, customers, invoices, given_back, outcome, by=by, run=run)
     beside = audit | issuing.beside(invoices)
-    _write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
-    _close_changes(dues, on)
+    write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
+    close_changes(dues, on)
     windows.keep(company, drafts, today=today, at=at)
     keep_rated(company, usage, billed, at=at)
     write_uses(company, discounts, drafts, at=at)
@@ -239,240 +220,6 @@ def _why(error: PricingError | Refused, language: str) -> str:
             return refusal.message
         except (LookupError, TypeError, ValueError):
             return ", ".join(f"{name}: {value}" for name, value in error.params.items())
-
-
-def _price(
-    company: Company,
-    customer: CustomerRow,
-    agreement: Agreement,
-    taxing: Taxing,
-    known: Facts,
-    on: date,
-    ended: dict[int, date],
-    usage: Usage,
-    minimum: Mapping[int, commitments.Closing],
-) -> _Due:
-    """The due charges of a subscription with their taxes. `ended`: slots whose unused days were given back just now."""
-    if agreement.id in usage.errors:
-        raise usage.errors[agreement.id]
-    if not agreement.slots or not all(slot.terms for slot in agreement.slots):
-        raise PricingError("billing.nothing_agreed")
-    terms_days = agreement.payment_terms_days
-    if terms_days is None:
-        terms_days = customer.payment_terms_days
-    if terms_days is None:
-        terms_days = company.payment_terms_days
-    terms_from = agreement.payment_terms_from or customer.payment_terms_from or company.payment_terms_from
-    po_reference = agreement.po_reference or customer.po_reference
-    slots, priced = [], []
-    before = None
-    if _waits(agreement, customer):
-        before = agreement.paid_from_on
-        on = min(on, before - ONE_DAY)
-    for slot in agreement.slots:
-        through = ended.get(slot.id)
-        due = usage.due.get(slot.id) or charging.slot_due(
-            agreement, slot if through is None else slot._replace(billed_through_on=through), on
-        )
-        slots.append(due)
-        for charge in due.charges:
-            line = _line(company, customer, agreement, charge, taxing, known)
-            if charge.kind in USAGE_KINDS:
-                complete_usage(line, usage.by_charge[slot.id, charge.component, charge.start])
-            priced.append(
-                Priced(
-                    customer,
-                    agreement.currency,
-                    agreement.tax_behavior,
-                    charge.due_on,
-                    terms_days,
-                    po_reference,
-                    line,
-                    terms_from,
-                )
-            )
-    found = _Due(agreement, slots, priced, before=before)
-    if agreement.id in known.one_offs:
-        rows = known.one_offs[agreement.id]
-        found.one_offs = one_offs.due_lines(company, customer, agreement, rows, taxing, known.accounts, on)
-        for row, line in found.one_offs:
-            terms = (row.due_on, terms_days, po_reference, line, terms_from)
-            priced.append(Priced(customer, agreement.currency, agreement.tax_behavior, *terms))
-        later = one_offs.next_due(agreement, rows, on)
-        found.more_days += [later] if later is not None else []
-    closed = minimum.get(agreement.id)
-    if closed is not None:
-        fresh = [one.line for one in priced]
-        for due_on, line in commitments.lines(company, customer, agreement, closed, fresh, taxing, known.accounts):
-            terms = (due_on, terms_days, po_reference, line, terms_from)
-            priced.append(Priced(customer, agreement.currency, agreement.tax_behavior, *terms))
-        found.more_days += [closed.next_on] if closed.next_on is not None else []
-    return found
-
-
-def _waits(agreement: Agreement, customer: CustomerRow) -> bool:
-    """Whether its trial may not go on: then only what has no trial falls due before its end."""
-    may_end = agreement.trial_may_end and agreement.state in ("pending", "trial")
-    return may_end and not customer.payment_method
-
-
-def _line(
-    company: Company, customer: CustomerRow, agreement: Agreement, charge: Charge, taxing: Taxing, known: Facts
-) -> Line:
-    slot, terms = schedule.supplied(charge.slot, charge.terms), charge.terms
-    tax = taxing.over(customer, slot.supply, slot.level, charge.start, charge.end, charge.due_on)
-    name = words(slot.product_name, customer.language, company.language)[:400]
-    days, full_days = (charge.end - charge.start).days, (charge.full_end - charge.full_start).days
-    interval = f"{terms.interval_count} {terms.interval_unit}"
-    # A dearer price for as many units is charged by its difference, too.
-    units = terms.quantity if charge.units_before is None else terms.quantity - charge.units_before or terms.quantity
-    calculation: dict[str, Any] = {
-        "model": terms.model,
-        "quantity": plain(terms.quantity),
-        "unit_amount": plain(terms.unit_amount),
-        "interval": interval,
-        "full_start": charge.full_start.isoformat(),
-        "full_end": charge.full_end.isoformat(),
-        "days": days,
-        "full_days": full_days,
-        "share": f"{days}/{full_days}" if terms.is_prorated and days != full_days else "1",
-        "prorated": terms.is_prorated,
-        "price_version": terms.price_version,
-        "price_ref": terms.price_ref,
-        "tax": tax.facts(),
-    }
-    if terms.details != "{}":
-        calculation["details"] = orjson.loads(terms.details)
-    if terms.model not in steps.PLAIN and charge.kind == "base":
-        taken = steps.steps_of(terms.model, terms.unit_amount, terms.details, terms.quantity)
-        calculation["steps"] = list(taken)
-    if charge.units_before is not None:
-        calculation["quantity_before"] = plain(charge.units_before)
-    billed = (charge.start, charge.served_end, "billed")
-    return Line(
-        subscription_id=agreement.id,
-        slot_id=slot.id,
-        product_id=slot.product_id,
-        description=name,
-        detail=agreement.name if agreement.name != name else "",
-        quantity=units,
-        unit=words(slot.unit_name, customer.language, company.language),
-        unit_amount=terms.unit_amount,
-        period_start=charge.start,
-        period_end=charge.end,
-        amount_minor=charge.amount_minor,
-        tax=tax,
-        account_id=books.revenue_account(known.accounts, slot.revenue_account, name),
-        calculation=calculation,
-        days=(billed,) if charge.served_end == charge.end else (billed, (charge.served_end, charge.end, "forfeited")),
-        kind=charge.kind,
-        component=charge.component,
-        price_id=terms.price_id,
-        share=Fraction(days, full_days) if terms.is_prorated else Fraction(1),
-    )
-
-
-def _days_only(company: Company, document: InvoiceDoc) -> list[str]:
-    """Periods that cost nothing count as billed, without a line."""
-    return [
-        issuing.days_row(company.pk, line.slot_id, start, end, None, kind, line.component)
-        for line in document.lines
-        if line.slot_id is not None
-        for start, end, kind in line.days
-    ]
-
-
-def _close_changes(dues: list[_Due], on: date) -> None:
-    """Terms whose effect on billed days is settled by now say so. No statement without any."""
-    done = [terms.id for entry in dues for slot in entry.agreement.slots for terms in schedule.pending(slot, on)]
-    if done:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE subscriptions_slotterms SET settles = '', settles_until = NULL WHERE id = ANY(%s::bigint[])",
-                [done],
-            )
-
-
-_STATE = f"""
-WITH moved AS (
-    UPDATE subscriptions_slot slot SET billed_through_on = v.day
-    FROM unnest(%(slots)s::bigint[], %(through)s::date[]) v(id, day) WHERE slot.id = v.id
-), halted AS (
-    UPDATE subscriptions_subscription s
-    SET parked_at = %(at)s, parked_code = v.code, parked_detail = v.detail
-    FROM unnest(%(parked)s::bigint[], %(codes)s::text[], %(details)s::text[]) v(id, code, detail) WHERE s.id = v.id
-), part AS (
-    INSERT INTO billing_snapshotpart (company_id, sha256, body)
-    SELECT %(company)s, %(seller_hash)s, %(seller)s WHERE %(seller)s::text IS NOT NULL
-    ON CONFLICT DO NOTHING
-), noted AS (
-    INSERT INTO core_auditentry (company_id, at, written_at, actor_kind, actor_id, actor_label, verb, subject_kind,
-                                 subject_id, customer_id, reason, facts)
-    SELECT %(company)s, %(at)s, %(now)s, %(actor_kind)s, %(actor_id)s, %(actor_label)s, 'billing.settle',
-           %(subject_kind)s, %(subject_id)s, %(customer)s, '', %(facts)s::jsonb
-    WHERE %(facts)s::jsonb IS NOT NULL
-), {issuing.BESIDE}
-UPDATE subscriptions_subscription s SET next_bill_on = v.day
-FROM unnest(%(agreements)s::bigint[], %(next)s::date[]) v(id, day)
-WHERE s.id = v.id
-"""  # noqa: S608  put together of this room's own texts
-
-
-def _write_state(
-    company: Company,
-    dues: list[_Due],
-    parked: list[tuple[int, str, str]],
-    given_back: crediting.GivenBack,
-    *,
-    seller: bytes | None,
-    beside: dict[str, Any],
-    at: datetime,
-) -> None:
-    """Moves slots and subscriptions on, parks what could not be billed, keeps the seller's part and what stands beside
-    (audit row, balances, mails): in one statement (one more for each slot whose days wait to be billed again)."""
-    through = dict(given_back.ended)
-    through |= {
-        slot.id: due.billed_through_on
-        for entry in dues
-        for slot, due in zip(entry.agreement.slots, entry.slots, strict=True)
-        if due.billed_through_on != through.get(slot.id, slot.billed_through_on)
-    }
-    agreements = [(entry.agreement.id, _next_bill_on(entry, given_back)) for entry in dues]
-    params: dict[str, Any] = {
-        "company": company.pk,
-        "at": at,
-        "now": clock.machine_now(),
-        "slots": array(through),
-        "through": array(through.values()),
-        "parked": [row[0] for row in parked],
-        "codes": [row[1] for row in parked],
-        "details": [row[2].replace("\0", "") for row in parked],
-        "seller": seller.decode() if seller else None,
-        "seller_hash": snapshots.sha256(seller) if seller else None,
-        "agreements": array(id_ for id_, _ in agreements),
-        "next": array(day for _, day in agreements),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_STATE, params | beside)
-        for entry in dues:
-            for slot, due in zip(entry.agreement.slots, entry.slots, strict=True):
-                if slot.reopened != due.reopened:
-                    ranges = [f"[{start},{end})" for start, end in due.reopened]
-                    cursor.execute(
-                        "UPDATE subscriptions_slot SET reopened_days = %s::text[]::daterange[] WHERE id = %s",
-                        [ranges, slot.id],
-                    )
-
-
-def _next_bill_on(entry: _Due, given_back: crediting.GivenBack) -> date | None:
-    """When something falls due next: a period, or the day after a planned end that leaves billed days unused."""
-    days = [due.next_due_on for due in entry.slots if due.next_due_on is not None]
-    ends_on = entry.agreement.ends_on
-    gave_back = entry.agreement.id in given_back.agreements
-    if ends_on is not None and not gave_back and any(due.billed_through_on > ends_on for due in entry.slots):
-        days.append(ends_on + ONE_DAY)
-    days += entry.more_days
-    return min((day for day in days if entry.before is None or day < entry.before), default=None)
 
 
 def _audit(
@@ -526,12 +273,3 @@ def _sum_up(outcome: Settlement, invoices: list[InvoiceDoc], given_back: crediti
             entry["net"] += totals.net
             entry["tax"] += totals.tax
             entry["gross"] += totals.gross
-
-
-def park(*, subscription_id: int, code: str, detail: str, at: datetime) -> None:
-    """Takes a subscription out of billing until a person has looked at it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE subscriptions_subscription SET parked_at = %s, parked_code = %s, parked_detail = %s WHERE id = %s",
-            [at, code[:60], detail.replace("\0", "")[:500], subscription_id],
-        )

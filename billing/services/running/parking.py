@@ -14,9 +14,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.models import QuerySet
 
 from billing.models import BillingRun
+from billing.services.keeping import park
 from billing.services.running import forecast
 from billing.services.running.halving import in_halves
-from billing.services.settling import Settlement, park, settle
+from billing.services.settling import Settlement, settle
 from core import clock
 from core.actors import Actor
 from core.models import Company, Event
