@@ -196,7 +196,13 @@ def group(company: Company, priced: Iterable[Priced]) -> list[InvoiceDoc]:
         document = by_key.get(key)
         if document is None:
             by_key[key] = document = InvoiceDoc(
-                item.customer, item.currency, item.tax_behavior, item.due_on, item.terms_days, item.po_reference, [],
+                item.customer,
+                item.currency,
+                item.tax_behavior,
+                item.due_on,
+                item.terms_days,
+                item.po_reference,
+                [],
                 terms_from=item.terms_from,
             )
         document.lines.append(line)
