@@ -81,9 +81,7 @@ class DetailsOut(Computed):
     """The details of a row that has some."""
 
     def __init__(self) -> None:
-        super().__init__(
-            DETAILS, lambda row, reading: row.details, help_text="What the model reads beside the amount."
-        )
+        super().__init__(DETAILS, lambda row, reading: row.details, help_text="What the model reads beside the amount.")
 
 
 class Least(Computed):
