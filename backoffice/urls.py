@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from backoffice.views import (
+    changes,
     clocks,
     contacts,
     credit_notes,
@@ -102,6 +103,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("subscriptions/<str:ref>/usage/", usage.of_subscription, name="subscription-usage"),
     path("subscriptions/<str:ref>/cancel/", subscriptions.cancel, name="subscription-cancel"),
     path("subscriptions/<str:ref>/undo-cancel/", subscriptions.undo_cancel, name="subscription-undo"),
+    path("subscriptions/<str:ref>/change-plan/", changes.change_plan, name="subscription-change-plan"),
+    path("subscriptions/<str:ref>/change-terms/", changes.change_terms, name="subscription-change-terms"),
+    path("subscriptions/<str:ref>/positions/new/", changes.add_position, name="subscription-add-position"),
+    path("subscriptions/<str:ref>/positions/remove/", changes.remove_position, name="subscription-remove-position"),
+    path("subscriptions/<str:ref>/pause/", changes.pause, name="subscription-pause"),
+    path("subscriptions/<str:ref>/resume/", changes.resume, name="subscription-resume"),
+    path("subscriptions/<str:ref>/suspend/", changes.suspend, name="subscription-suspend"),
+    path("subscriptions/<str:ref>/reinstate/", changes.reinstate, name="subscription-reinstate"),
+    path("subscriptions/<str:ref>/billing-day/", changes.move_billing_day, name="subscription-billing-day"),
+    path("subscriptions/<str:ref>/withdraw/", changes.withdraw, name="subscription-withdraw"),
+    path("subscriptions/<str:ref>/terminate/", changes.terminate, name="subscription-terminate"),
+    path("subscriptions/<str:ref>/switch/", changes.switch, name="subscription-switch"),
+    path("changes/<str:ref>/undo/", changes.undo, name="change-undo"),
     path("invoices/", invoices.index, name="invoices"),
     path("invoices/new/", drafts.create, name="draft-create"),
     path("invoices/approve/", credits.approve, name="drafts-approve"),

@@ -53,6 +53,8 @@ def audit(request: HttpRequest) -> HttpResponse:
         )
         return exports.csv_response("audit", head, cells)  # type: ignore[return-value]
     listed = listing(request, rows.select_related("detail"), sorts={"id": "pk"}, default="-id", form=form)
+    for row in listed.rows:
+        row.told = list(row.facts.items())
     context = {
         "title": _("Audit log"),
         "crumbs": _above(_("Audit log")),

@@ -20,6 +20,7 @@ from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFi
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
 from backoffice.price_words import has_amount, rows_of
+from backoffice.views import changes
 from backoffice.views.discounts import of_subscription
 from backoffice.views.products import named
 from billing.models import Invoice, InvoiceLine
@@ -191,6 +192,9 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "discounts": of_subscription(subscription),
         "mrr_minor": sum(slot.mrr_minor for slot in slots),
         "one_offs": _one_offs(request, subscription),
+        "changes": changes.of_subscription(subscription, day),
+        "acts": changes.acts_for(request, subscription, day),
+        "paused": changes.is_paused(subscription, day),
         "may_change": may(request, "subscription.change") and subscription.state not in moves.ENDED,
         "has_usage": any(slot.kind == Slot.Kind.USAGE for slot in slots),
         "clock": [{"text": text, "icon": "calendar-clock"} for text in words],

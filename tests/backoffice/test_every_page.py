@@ -13,11 +13,11 @@ from tests.factories import BY, a_company, a_customer, a_plan
 from tests.subscriptions.metering import a_meter
 
 POSTS_ONLY = {
-    "switch-company", "clock-advance", "customer-archive", "contact-archive", "contact-invite", "note-archive",
+    "switch-company", "clock-advance", "sandbox-advance", "customer-archive", "contact-archive", "contact-invite", "note-archive",
     "product-archive", "meter-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete",
     "refund-cancel", "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set",
     "member-remove", "key-revoke", "outbox-replay", "customer-check-vat-id", "taxes-update", "drafts-approve",
-} | {"discount-archive", "offer-code-archive", "campaign-archive"}  # fmt: skip
+} | {"discount-archive", "offer-code-archive", "campaign-archive", "sandbox-advance"}  # fmt: skip
 ROLES = ("admin", "accounting", "sales", "support", "viewer")
 
 
@@ -83,7 +83,9 @@ def rows_of(office: Office) -> dict[str, Any]:
         "import": imported, "key": key, "member": member, "role": member.role,
         "credit": granting.grant(customer=customer, amount_minor=500, currency="EUR", reason="Goodwill", **common),
         "tax-rate": TaxRate.objects.filter(company=company, country="DE", level="standard").latest("valid_from"),
-    } | discounts_of(office, subscription) | {"single-charge": single_charge(office, subscription)}  # fmt: skip
+    } | discounts_of(office, subscription) | {
+        "single-charge": single_charge(office, subscription), "change": planned_change(office, subscription),
+    }  # fmt: skip
 
 
 def single_charge(office: Office, subscription: Any) -> Any:
@@ -98,6 +100,19 @@ def single_charge(office: Office, subscription: Any) -> Any:
         subscription=subscription, product=product, unit_amount=Decimal(5), service_on=TODAY + timedelta(days=5),
         on=TODAY, by=BY, at=office.at,
     )  # fmt: skip
+
+
+def planned_change(office: Office, subscription: Any) -> Any:
+    """One that waits for the end of the period."""
+    from decimal import Decimal
+
+    from billing.services import acts_changing
+    from subscriptions.services.change_specs import ItemChange
+
+    more = ItemChange(slot=subscription.slots.get(), quantity=Decimal(2))
+    return acts_changing.change(
+        subscription=subscription, items=[more], timing="period_end", by=BY, at=office.at
+    ).change
 
 
 def discounts_of(office: Office, subscription: Any) -> dict[str, Any]:
@@ -216,6 +231,8 @@ def test_a_row_of_another_company_is_not_found(office: Office) -> None:
     stranger = Office(other, a_plan(other), a_customer(other))
     rows, client = rows_of(office), stranger.client()
     for name, _right, url in addresses(rows):
+        if name == "tax-rate":
+            continue  # Its address names what it is for; the other company has a rate of its own for that.
         if argument(name, next(str(p.pattern) for p in urlpatterns if p.name == name), rows):
             assert client.get(url).status_code in (404, 405), url
             if name not in ("switch-company",):
