@@ -271,6 +271,33 @@ class Ref(Refusing):
         return None
 
 
+class Refs(serializers.ListField):
+    """Outside ids of rows of the same company, read in one go; become the rows, each once, as they were named."""
+
+    def __init__(self, model: type[models.Model], **kwargs: Any) -> None:
+        self.model = model
+        super().__init__(child=Ref(model), **kwargs)
+
+    def run_child_validation(self, data: Any) -> list[Any]:
+        company: Company = self.context["company"]
+        model: Any = self.model
+        ids: list[Any] = []
+        for ref in data:
+            try:
+                ids.append(model.public_id_of(ref) if isinstance(ref, str) else None)
+            except BadId:
+                ids.append(None)
+        rows = {row.public_id: row for row in model.objects.filter(company=company, public_id__in=set(ids) - {None})}
+        bad = {index: [_no_ref()] for index, one in enumerate(ids) if one not in rows}
+        if bad:
+            raise serializers.ValidationError(bad)
+        return [rows[one] for one in dict.fromkeys(ids)]
+
+
+def _no_ref() -> serializers.ErrorDetail:
+    return serializers.ErrorDetail(words("invalid_ref"), "invalid_ref")
+
+
 @extend_schema_field({"type": "string"})
 class Coded(Refusing):
     """The code of a row of the same company; becomes the row."""

@@ -18,6 +18,7 @@ RESOURCES = (
     "subscriptions",
     "usage",
     "changes",
+    "version_moves",
     "pauses",
     "one_offs",
     "drafts",

@@ -48,6 +48,7 @@ def build_house() -> House:
         "product": plan.items.get().product.ref,
         "plan": plan.ref,
         "item": plan.items.get().ref,
+        "price": plan.items.get().prices.get().ref,
         "event": event.ref,
         "job": job.ref,
         **refs,
