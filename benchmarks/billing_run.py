@@ -35,6 +35,8 @@ BY = Actor.system("bench")
 #: A number of a broker database that nobody else listens on.
 BROKER_DATABASE = 9
 ROUNDS = 3
+#: Sizes of the stock in which half of the subscriptions have tiers, discounts and usage, too.
+MIXED = (10_000, 100_000)
 #: Customers' documents saved one by one for B3.
 ONE_BY_ONE = 300
 
@@ -149,9 +151,12 @@ def median(values: Sequence[Taken], name: str) -> float:
     return statistics.median(getattr(value, name) for value in values)
 
 
-def against_the_floor(count: int, goals: Goals, *, judged: bool) -> None:
-    """B1, B2 and B3 for so many subscriptions: each run between two floors, one right before it and one right after."""
-    name = stock.name_of(count)
+def against_the_floor(count: int, goals: Goals, *, judged: bool, mixed: bool = False) -> None:
+    """B1, B2 and B3 for so many subscriptions: each run between two floors, one right before it and one right after.
+
+    Of a mixed stock B1 alone.
+    """
+    name = stock.name_of(count, mixed=mixed)
     _, before = _run_and_floor(name, count)
     shares, works, runs = [], [], []
     for _ in range(rounds(count)):
@@ -160,10 +165,14 @@ def against_the_floor(count: int, goals: Goals, *, judged: bool) -> None:
         works.append(taken.cpu / ((before.cpu + after.cpu) / 2))
         runs.append(taken)
         before = after
+    share = statistics.median(shares)
+    if mixed:
+        goals.judge("B1", share, must=0.30, aim=0.45, words=f"the same with tiers, discounts and usage, {count:,}")
+        return
     stock.copy(name)
     one_by_one = naive.saved_one_by_one(min(ONE_BY_ONE, count))
     print(f"# {count:,}: an ORM takes {one_by_one * 1000:.1f} ms an invoice", flush=True)
-    share, work = statistics.median(shares), statistics.median(works)
+    work = statistics.median(works)
     times = one_by_one / (statistics.median(taken.seconds for taken in runs) / count)
     if judged:
         goals.judge("B1", share, must=0.40, aim=0.60, words=f"run by 2 Celery workers / COPY floor, {count:,}")
@@ -184,21 +193,23 @@ def _run_and_floor(name: str, count: int) -> tuple[Taken, Taken]:
     return taken, poured
 
 
-def growth(counts: Sequence[int], goals: Goals) -> None:
-    """B4: how processor time grows with the number, and with what has been kept."""
+def growth(counts: Sequence[int], goals: Goals, *, mixed: bool = False) -> None:
+    """B4: how processor time grows with the number, and with what has been kept (of a plain stock)."""
     used = []
     for count in (counts[0], counts[-1]):
         taken = []
-        for _ in range(rounds(count)):
-            stock.copy(stock.name_of(count))
+        for _ in range(1 if mixed else rounds(count)):
+            stock.copy(stock.name_of(count, mixed=mixed))
             taken.append(alone()[0])
             said(f"{count:,} by 1 process", taken[-1], count)
         used.append(median(taken, "cpu"))
     exponent = math.log(used[1] / used[0]) / math.log(counts[-1] / counts[0])
     goals.judge(
         "B4", exponent, must=1.05, aim=1.02, at_most=True,
-        words=f"growth exponent of CPU, {counts[0]:,} to {counts[-1]:,}",
+        words=f"growth exponent of CPU{', mixed' if mixed else ''}, {counts[0]:,} to {counts[-1]:,}",
     )  # fmt: skip
+    if mixed:
+        return
     ratios = []
     for _ in range(ROUNDS):
         stock.copy(stock.name_of(counts[0]))
@@ -224,11 +235,11 @@ def two_to_one(count: int, goals: Goals) -> None:
     goals.judge("B5", statistics.median(ratios), must=1.4, aim=1.7, words=f"2 workers / 1 worker, {count:,}")
 
 
-def statements(count: int, goals: Goals) -> None:
+def statements(count: int, goals: Goals, *, mixed: bool = False) -> None:
     """B6: statements per chunk, the same for small and large ones."""
     numbers = []
     for subscriptions in (100, 1000):
-        stock.copy(stock.name_of(count))
+        stock.copy(stock.name_of(count, mixed=mixed))
         run = start(cut=running.Cut(subscriptions=subscriptions))
         running.bill_next(run)
         with counted() as sent:
@@ -238,7 +249,15 @@ def statements(count: int, goals: Goals) -> None:
             for statement in sent:
                 print("#   " + " ".join(statement.split())[:150])
     assert len(set(numbers)) == 1, f"not constant: {numbers}"
-    goals.judge("B6", numbers[0], must=15, aim=9, at_most=True, places=0, words="statements per chunk")
+    goals.judge(
+        "B6",
+        numbers[0],
+        must=15,
+        aim=9,
+        at_most=True,
+        places=0,
+        words="statements per chunk" + (", mixed" if mixed else ""),
+    )
 
 
 def main(*, large: bool = False) -> bool:
@@ -254,8 +273,14 @@ def main(*, large: bool = False) -> bool:
             against_the_floor(count, goals, judged=count == counts[-1])
         growth(counts, goals)
         two_to_one(min(counts[-1], 100_000), goals)
+        for count in MIXED:
+            stock.make(count, mixed=True)
+        statements(MIXED[0], goals, mixed=True)
+        against_the_floor(MIXED[-1], goals, judged=True, mixed=True)
+        growth(MIXED, goals, mixed=True)
     finally:
-        for name in [*map(stock.name_of, counts), f"{stock.PREFIX}_work"]:
+        mixed = [stock.name_of(count, mixed=True) for count in MIXED]
+        for name in [*map(stock.name_of, counts), *mixed, f"{stock.PREFIX}_work"]:
             stock.drop(name)
         use(before)
     return goals.met

@@ -9,12 +9,19 @@ from __future__ import annotations
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management import call_command
 from django.db import connection, connections
 
 from benchmarks.meters import admin, use
+from pricing.periods import add_months
+
+if TYPE_CHECKING:
+    from catalog.models import Product
+    from core.actors import Actor
+    from core.models import Company
+    from subscriptions.models import Subscription
 
 FIRST: Final = date(2026, 1, 1)
 LAST: Final = date(2026, 1, 31)
@@ -22,6 +29,13 @@ AT: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 PREFIX: Final = "turnus_bench"
 BLOCK: Final = 500
 #: Tables that make up the stock, and which of their columns point to rows that are multiplied, too.
+#: Beside them in a mixed stock: half of the subscriptions have tiers, a discount and usage, too.
+MIXED: Final = {
+    "subscriptions_agreeddiscount": {
+        "id": "subscriptions_agreeddiscount", "subscription_id": "subscriptions_subscription",
+    },
+    "subscriptions_usageday": {"id": "subscriptions_usageday", "subscription_id": "subscriptions_subscription"},
+}  # fmt: skip
 TABLES: Final = {
     "customers_customer": {"id": "customers_customer"},
     "customers_address": {"id": "customers_address", "customer_id": "customers_customer"},
@@ -31,29 +45,33 @@ TABLES: Final = {
 }
 
 
-def name_of(count: int) -> str:
-    return f"{PREFIX}_{count}"
+def name_of(count: int, *, mixed: bool = False) -> str:
+    return f"{PREFIX}_{'mixed_' if mixed else ''}{count}"
 
 
-def make(count: int) -> str:
-    """A database with so many subscriptions due in January 2026, half of them with two positions; its name."""
-    name = name_of(count)
+def make(count: int, *, mixed: bool = False) -> str:
+    """A database with so many subscriptions due in January 2026, half of them with two positions; its name.
+
+    `mixed`: half of them have a graduated price, a discount and the usage of a month that closes, too.
+    """
+    name = name_of(count, mixed=mixed)
+    tables = TABLES | (MIXED if mixed else {})
     begun = time.monotonic()
     drop(name)
     with admin() as server:
         server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     use(name)
     call_command("migrate", verbosity=0)
-    _agree(min(count, BLOCK))
+    _agree(min(count, BLOCK), mixed=mixed)
     if count > BLOCK:
-        _multiply(count // BLOCK)
+        _multiply(count // BLOCK, tables)
     with connection.cursor() as cursor:
-        cursor.execute(f"VACUUM (FREEZE, ANALYZE) {', '.join(TABLES)}")
+        cursor.execute(f"VACUUM (FREEZE, ANALYZE) {', '.join(tables)}")
         cursor.execute("SELECT count(*) FROM subscriptions_subscription WHERE next_bill_on <= %s", [LAST])
         made = cursor.fetchone()[0]
     assert made == count, f"{made} subscriptions instead of {count}"
     connections.close_all()
-    print(f"# {count:,} subscriptions made in {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"# {count:,} {'mixed ' if mixed else ''}subscriptions made in {time.monotonic() - begun:.0f} s", flush=True)
     return name
 
 
@@ -74,7 +92,7 @@ def drop(name: str) -> None:
         server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def _agree(count: int) -> None:
+def _agree(count: int, *, mixed: bool) -> None:
     from billing.services.companies import open_company
     from catalog.models import TaxCategory
     from catalog.services.plans import PlanItemSpec, PriceSpec, create_plan
@@ -111,6 +129,7 @@ def _agree(count: int) -> None:
             )  # fmt: skip
         )
     specs = []
+    more = _extras(company, products, by) if mixed else {}
     for number in range(count):
         country, kind = (("DE", "company"), ("FR", "person"), ("DE", "company"))[number % 3]
         customer = create_customer(
@@ -118,20 +137,63 @@ def _agree(count: int) -> None:
             address={"lines": [f"Gasse {number}"], "postal_code": "10115", "city": "Berlin", "country": country},
             by=by, at=AT,
         )  # fmt: skip
-        specs.append(
-            AgreementSpec(customer=customer, plan=plans[number % 4], start_on=FIRST + timedelta(days=number % 28))
-        )
-    agree_many(company=company, specs=specs, on=LAST, by=by, at=AT)
+        start_on = FIRST + timedelta(days=number % 28)
+        # The usage of a month closes with the due day: they began a month earlier, billed elsewhere until then.
+        earlier = {"start_on": add_months(start_on, -1), "billed_through_on": start_on - timedelta(days=1)}
+        given = earlier | more if mixed and number % 2 else {"start_on": start_on}
+        specs.append(AgreementSpec(customer=customer, plan=plans[number % 4], **given))
+    made = agree_many(company=company, specs=specs, on=LAST, by=by, at=AT)
+    if mixed:
+        _use([one for number, one in enumerate(made) if number % 2])
 
 
-def _multiply(times: int) -> None:
+def _extras(company: Company, products: list[Product], by: Actor) -> dict[str, Any]:
+    """What half of a mixed stock has beside a plan: a graduated position, usage by graduated tiers, 10 percent off."""
+    from catalog.services.discounts import create_discount
+    from catalog.services.meters import create_meter
+    from subscriptions.services.items import ItemSpec
+
+    meter = create_meter(company=company, code="calls", name={"en": "Calls"}, aggregation="sum", by=by, at=AT)
+    off = create_discount(
+        company=company, code="ten", name={"en": "Ten off"}, percent=Decimal(10), duration="forever", by=by, at=AT
+    )
+    tiers = {"tiers": [{"up_to": "5", "unit_price": "4"}, {"unit_price": "3.50"}]}
+    seats = ItemSpec(product=products[0], quantity=Decimal(7), unit_amount=Decimal(0), model="graduated", details=tiers)
+    calls = {"tiers": [{"up_to": "100", "unit_price": "0.10"}, {"unit_price": "0.05"}]}
+    used = ItemSpec(
+        product=products[1], unit_amount=Decimal(0), model="graduated", details=calls, kind="usage", meter=meter
+    )
+    return {"items": [seats, used], "discounts": [off]}
+
+
+def _use(subscriptions: list[Subscription]) -> None:
+    """Ten days of usage each, through the product's own way in, and the days before the close still unbilled."""
+    from subscriptions.models import Slot
+    from subscriptions.services.usage import ingest
+
+    company = subscriptions[0].company
+    for subscription in subscriptions:
+        usage = Slot.objects.filter(subscription=subscription, kind="usage")
+        usage.update(billed_through_on=subscription.start_on - timedelta(days=1), elsewhere_through_on=None)
+    events = [
+        {
+            "meter": "calls", "event_id": f"{subscription.pk}-{number}", "subscription": subscription.ref,
+            "at": datetime.combine(subscription.start_on, AT.timetz()) + timedelta(days=number), "value": "25",
+        }
+        for subscription in subscriptions for number in range(10)
+    ]  # fmt: skip
+    taken = ingest(company=company, events=events, at=AT)
+    assert taken.accepted == len(events), taken
+
+
+def _multiply(times: int, tables: dict[str, dict[str, str]]) -> None:
     """Repeats the block: same values, ids moved on by whole blocks."""
     with connection.cursor() as cursor:
         steps = {}
-        for table in TABLES:
+        for table in tables:
             cursor.execute(f"SELECT max(id) - min(id) + 1 FROM {table}")
             steps[table] = cursor.fetchone()[0]
-        for table, moved in TABLES.items():
+        for table, moved in tables.items():
             cursor.execute(
                 "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' "
                 "AND table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
