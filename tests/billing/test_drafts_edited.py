@@ -101,7 +101,7 @@ def test_a_line_taken_out_is_billed_again_later() -> None:
     edit(draft, continued(first))
     draft.refresh_from_db()
     assert (draft.net_minor, InvoiceLine.objects.filter(pk=second.pk).exists()) == (3100, False)
-    [again] = bill(draft.company, START).invoice_ids
+    [again] = bill(draft.company, START).draft_ids
     assert Invoice.objects.get(pk=again).net_minor == 1000
     sound(draft.company)
 
@@ -141,7 +141,7 @@ def test_a_deleted_draft_is_billed_again_or_stays_free() -> None:
     draft = drafted("31.00")
     drafting.delete_draft(invoice=draft, by=BY, at=AT)
     assert Invoice.objects.count() == 0
-    [again] = bill(draft.company, START).invoice_ids
+    [again] = bill(draft.company, START).draft_ids
     assert Invoice.objects.get(pk=again).net_minor == 3100
 
     other = drafted("31.00", company=a_company(today=START, draft_hours=48))
