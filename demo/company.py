@@ -127,8 +127,11 @@ def _catalog(company: Company, first: date, at: datetime) -> None:
     )
     monthly = {"interval_unit": "month", "interval_count": 1}
     yearly = {"interval_unit": "year", "interval_count": 1}
-    _plan(company, first, at, "team", "Team", [(team, "12.00")], {**monthly, "cancel_unused": "credit"}, trial_days=14)
-    _plan(company, first, at, "team-yearly", "Team, jährlich", [(team, "120.00")], {**yearly, "notice_to": "any_day"})
+    themselves: dict[str, Any] = {"customer_may_change": True, "customer_may_pause": True}
+    _plan(company, first, at, "team", "Team", [(team, "12.00")], {**monthly, "cancel_unused": "credit"}, trial_days=14,
+          **themselves)  # fmt: skip
+    _plan(company, first, at, "team-yearly", "Team, jährlich", [(team, "120.00")], {**yearly, "notice_to": "any_day"},
+          **themselves)  # fmt: skip
     _plan(
         company, first, at, "studio", "Studio", [(studio, "149.00"), (care, "45.00")],
         {

@@ -19,7 +19,7 @@ from core.actors import Actor
 from core.models import Company
 from core.services import ticks
 from customers.services import customers
-from demo import offers, people, scenes
+from demo import changes, credits, offers, people, scenes, usage
 from demo.company import BY, MAIL_DAYS, SLUG, open_test_company
 from demo.people import Person
 from demo.scenes import Stage
@@ -31,7 +31,7 @@ from subscriptions.services.agreeing import AgreementSpec, ItemSpec
 MONTHS = 24
 ZONE = "Europe/Berlin"
 #: Scenes register themselves; these stand in a module of their own.
-STAGED = (scenes, offers)
+STAGED = (scenes, offers, changes, credits, usage)
 MORNING = time(9, 30)
 Told = Callable[[Company], None]
 
