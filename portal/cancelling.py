@@ -91,7 +91,7 @@ def undo(visitor: Visitor, subscription: Subscription) -> Subscription:
         result = acts.undo_cancel(
             subscription=subscription, on=today_of(visitor, subscription), by=visitor.actor, at=visitor.now
         )
-        _tell(
+        tell(
             visitor,
             subscription,
             UNDONE,
@@ -99,7 +99,7 @@ def undo(visitor: Visitor, subscription: Subscription) -> Subscription:
             [
                 _("Your cancellation has been taken back; the subscription goes on."),
                 "",
-                *_facts(visitor, subscription, visitor.now),
+                *facts(visitor, subscription, visitor.now),
             ],
         )
     return result.subscription
@@ -117,17 +117,18 @@ def _receipt(visitor: Visitor, subscription: Subscription) -> Message:
     lines = [
         _("We have received your cancellation and confirm it."),
         "",
-        *_facts(visitor, subscription, subscription.cancel_asked_at or visitor.now),
+        *facts(visitor, subscription, subscription.cancel_asked_at or visitor.now),
         _("Last day of service: %(day)s") % {"day": formats.day(subscription.ends_on, style="long")},
         *([unused[subscription.end_unused]] if subscription.end_unused in unused else []),
         "",
         _("Until then you can take it back here: %(link)s") % {"link": link},
     ]
     subject = _("Your cancellation: %(name)s") % {"name": subscription.name}
-    return _tell(visitor, subscription, RECEIPT, subject, lines)
+    return tell(visitor, subscription, RECEIPT, subject, lines)
 
 
-def _facts(visitor: Visitor, subscription: Subscription, at: datetime) -> list[str]:
+def facts(visitor: Visitor, subscription: Subscription, at: datetime) -> list[str]:
+    """What a receipt says first: when it arrived, what and whom it concerns, who declared it."""
     customer = visitor.customer
     return [
         _("Received: %(moment)s") % {"moment": to_the_second(at, visitor.zone)},
@@ -144,7 +145,8 @@ def to_the_second(at: datetime, zone: str) -> str:
     return _("%(day)s, %(time)s (%(zone)s)") % words
 
 
-def _tell(visitor: Visitor, subscription: Subscription, template: str, subject: str, lines: list[str]) -> Message:
+def tell(visitor: Visitor, subscription: Subscription, template: str, subject: str, lines: list[str]) -> Message:
+    """Writes a receipt that is mailed to the contact and the customer, with the seller's address below."""
     company = visitor.company
     town = " ".join(part for part in (company.postal_code, company.city) if part)
     lines = [*lines, "", *(line for line in (company.legal_name, *company.address_lines, town) if line), ""]

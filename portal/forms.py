@@ -201,3 +201,36 @@ class PublicCancelForm(forms.Form):
         if cleaned.get("when") == "date" and not cleaned.get("ends_on") and "ends_on" not in self.errors:
             self.add_error("ends_on", _("Name the last day."))
         return cleaned
+
+
+class SeatsForm(forms.Form):
+    """How many units of each position there shall be."""
+
+    def __init__(self, *args: Any, seats: Iterable[tuple[str, str, int, str]], most: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.held = {name: quantity for name, _label, quantity, _hint in seats}
+        for name, label, quantity, hint in seats:
+            self.fields[name] = forms.IntegerField(
+                label=label, min_value=1, max_value=most, initial=quantity, help_text=hint
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not self.errors and not self.wanted():
+            raise forms.ValidationError(_("Nothing would change."), code="nothing")
+        return cleaned
+
+    def wanted(self) -> dict[str, int]:
+        """The new numbers by field, only those that differ."""
+        return {name: self.cleaned_data[name] for name, held in self.held.items() if self.cleaned_data[name] != held}
+
+
+class PauseForm(forms.Form):
+    """From when, and until when if that is known."""
+
+    from_on = DayField(label=_("First day of the pause"))
+    until = DayField(
+        label=_("First day after the pause"),
+        required=False,
+        help_text=_("Leave it empty to decide later; you resume it here."),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.views import brand, data, declaration, documents, entrance, offers, overview, subscriptions
+from portal.views import brand, changes, data, declaration, documents, entrance, offers, overview, subscriptions
 
 app_name = "portal"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +15,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("subscriptions/<str:ref>/offer/", offers.redeem, name="offer"),
     path("subscriptions/<str:ref>/cancel/", subscriptions.cancel, name="cancel"),
     path("subscriptions/<str:ref>/undo-cancel/", subscriptions.undo_cancel, name="undo-cancel"),
+    path("subscriptions/<str:ref>/change/", changes.change_plan, name="change"),
+    path("subscriptions/<str:ref>/seats/", changes.change_seats, name="seats"),
+    path("subscriptions/<str:ref>/pause/", changes.pause, name="pause"),
+    path("subscriptions/<str:ref>/resume/", changes.resume, name="resume"),
+    path("changes/<str:ref>/take-back/", changes.take_back, name="take-back"),
     path("receipts/<str:ref>/", subscriptions.receipt, name="receipt"),
     path("invoices/", documents.invoices, name="invoices"),
     path("invoices/<str:ref>/", documents.invoice, name="invoice"),

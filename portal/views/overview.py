@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from billing.services import previews
-from portal import standing
+from portal import changing, standing
 from portal.access import Visitor, needs
 from portal.pages import page
 from subscriptions.services.terms import ONE_DAY
@@ -46,6 +46,10 @@ def card(visitor: Visitor, subscription: Any) -> dict[str, Any]:
         "state": standing.state_of(subscription),
         "positions": standing.positions(subscription, visitor.today),
         "last_free_on": subscription.paid_from_on - ONE_DAY,
+        "may_change": changing.may_change(visitor, subscription),
+        "may_pause": changing.may_pause(visitor, subscription),
+        "may_resume": changing.may_resume(visitor, subscription),
+        "planned": changing.planned(visitor, subscription),
         "may_cancel": standing.may_cancel(visitor, subscription),
         "may_undo": standing.may_undo(visitor, subscription, visitor.today),
     }

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from billing.services import previews
 from core.design import formats
 from core.refusal import Refused
-from portal import cancelling, standing, using
+from portal import cancelling, changing, standing, using
 from portal.access import Visitor, found, needs
 from portal.forms import EndForm, ReasonForm, show_refusal
 from portal.pages import crumbs, page
@@ -59,6 +59,7 @@ def subscription(request: HttpRequest, ref: str) -> HttpResponse:
         "receipt": receipt.first() if row.cancel_asked_at else None,
         "facts": _facts(row),
         "discounts": offers.discounts_of(row),
+        "may_seats": changing.may_change(visitor, row) and bool(changing.seats_of(row, on)),
         "may_redeem": running and "edit" in visitor.rights,
     }
     return page(request, "subscription", context)
@@ -133,7 +134,7 @@ def undo_cancel(request: HttpRequest, ref: str) -> HttpResponse:
 def receipt(request: HttpRequest, ref: str) -> HttpResponse:
     """A receipt as it was mailed, to be read again and printed."""
     visitor: Visitor = request.visitor  # type: ignore[attr-defined]
-    kinds = (cancelling.RECEIPT, cancelling.UNDONE)
+    kinds = (cancelling.RECEIPT, cancelling.UNDONE, changing.RECEIPT, changing.UNDONE)
     message = found(visitor.messages.filter(template__in=kinds), ref)
     row = visitor.subscriptions.filter(pk=message.subject_id).first()
     if row is None:
@@ -187,6 +188,8 @@ def _facts(row: Subscription) -> list[dict[str, Any]]:
     facts = [{"term": _("Number"), "value": row.number}, {"term": _("Start"), "value": formats.day(row.start_on)}]
     if row.paid_from_on > row.start_on:
         facts.append({"term": _("Free until"), "value": formats.day(row.paid_from_on - terms.ONE_DAY)})
+    if row.state == Subscription.State.PAUSED and row.resumes_on:
+        facts.append({"term": _("Goes on on"), "value": formats.day(row.resumes_on)})
     if row.ends_on:
         facts.append({"term": _("Last day"), "value": formats.day(row.ends_on)})
     if row.po_reference:

@@ -8,9 +8,9 @@ import pytest
 from django.urls import get_resolver, reverse
 
 from tests import factories
-from tests.portal.houses import House, a_house, invited
+from tests.portal.houses import START, TODAY, House, a_house, invited
 
-ACTS = {"undo-cancel", "colleague-invite", "colleague-remove"}
+ACTS = {"undo-cancel", "take-back", "colleague-invite", "colleague-remove"}
 WITHOUT_A_ROW = [
     "home",
     "subscriptions",
@@ -66,7 +66,27 @@ def refs_of(house: House) -> dict[str, str]:
         "colleague": house.owner.ref,
         "colleague-invite": house.owner.ref,
         "colleague-remove": house.owner.ref,
-    }
+    } | changes_of(house)
+
+
+def changes_of(house: House) -> dict[str, str]:
+    """Its subscription may be changed and paused; a second one rests, with a planned change of its own customer's."""
+    from billing.services import acts_changing, acts_pausing
+    from core.actors import Actor
+    from subscriptions.services.change_specs import ItemChange
+
+    plan, owner = house.subscription.plan, house.owner
+    assert plan is not None
+    type(plan).objects.filter(pk=plan.pk).update(customer_may_change=True, customer_may_pause=True)
+    common = {"at": house.company.clock_at, "by": Actor.of_contact(owner.pk, owner.name, owner.user_id)}
+    second = factories.a_subscription(house.company, house.customer, plan, on=START)
+    third = factories.a_subscription(house.company, house.customer, plan, on=START)
+    acts_pausing.pause(subscription=second, on=TODAY, **common)
+    fewer = ItemChange(slot=third.slots.get(), quantity=Decimal(5))
+    planned = acts_changing.change(subscription=third, items=[fewer], timing="period_end", on=TODAY, **common).change
+    assert planned is not None
+    own = house.subscription.ref
+    return {"change": own, "seats": own, "pause": own, "resume": second.ref, "take-back": planned.ref}
 
 
 def test_every_address_with_an_id_is_walked(house):
@@ -166,12 +186,18 @@ def test_customers_of_two_companies_keep_apart(ada, house):
     ("role", "refused"),
     [
         ("owner", set()),
-        ("billing", {"cancel", "undo-cancel", "colleague-add", "colleague", "colleague-invite", "colleague-remove"}),
+        (
+            "billing",
+            {
+                "change", "seats", "pause", "resume", "take-back", "cancel", "undo-cancel", "colleague-add",
+                "colleague", "colleague-invite", "colleague-remove",
+            },
+        ),
         (
             "viewer",
             {
-                "cancel", "undo-cancel", "colleague-add", "colleague", "colleague-invite", "colleague-remove",
-                "data-edit", "export", "offer",
+                "change", "seats", "pause", "resume", "take-back", "cancel", "undo-cancel", "colleague-add",
+                "colleague", "colleague-invite", "colleague-remove", "data-edit", "export", "offer",
             },
         ),
     ],
