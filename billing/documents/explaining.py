@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 from django.utils.translation import gettext as _
@@ -113,7 +114,7 @@ def _price(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
     }
     words = {
         "price": price,
-        "quantity": figures.quantity(str(calculation.get("quantity", "1"))),
+        "quantity": figures.quantity(_units(calculation)),
         "every": every(calculation.get("interval") or ""),
     }
     if calculation.get("model") == "flat":
@@ -123,6 +124,13 @@ def _price(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
     else:
         text = _("The price is %(quantity)s × %(price)s.")
     return [Sentence("price", text % words)]
+
+
+def _units(calculation: Mapping[str, Any]) -> str:
+    """How many units the line charges: of more units at an unchanged price, those that were added."""
+    quantity = str(calculation.get("quantity", "1"))
+    added = Decimal(quantity) - Decimal(str(calculation.get("quantity_before") or 0))
+    return f"{added:f}" if added > 0 else quantity
 
 
 def _share(calculation: Mapping[str, Any], facts: Mapping[str, Any], figures: Figures) -> list[Sentence]:

@@ -80,6 +80,17 @@ def test_added_units_of_a_tiered_price_are_a_difference() -> None:
     assert said(calculation, 100) == ["The price of 14 less that of 9."]
 
 
+def test_added_units_at_an_unchanged_price_are_those_that_were_added() -> None:
+    calculation = {
+        "model": "per_unit", "quantity": "15", "quantity_before": "10", "unit_amount": "10", "interval": "1 month",
+        "full_start": "2026-01-01", "full_end": "2026-02-01", "days": 21, "full_days": 31, "share": "21/31",
+    }  # fmt: skip
+    assert said(calculation, 3387) == [
+        "The price is 5 × 10.00 EUR per month.",
+        "21 of the 31 days of the period 1 Jan 2026 – 31 Jan 2026 are charged: €33.87.",
+    ]
+
+
 @pytest.mark.parametrize("language", ["en", "de", "fr", "it", "es"])
 def test_no_language_leaves_a_placeholder(language: str) -> None:
     calculation = {
