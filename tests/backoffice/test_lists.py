@@ -200,7 +200,7 @@ def test_an_address_without_a_filter_keeps_the_others() -> None:
     assert lists.without(QueryDict("a=1&b=2&after=x"), "a") == "?b=2"
 
 
-@pytest.mark.parametrize("q", ["TEST-INV-2026-000002", "test-inv-2026-000002", "2", "000002"])
+@pytest.mark.parametrize("q", ["TEST-INV-2026-000002", "test-inv-2026-000002", "0002", "000002"])
 def test_an_invoice_is_found_by_its_number(office: Office, q: str) -> None:
     office.invoice()
     office.invoice(customer=a_customer(office.company))
