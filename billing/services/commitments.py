@@ -82,7 +82,11 @@ def closing(
             _walk(agreement, former.get(agreement.id, []), closed, until)
         except PricingError as error:
             closed.error = error
-    _read(found, {agreement.id: agreement for agreement in concerned}, notes)
+    by_id = {agreement.id: agreement for agreement in concerned}
+    spans = _spans(found, by_id)
+    if spans:
+        _leave_out_billed(found, by_id, spans)
+        read_billed(found, by_id, notes)
     return found
 
 
@@ -137,17 +141,20 @@ ORDER BY l.id, lower(d.days)
 """
 
 
-def _read(found: Mapping[int, Closing], agreements: Mapping[int, Agreement], notes: Iterable[NoteDoc]) -> None:
-    """Fills in what was billed before for the days of windows that close."""
+def _spans(found: Mapping[int, Closing], agreements: Mapping[int, Agreement]) -> dict[int, tuple[date, date]]:
+    """The days that windows reach over, by the slots that count towards them."""
     spans: dict[int, tuple[date, date]] = {}
     for id_, closed in found.items():
         for window in closed.windows:
             for slot in agreements[id_].slots if window.is_whole else [window.slot]:
                 start, end = spans.get(slot.id, (window.start, window.end))
                 spans[slot.id] = min(start, window.start), max(end, window.end)
-    if not spans:
-        return
-    _leave_out_billed(found, agreements, spans)
+    return spans
+
+
+def read_billed(found: Mapping[int, Closing], agreements: Mapping[int, Agreement], notes: Iterable[NoteDoc]) -> None:
+    """Fills in what was billed before for the days of windows, less what `notes` of this settling give back."""
+    spans = _spans(found, agreements)
     credited: dict[int, int] = {}
     for note in notes:
         for part in note.lines:
@@ -197,6 +204,14 @@ def _leave_out_billed(
                     closed.standing.add(_key(window))
 
 
+def counted_minor(billed: Iterable[Billed], window: Window) -> int:
+    """What counts towards the minimum of a window, in minor units."""
+    parts = [one for one in billed if window.is_whole or one.slot_id == window.slot.id]
+    counted = sum((one.within(window.start, window.end) for one in parts), Fraction(0))
+    # Half a unit up, as every amount: what was billed of whole days is whole.
+    return int((counted * 2 + 1) // 2)
+
+
 def lines(
     company: Company,
     customer: CustomerRow,
@@ -219,14 +234,9 @@ def lines(
         if _key(window) in closed.standing:
             continue
         least = to_minor(Fraction(window.amount) * window.share, agreement.currency)
-        counted = sum(
-            (one.within(window.start, window.end) for one in billed
-             if window.is_whole or one.slot_id == window.slot.id), Fraction(0)
-        )  # fmt: skip
-        # Half a unit up, as every amount: what was billed of whole days is whole.
-        counted_minor = int((counted * 2 + 1) // 2)
-        if least > counted_minor:
-            line = _line(company, customer, agreement, window, least, counted_minor, taxing, accounts)
+        counted = counted_minor(billed, window)
+        if least > counted:
+            line = _line(company, customer, agreement, window, least, counted, taxing, accounts)
             found.append((window.end, line))
     return found
 
@@ -237,7 +247,7 @@ def _line(
     agreement: Agreement,
     window: Window,
     least_minor: int,
-    counted_minor: int,
+    counted: int,
     taxing: Taxing,
     accounts: dict[tuple[str, str], int],
 ) -> Line:
@@ -247,12 +257,12 @@ def _line(
     with translation.override(customer.language):
         said = _("Minimum charge") if window.is_whole else _("Minimum charge: %(product)s") % {"product": name}
     days, full_days = (window.end - window.start).days, (window.full_end - window.full_start).days
-    missing = least_minor - counted_minor
+    missing = least_minor - counted
     calculation: dict[str, Any] = {
         "minimum": plain(window.amount),
         "minimum_of": "all" if window.is_whole else "price",
         "minimum_minor": least_minor,
-        "counted_minor": counted_minor,
+        "counted_minor": counted,
         "interval": f"{terms.interval_count} {terms.interval_unit}",
         "full_start": window.full_start.isoformat(),
         "full_end": window.full_end.isoformat(),

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from billing.services import charging, crediting, issuing, usage_less
+from billing.services import charging, crediting, issuing, minimum_less, usage_less
 from billing.services.charging import Charge, SlotDue
 from billing.services.copying import copy, optional
 from billing.services.grouping import Line
@@ -152,6 +152,7 @@ def rate_usage(
             found.rated += _windows(agreement, slot, found, former.get(slot.id, []), on)
     _read(found)
     usage_less.give_back(company, customers, found.rated, given_back)
+    minimum_less.give_back(company, customers, found.rated, given_back)
     for slot_id in found.due:
         found.due[slot_id] = found.due[slot_id]._replace(charges=[])
     for one in found.rated:
