@@ -249,8 +249,11 @@ def _sums(result: ActResult) -> list[str]:
 
 
 def planned(visitor: Visitor, row: Subscription) -> list[dict[str, object]]:
-    """What is planned for it, in words, the earliest first; `may_undo`: whether this contact can take it back."""
-    changes = row.changes.filter(status=Status.PLANNED).select_related("plan__company").order_by("effective_on", "pk")
+    """What is planned for it, in words, the earliest first; `may_undo`: whether this contact can take it back.
+
+    Needs the changes of `standing.with_positions`.
+    """
+    changes: list[Change] = row.changes_to_come  # type: ignore[attr-defined]
     return [
         {"change": change, "lines": in_words(row, change), "may_undo": may_undo(visitor, row, change)}
         for change in changes

@@ -20,7 +20,7 @@ from billing.services import receivables
 from billing.services.previews import PreviewLine
 from catalog.services.texts import in_language
 from portal.access import Visitor
-from subscriptions.models import Slot, SlotTerms, Subscription
+from subscriptions.models import Change, Slot, SlotTerms, Subscription
 from subscriptions.services import terms
 
 OVER = (Subscription.State.CANCELED, Subscription.State.EXPIRED)
@@ -62,11 +62,14 @@ def positions(subscription: Subscription, on: date) -> list[Position]:
 
 
 def with_positions(visitor: Visitor) -> Any:
-    """The customer's subscriptions with what `positions` reads, running ones first."""
+    """The customer's subscriptions with what `positions` reads and what is planned for them."""
     slots = Slot.objects.select_related("product").prefetch_related(
         Prefetch("terms", SlotTerms.objects.order_by("from_on"))
     )
-    return visitor.subscriptions.select_related("plan", "company").prefetch_related(Prefetch("slots", slots))
+    planned = Change.objects.filter(status=Change.Status.PLANNED).select_related("plan__company")
+    return visitor.subscriptions.select_related("plan", "company").prefetch_related(
+        Prefetch("slots", slots), Prefetch("changes", planned.order_by("effective_on", "pk"), to_attr="changes_to_come")
+    )
 
 
 def running(rows: Iterable[Subscription]) -> list[Subscription]:

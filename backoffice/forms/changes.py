@@ -255,7 +255,7 @@ class PauseForm(OverridingForm):
         if not running:
             self.fields["from_on"] = DayField(label=_("First day of the pause"), initial=on)
         self.fields["until"] = DayField(
-            label=_("Goes on on"), required=running, help_text=_("First day after the pause; empty: open.")
+            label=_("Service resumes on"), required=running, help_text=_("First day after the pause; empty: open.")
         )
         self.fields["keep_anchor"] = _keep_anchor()
         self.fields["reason"] = forms.CharField(label=_("Why"), required=False, max_length=500)

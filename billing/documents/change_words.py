@@ -47,7 +47,7 @@ def lines_of(change: Change, currency: str, names: Mapping[str, str]) -> list[st
     if change.kind == Change.Kind.DAY and "day" in summary:
         found.append(_("Periods begin on day %(day)s of the month") % {"day": summary["day"]})
     if change.kind == Change.Kind.PAUSE and summary.get("until"):
-        found.append(_("Goes on on %(day)s") % {"day": formats.day(date.fromisoformat(summary["until"]))})
+        found.append(_("Service resumes on %(day)s") % {"day": formats.day(date.fromisoformat(summary["until"]))})
     return found
 
 

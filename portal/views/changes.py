@@ -41,7 +41,7 @@ def change_plan(request: HttpRequest, ref: str) -> HttpResponse:
             raise Http404
         act = changing.change_plan(visitor, row, chosen.plan)
         try:
-            return _confirm(request, row, act, _("Change the plan"), _("Change the plan now"), lead=chosen.name)
+            return _confirm(request, row, act, _("Change the plan"), _("Confirm the change"), lead=chosen.name)
         except Refused as refusal:
             refused = refusal.message
     context = {
@@ -67,7 +67,7 @@ def change_seats(request: HttpRequest, ref: str) -> HttpResponse:
     if asked and form.is_valid():
         wanted = {seats[name].slot: count for name, count in form.wanted().items()}
         try:
-            return _confirm(request, row, changing.change_seats(visitor, row, wanted), title, _("Change it now"))
+            return _confirm(request, row, changing.change_seats(visitor, row, wanted), title, _("Confirm the change"))
         except Refused as refusal:
             show_refusal(form, refusal)
     return _asking(request, row, form, title)
@@ -83,7 +83,7 @@ def pause(request: HttpRequest, ref: str) -> HttpResponse:
     if asked and form.is_valid():
         act = changing.pause(visitor, row, form.cleaned_data["from_on"], form.cleaned_data["until"])
         try:
-            return _confirm(request, row, act, _("Pause"), _("Pause it"))
+            return _confirm(request, row, act, _("Pause"), _("Confirm the pause"))
         except Refused as refusal:
             show_refusal(form, refusal)
     return _asking(request, row, form, _("Pause"))
@@ -161,6 +161,7 @@ def _confirm(
         "button": button,
         "crumbs": _crumbs(row, title),
         "preview": shown,
+        "is_planned": change is not None and change.status == Change.Status.PLANNED,
         "told": changing.in_words(row, change) if change is not None else [],
         "replaced": [changing.in_words(row, one) for one in shown.replaced],
         "differs": differs,

@@ -189,7 +189,7 @@ def _facts(row: Subscription) -> list[dict[str, Any]]:
     if row.paid_from_on > row.start_on:
         facts.append({"term": _("Free until"), "value": formats.day(row.paid_from_on - terms.ONE_DAY)})
     if row.state == Subscription.State.PAUSED and row.resumes_on:
-        facts.append({"term": _("Goes on on"), "value": formats.day(row.resumes_on)})
+        facts.append({"term": _("Service resumes on"), "value": formats.day(row.resumes_on)})
     if row.ends_on:
         facts.append({"term": _("Last day"), "value": formats.day(row.ends_on)})
     if row.po_reference:

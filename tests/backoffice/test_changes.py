@@ -198,7 +198,7 @@ def test_a_pause_gives_back_what_is_left_and_ends_as_planned(office: Office, run
     assert (running.state, running.resumes_on) == ("paused", date(2026, 5, 1))
     page = page_of(client, running)
     assert "It is paused." in page
-    assert "Goes on on 1 May 2026" in page
+    assert "Service resumes on 1 May 2026" in page
 
 
 def test_what_is_paused_goes_on(office: Office, running: Subscription) -> None:
