@@ -108,6 +108,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("subscriptions/<str:ref>/positions/new/", changes.add_position, name="subscription-add-position"),
     path("subscriptions/<str:ref>/positions/remove/", changes.remove_position, name="subscription-remove-position"),
     path("subscriptions/<str:ref>/pause/", changes.pause, name="subscription-pause"),
+    path("subscriptions/<str:ref>/open-pause/", changes.open_pause, name="subscription-open-pause"),
     path("subscriptions/<str:ref>/resume/", changes.resume, name="subscription-resume"),
     path("subscriptions/<str:ref>/suspend/", changes.suspend, name="subscription-suspend"),
     path("subscriptions/<str:ref>/reinstate/", changes.reinstate, name="subscription-reinstate"),

@@ -44,6 +44,13 @@ Kind, Status = Change.Kind, Change.Status
 SHOWN = 50
 
 
+class UndoForm(SectionedForm):
+    """Nothing is asked."""
+
+    def values(self) -> dict[str, Any]:
+        return {}
+
+
 def of_subscription(subscription: Subscription, on: date) -> list[Any]:
     """Its changes in words, planned ones first, then the latest; `can_undo` says whether one can be taken back."""
     rows = list(subscription.changes.select_related("plan__company").order_by("-pk")[:SHOWN])
@@ -73,6 +80,7 @@ def acts_for(request: HttpRequest, subscription: Subscription, on: date) -> dict
         "change": may_change,
         "pause": may_change and not resting,
         "resume": may_change and paused,
+        "open_pause": may_change and state == State.PAUSED and subscription.resumes_on is not None,
         "suspend": may_change and state == State.ACTIVE and not paused,
         "reinstate": may_change and state == State.SUSPENDED,
         "leave": may_cancel,
@@ -158,6 +166,20 @@ def resume(request: HttpRequest, ref: str) -> HttpResponse:
 
 
 @needs("subscription.change")
+def open_pause(request: HttpRequest, ref: str) -> HttpResponse:
+    """The pause that runs has no planned end any more."""
+    subscription = _subscription(request, ref)
+
+    def act(**given: Any) -> ActResult:
+        if subscription.state != State.PAUSED or subscription.resumes_on is None:
+            raise Refused("office.no_pause_end")
+        return acts_pausing.undo_pause(**given)
+
+    title = _("Leave the end of the pause open")
+    return _page(request, subscription, UndoForm(request.POST or None), act, title, _("The end of the pause is open."))
+
+
+@needs("subscription.change")
 def suspend(request: HttpRequest, ref: str) -> HttpResponse:
     subscription = _subscription(request, ref)
     form = forms_of.SuspendForm(request.POST or None, on=_day(subscription), may_override=_may_override(request))
@@ -209,13 +231,6 @@ def switch(request: HttpRequest, ref: str) -> HttpResponse:
     form = forms_of.SwitchForm(request.POST or None)
     title = _("Switch to another provider")
     return _page(request, subscription, form, acts_exits.switch, title, _("The switch is entered."), tone="danger")
-
-
-class UndoForm(SectionedForm):
-    """Nothing is asked."""
-
-    def values(self) -> dict[str, Any]:
-        return {}
 
 
 @needs("subscription.change")

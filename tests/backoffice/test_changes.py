@@ -201,6 +201,20 @@ def test_a_pause_gives_back_what_is_left_and_ends_as_planned(office: Office, run
     assert "Service resumes on 1 May 2026" in page
 
 
+def test_the_end_of_a_pause_that_runs_is_planned_again_and_left_open(office: Office, running: Subscription) -> None:
+    client = office.client()
+    do(client, url_of("pause", running))
+    assert shown(client, url_of("open-pause", running)).status_code == 422
+    do(client, url_of("pause", running), until="2026-06-01")
+    running.refresh_from_db()
+    assert running.resumes_on == date(2026, 6, 1)
+    answer = shown(client, url_of("open-pause", running))
+    assert answer.context["shown"].next_note == "Nothing further will be billed."
+    do(client, url_of("open-pause", running))
+    running.refresh_from_db()
+    assert (running.state, running.resumes_on) == ("paused", None)
+
+
 def test_what_is_paused_goes_on(office: Office, running: Subscription) -> None:
     client = office.client()
     do(client, url_of("pause", running))
