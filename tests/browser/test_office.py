@@ -32,6 +32,19 @@ def ada(page: Page, live_server: LiveServer, office: Office) -> Page:
     return page
 
 
+def a_planned_change(office: Office, subscription: Any) -> Any:
+    from decimal import Decimal
+
+    from billing.services import acts_changing
+    from subscriptions.services.change_specs import ItemChange
+    from tests.factories import BY
+
+    more = ItemChange(slot=subscription.slots.get(), quantity=Decimal(2))
+    return acts_changing.change(
+        subscription=subscription, items=[more], timing="period_end", by=BY, at=office.at
+    ).change
+
+
 def pages(office: Office) -> list[str]:
     from billing.models import Invoice
     from customers.services import notes
@@ -59,6 +72,9 @@ def pages(office: Office) -> list[str]:
         f"/office/subscriptions/new/?customer={customer}&plan={plan}",
         f"/office/subscriptions/{subscription.ref}/",
         f"/office/subscriptions/{subscription.ref}/cancel/",
+        f"/office/subscriptions/{subscription.ref}/change-terms/",
+        f"/office/subscriptions/{subscription.ref}/pause/",
+        f"/office/changes/{a_planned_change(office, subscription).ref}/undo/",
         "/office/invoices/",
         f"/office/invoices/new/?customer={customer}",
         f"/office/invoices/{invoice.ref}/",

@@ -22,7 +22,9 @@ EMAIL = "ada@example.com"
 @pytest.fixture
 def house(transactional_db: None) -> House:
     cache.clear()  # Codes may be asked for three times a minute.
-    return a_house(factories.a_company(today=START, iban="DE02120300000000202051", accent="#ffd400"), EMAIL)
+    company = factories.a_company(today=START, iban="DE02120300000000202051", accent="#ffd400")
+    factories.a_plan(company, code="big", amount="62.00", name={"en": "Big"})
+    return a_house(company, EMAIL, customer_may_change=True, customer_may_pause=True)
 
 
 @pytest.fixture
@@ -32,13 +34,20 @@ def ada(page: Page, live_server: LiveServer, house: House) -> Page:
 
 
 def pages(house: House) -> list[str]:
+    from catalog.models import Plan
+
     subscription, invoice = house.subscription.ref, house.invoice.ref
+    big = Plan.objects.get(code="big").ref
     return [
         "/portal/",
         "/portal/subscriptions/",
         f"/portal/subscriptions/{subscription}/",
         f"/portal/subscriptions/{subscription}/cancel/",
         f"/portal/subscriptions/{subscription}/cancel/?when=period_end",
+        f"/portal/subscriptions/{subscription}/change/",
+        f"/portal/subscriptions/{subscription}/change/?plan={big}",
+        f"/portal/subscriptions/{subscription}/seats/",
+        f"/portal/subscriptions/{subscription}/pause/",
         "/portal/invoices/",
         f"/portal/invoices/{invoice}/",
         "/portal/credit-notes/",
@@ -66,6 +75,17 @@ def test_leaving_takes_two_steps_and_gives_a_receipt(ada: Page, house: House) ->
     expect(ada.get_by_text("The cancellation is taken back; your subscription goes on.")).to_be_visible()
     house.subscription.refresh_from_db()
     assert house.subscription.ends_on is None
+
+
+def test_another_plan_shows_its_sum_and_gives_a_receipt(ada: Page, house: House) -> None:
+    ada.get_by_role("link", name="Change the plan", exact=True).click()
+    ada.get_by_role("link", name="See what it means").click()
+    # 22 of 31 days: 44.00 less 22.00, and 19 %.
+    ada.get_by_role("button", name="Confirm the change €26.18").click()
+    expect(ada.locator(".paper")).to_contain_text("To the plan Big")
+    house.subscription.refresh_from_db()
+    assert house.subscription.plan is not None
+    assert house.subscription.plan.code == "big"
 
 
 def test_an_open_invoice_is_found_and_its_pdf_opens(ada: Page, house: House) -> None:
