@@ -82,6 +82,7 @@ def create_draft(
         gross_minor=0,
         created_at=at,
         charge_due_on=today,
+        notifies=_is_mailed(company, today),
         payment_due_on=due_day(today, payment_terms_days, terms_from),
         terms_days=payment_terms_days,
         terms_from=terms_from,
@@ -132,7 +133,7 @@ def update_draft(
     today = clock.day_in(at, company.time_zone)
     is_of_billing = any(not is_by_hand(line) for line in present.values())
     if not is_of_billing:
-        invoice.charge_due_on = today
+        invoice.charge_due_on, invoice.notifies = today, _is_mailed(company, today)
     invoice.terms_days = terms_days_of(invoice) if payment_terms_days is None else payment_terms_days
     invoice.terms_from = payment_terms_from or invoice.terms_from
     invoice.payment_due_on = due_day(today, invoice.terms_days, invoice.terms_from)
@@ -273,6 +274,11 @@ def _issue(invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     issuing.write_events(company, [document], at=at)
     issuing.write_mails(company, [document])
     return Invoice.objects.get(pk=stored.pk)
+
+
+def _is_mailed(company: Company, due_on: date) -> bool:
+    """Whether a document about charges due that day is mailed when it is issued."""
+    return company.mails_start_on is None or due_on >= company.mails_start_on
 
 
 def _check_terms(days: int | None, terms_from: str, po_reference: str) -> None:

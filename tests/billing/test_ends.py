@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from billing.models import BilledDays, CreditNote, Invoice, Posting, Refund
+from billing.services import drafting
 from billing.services.chain import verify_chain
 from core.models import Company, Outbox
 from subscriptions.models import Subscription
 from tests.billing.test_settling import bill, lines_of
-from tests.factories import a_company, a_plan, a_subscription, at_noon
+from tests.factories import BY, a_company, a_plan, a_subscription, at_noon
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +66,17 @@ def test_a_note_about_days_before_mails_start_is_written_without_mail(mails_star
     end(subscription, date(2026, 3, 31), asked_on=date(2026, 2, 1))
     [note_id] = bill(company, date(2026, 4, 1)).credit_note_ids
     assert Outbox.objects.filter(kind="document_mail", key=f"credit_note-{note_id}").count() == mailed
+
+
+@pytest.mark.parametrize(("mails_start_on", "mailed"), [(date(2026, 4, 1), 1), (date(2026, 4, 2), 0)])
+def test_an_invoice_by_hand_before_mails_start_is_issued_without_mail(mails_start_on: date, mailed: int) -> None:
+    company = a_company(mails_start_on=mails_start_on)
+    subscription = a_yearly(company)
+    line = drafting.DraftLine(unit_amount=Decimal(10), product=subscription.slots.get().product)
+    now = {"by": BY, "at": at_noon(date(2026, 4, 1))}
+    draft = drafting.create_draft(company=company, customer=subscription.customer, currency="EUR", lines=[line], **now)
+    invoice = drafting.issue(invoice=draft, **now)
+    assert Outbox.objects.filter(kind="document_mail", key=f"invoice-{invoice.pk}").count() == mailed
 
 
 def test_an_end_asked_for_on_its_day_gives_back_at_once() -> None:
