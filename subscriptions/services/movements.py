@@ -6,8 +6,8 @@ company and currency; a return after churn is a reactivation; all else expands o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -37,7 +37,8 @@ PAUSE, RESUME = "subscription.pause", "subscription.resume"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A slot's monthly revenue changes by `amount_minor` from `effective_on` on."""
+    """A slot's monthly revenue changes by `amount_minor` from `effective_on` on; with `stops`, to nothing for good:
+    what changed it after that day, before this was said, is taken back on its day."""
 
     subscription: Subscription
     slot: Slot
@@ -45,6 +46,7 @@ class Change:
     effective_on: date
     cause: str
     reason: str = ""
+    stops: bool = False
 
 
 #: Terms that are worth something a month: suspended for non-payment counts on.
@@ -83,14 +85,13 @@ def record(*, company: Company, changes: Iterable[Change]) -> list[Movement]:
     Changes of one subscription on one day count as one act. Earlier days are classified first; a day in closed books
     is booked on the first open day. Two queries and one insert, whatever the number.
     """
-    wanted = sorted(
-        (change for change in changes if change.amount_minor),
-        key=lambda change: (change.effective_on, change.subscription.pk, change.slot.pk),
-    )
+    wanted = [change for change in changes if change.amount_minor]
     if not wanted:
         return []
     customers = {change.subscription.customer_id for change in wanted}
-    totals = _totals(company, customers)
+    totals, latest = _totals(company, customers)
+    wanted = _stopped(wanted, latest)
+    wanted.sort(key=lambda change: (change.effective_on, change.subscription.pk, change.slot.pk))
     rows: list[Movement] = []
     for (effective_on, _), act in groupby(wanted, key=lambda change: (change.effective_on, change.subscription.pk)):
         together = list(act)
@@ -142,17 +143,73 @@ def _is_pausing(subscription: Subscription) -> bool:
     return rows.filter(state=Subscription.State.PAUSED).exists()
 
 
-def _totals(company: Company, customers: Iterable[int]) -> dict[tuple[int, str], tuple[int, bool]]:
-    """By customer and currency: the monthly revenue so far, and whether what brought it to 0 was a loss."""
+def _totals(
+    company: Company, customers: Iterable[int]
+) -> tuple[dict[tuple[int, str], tuple[int, bool]], dict[tuple[int, str], date]]:
+    """By customer and currency: the monthly revenue so far, and whether what brought it to 0 was a loss; beside it the
+    latest day of a movement."""
     rows = (
         Movement.objects.filter(company_id=company.pk, customer_id__in=customers)
         .values_list("customer_id", "currency")
-        .annotate(total=Sum("amount_minor"), last=Max("id"), pause=Max("id", filter=Q(cause=PAUSE), default=0))
-    )
-    return {
-        (customer_id, currency): (total, total == 0 and last != pause)
-        for customer_id, currency, total, last, pause in rows.order_by()
+        .annotate(
+            total=Sum("amount_minor"), last=Max("id"), pause=Max("id", filter=Q(cause=PAUSE), default=0),
+            latest=Max("effective_on"),
+        )
+    )  # fmt: skip
+    totals, latest = {}, {}
+    for customer_id, currency, total, last, pause, day in rows.order_by():
+        totals[customer_id, currency] = (total, total == 0 and last != pause)
+        latest[customer_id, currency] = day
+    return totals, latest
+
+
+def _stopped(wanted: Sequence[Change], latest: Mapping[tuple[int, str], date]) -> list[Change]:
+    """The changes, and for what stopped before it was said so: what was written for later days, taken back on them.
+
+    No query where nothing was written for a later day.
+    """
+    late = {
+        change.slot.pk: change
+        for change in wanted
+        if change.stops
+        and latest.get((change.subscription.customer_id, change.subscription.currency), date.min) > change.effective_on
     }
+    if not late:
+        return list(wanted)
+    found = {id(change): change for change in wanted}
+    back: list[Change] = []
+    rows = Movement.objects.filter(slot__in=late).values_list("slot_id", "effective_on").annotate(Sum("amount_minor"))
+    for slot_id, day, minor in rows.order_by("effective_on", "slot_id"):
+        change = late[slot_id]
+        if day > change.effective_on and minor:
+            now = found[id(change)]
+            found[id(change)] = replace(now, amount_minor=now.amount_minor + minor)
+            back.append(replace(change, amount_minor=-minor, effective_on=day))
+    return [change for change in (*found.values(), *back) if change.amount_minor]
+
+
+def since(
+    subscription: Subscription, from_on: date, worth_on: Callable[[date], Mapping[int, int]], now: Mapping[int, int],
+    cause: str,
+) -> list[Change]:  # fmt: skip
+    """What makes its revenue, from a day of the past on, what `worth_on` says on that day and on each later one on
+    which it changed; `now`: what it is since the last of them. Minor units by slot. One query."""
+    rows = Movement.objects.filter(subscription=subscription, effective_on__gt=from_on)
+    later = {
+        (slot_id, day): minor
+        for slot_id, day, minor in rows.values_list("slot_id", "effective_on").annotate(Sum("amount_minor")).order_by()
+    }
+    days = sorted({from_on, *(day for _, day in later)})
+    worth = [*(worth_on(day) for day in days[:-1]), now]
+    found = []
+    for slot in subscription.slots.all():
+        said = slot.mrr_minor - sum(minor for (slot_id, _), minor in later.items() if slot_id == slot.pk)
+        for day, target in zip(days, worth, strict=True):
+            said += later.get((slot.pk, day), 0)
+            missing = target.get(slot.pk, 0) - said
+            said += missing
+            found.append(Change(subscription, slot, missing, day, cause))
+    return found
 
 
 def reprice(

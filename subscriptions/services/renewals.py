@@ -168,15 +168,27 @@ def _write(
 
 
 def recount(subscription: Subscription, day: date, on: date) -> None:
-    """Revenue of the locked subscription follows its terms of today (`on`); the difference holds from `day` on."""
-    if subscription.state in moves.EARNING:
-        worth = holding.worth([subscription], max(day, on))
+    """Revenue of the locked subscription follows its terms of today (`on`) and, from `day` on, those of the past."""
+    if subscription.state not in moves.EARNING:
+        return
+    first = max(day, subscription.paid_from_on)
+    worth = holding.worth([subscription], max(day, on))
+    slots = list(subscription.slots.all())
+    if first >= on:
         movements.reprice(
             company=subscription.company,
-            worth=[(subscription, slot, worth[slot.pk]) for slot in subscription.slots.all()],
-            effective_on=max(day, subscription.paid_from_on),
+            worth=[(subscription, slot, worth[slot.pk]) for slot in slots],
+            effective_on=first,
             cause="subscription.change",
         )
+        return
+    changes = movements.since(
+        subscription, first, lambda past: holding.worth([subscription], past), worth, "subscription.change"
+    )
+    movements.record(company=subscription.company, changes=changes)
+    for slot in slots:
+        slot.mrr_minor = worth[slot.pk]
+    Slot.objects.bulk_update(slots, ["mrr_minor"])
 
 
 def waits(subscription: Subscription) -> bool:
@@ -329,7 +341,9 @@ def _earn(
     """Every slot earns what `worth` says, from that day on."""
     for slot in subscription.slots.all():
         minor = worth.get(slot.pk, 0)
-        moved.changes.append(Change(subscription, slot, minor - slot.mrr_minor, on, cause, reason))
+        moved.changes.append(
+            Change(subscription, slot, minor - slot.mrr_minor, on, cause, reason, stops=not worth and on < moved.day)
+        )
         slot.mrr_minor = minor
 
 
