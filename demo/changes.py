@@ -9,6 +9,7 @@ from billing.services import acts, acts_changing, acts_pausing
 from catalog.models import Plan, PlanItem, Price, Product, TaxCategory
 from catalog.services import plans, products
 from catalog.services.plans import PlanItemSpec, PriceSpec
+from customers.services import customers
 from demo.company import RATES, price_in
 from demo.scenes import Stage, scene
 from subscriptions.services import versions
@@ -144,7 +145,7 @@ def one_adds_the_backup(stage: Stage) -> None:
     )  # fmt: skip
 
 
-@scene(8)
+@scene(2)
 def one_will_be_smaller(stage: Stage) -> None:
     """Less than today: without another word it waits for the end of the paid period."""
     _to_plan(stage, "downgrade", "team")
@@ -222,11 +223,13 @@ def it_pays_and_is_back(stage: Stage) -> None:
     for invoice in stage.invoices("reinstated"):
         if invoice.balance.status == "open":
             stage.pay("reinstated", invoice.balance.open_minor, invoice=invoice)
-    subscription = stage.subscription("reinstated")
-    if subscription.state == subscription.State.SUSPENDED:
-        acts_pausing.reinstate(
-            subscription=subscription, reason="Alles bezahlt", on=stage.day, by=stage.staff("accounting"), at=stage.at
-        )
+    customers.update_customer(
+        customer=stage.customer("reinstated"), changes={"metadata": {"pays": "prompt"}}, **stage.now
+    )
+    acts_pausing.reinstate(
+        subscription=stage.subscription("reinstated"), reason="Alles bezahlt", on=stage.day,
+        by=stage.staff("accounting"), at=stage.at,
+    )  # fmt: skip
 
 
 @scene(11)

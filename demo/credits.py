@@ -18,12 +18,12 @@ def three_come(stage: Stage) -> None:
 
 
 @scene(75)
-def an_outage_is_made_good(stage: Stage) -> None:
-    """More than the next invoice takes: some of it is left."""
+def three_recommendations_are_thanked_for(stage: Stage) -> None:
+    """More than the next invoices take: some of it is left."""
     granting.grant(
-        customer=stage.customer("granted"), amount_minor=20_000, currency="EUR",
-        reason="Ausgleich für den Ausfall vom Wochenende", expires_on=stage.day + timedelta(days=365),
-        by=stage.staff("support"), at=stage.at,
+        customer=stage.customer("granted"), amount_minor=25_000, currency="EUR",
+        reason="Dank für drei Empfehlungen", expires_on=stage.day + timedelta(days=365),
+        by=stage.staff("sales"), at=stage.at,
     )  # fmt: skip
 
 
