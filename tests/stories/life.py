@@ -113,7 +113,7 @@ class Life:
         return list(rows.values_list("kind", "amount_minor", "effective_on"))
 
     def check(self) -> None:
-        """No day is forgotten, no number is missing, the chain holds, the books balance."""
+        """No day is forgotten, no number is missing, the chain holds, the books balance, revenue is never below 0."""
         from billing.models import CreditNote, Invoice
         from billing.services import books, tiling
 
@@ -126,6 +126,20 @@ class Life:
                 assert mine == list(range(1, len(mine) + 1))
         assert books.verify_chain(self.company) == []
         assert sum(row[3] for row in books.trial_balance(self.company, self.day)) == 0
+        self._check_revenue()
+
+    def _check_revenue(self) -> None:
+        from subscriptions.models import Movement, Slot
+
+        for slot in Slot.objects.filter(subscription__company=self.company):
+            by_day: dict[date, int] = {}
+            for day, amount in Movement.objects.filter(slot=slot).values_list("effective_on", "amount_minor"):
+                by_day[day] = by_day.get(day, 0) + amount
+            earned = 0
+            for day in sorted(by_day):
+                earned += by_day[day]
+                assert earned >= 0, (slot, day)
+            assert earned == slot.mrr_minor
 
 
 def months(first: date, count: int, day: int = 0) -> Iterable[date]:
