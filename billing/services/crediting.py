@@ -65,11 +65,11 @@ class GiveBack:
 _LIVE = """
 SELECT d.id, d.slot_id, lower(d.days), upper(d.days), l.id, l.invoice_id, t.is_prorated, d.component
 FROM billing_billeddays d
-JOIN unnest(%s::bigint[], %s::date[]) v(slot_id, after_on) ON v.slot_id = d.slot_id
+JOIN unnest(%s::bigint[], %s::date[], %s::boolean[]) v(slot_id, after_on, is_end) ON v.slot_id = d.slot_id
 LEFT JOIN billing_invoiceline l ON l.id = d.line_id
 LEFT JOIN subscriptions_slotterms t ON t.slot_id = d.slot_id AND t.from_on <= lower(d.days)
      AND (t.until_on IS NULL OR t.until_on > lower(d.days))
-WHERE d.released_at IS NULL AND d.kind = 'billed' AND d.days && daterange(v.after_on, NULL)
+WHERE d.released_at IS NULL AND (d.kind = 'billed' OR NOT v.is_end) AND d.days && daterange(v.after_on, NULL)
   AND (d.component = 'base' OR d.component LIKE 'added:%%')
 ORDER BY d.slot_id, lower(d.days)
 """
@@ -142,7 +142,9 @@ def give_back_due(
     if not cuts:
         return result
     with connection.cursor() as cursor:
-        cursor.execute(_LIVE, [list(cuts), [cut.day for cut in cuts.values()]])
+        # An end leaves forfeited days alone; a change or pause takes them with those it takes.
+        ends = [cut.cause == "cancel" for cut in cuts.values()]
+        cursor.execute(_LIVE, [list(cuts), [cut.day for cut in cuts.values()], ends])
         live = [row for row in cursor.fetchall() if cuts[row[1]].only in ("", row[7])]
     if not live:
         return result

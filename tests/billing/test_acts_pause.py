@@ -637,3 +637,15 @@ def test_a_change_in_a_planned_pause_s_wait_leaves_the_pause_alone() -> None:
         ("2026-02-01", "2026-03-01", 6200),
     ]
     assert [row[1] for row in notes(subscription)] == [2200]
+
+
+def test_a_suspension_on_the_last_day_takes_forfeited_days_with_it() -> None:
+    company = a_company()
+    subscription = a_monthly(company, rules={"notice_to": "any_day"})
+    run(company, date(2026, 1, 1))
+    cancel(subscription, date(2026, 1, 10), "now", unused="none")
+    suspend(subscription, date(2026, 1, 10), suspended_billing="credit")
+    run(company, date(2026, 2, 2))
+    # 22 of 31 days at 1.00: the last day itself, and the 21 that were forfeited before.
+    assert notes(subscription)[0][1] == 2200
+    assert tiling.check(company) == []
