@@ -13,7 +13,8 @@ from tests.factories import BY, a_company, a_customer, a_plan
 from tests.subscriptions.metering import a_meter
 
 POSTS_ONLY = {
-    "switch-company", "clock-advance", "sandbox-advance", "customer-archive", "contact-archive", "contact-invite", "note-archive",
+    "switch-company", "clock-advance", "sandbox-advance", "customer-archive", "contact-archive", "contact-invite",
+    "note-archive",
     "product-archive", "meter-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete",
     "refund-cancel", "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set",
     "member-remove", "key-revoke", "outbox-replay", "customer-check-vat-id", "taxes-update", "drafts-approve",
