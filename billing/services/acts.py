@@ -44,8 +44,8 @@ def start(*, preview_token: str | None = None, **agreement: Any) -> ActResult:
     """Agrees a subscription and bills what is due by `on`. Keywords as in `subscriptions.services.starting.agree`."""
     with transaction.atomic():
         subscription = starting.agree(**agreement)
-        result = _settled(subscription, agreement["on"], agreement["at"], agreement["by"], before=0)
-        _check(result, preview_token)
+        result = settled(subscription, agreement["on"], agreement["at"], agreement["by"], before=0)
+        check_token(result, preview_token)
     return result
 
 
@@ -70,7 +70,7 @@ def cancel(
     """
     today = on or clock.day_in(at, subscription.time_zone)
     with transaction.atomic():
-        before = _mrr(subscription)
+        before = mrr_now(subscription)
         how = windows.recompute(subscription)
         ended = ending.plan_end(
             subscription=subscription,
@@ -86,8 +86,8 @@ def cancel(
             at=at,
         )
         take_up_again(ended.pk)
-        result = _settled(ended, today, at, by, before=before, how=how)
-        _check(result, preview_token)
+        result = settled(ended, today, at, by, before=before, how=how)
+        check_token(result, preview_token)
     return result
 
 
@@ -102,12 +102,12 @@ def undo_cancel(
     """Takes a planned end back, until its last day is over; days given back already are billed again when due."""
     today = on or clock.day_in(at, subscription.time_zone)
     with transaction.atomic():
-        before = _mrr(subscription)
+        before = mrr_now(subscription)
         how = windows.recompute(subscription)
         undone = ending.undo_end(subscription=subscription, on=today, by=by, at=at)
         take_up_again(undone.pk)
-        result = _settled(undone, today, at, by, before=before, how=how)
-        _check(result, preview_token)
+        result = settled(undone, today, at, by, before=before, how=how)
+        check_token(result, preview_token)
     return result
 
 
@@ -127,7 +127,7 @@ def moves_tick(company: Company, at: datetime) -> dict[str, Any]:
     return dict(move_due(company=company, at=at, by=Actor.system("Contract clock")))
 
 
-def _settled(
+def settled(
     subscription: Subscription,
     on: date,
     at: datetime,
@@ -139,6 +139,7 @@ def _settled(
     change: Change | None = None,
     replaced: Sequence[Change] = (),
 ) -> ActResult:
+    """Settles the subscription's customer after a verb, the last step of every act; see `settle`."""
     # `on` is today where this subscription lives; what lives elsewhere has a day of its own.
     settlement = settle(
         company=subscription.company, customer_ids=[subscription.customer_id], on=on, at=at, by=by,
@@ -148,7 +149,8 @@ def _settled(
     return ActResult(subscription, settlement, before, mrr_to_come(subscription, on), change, tuple(replaced))
 
 
-def _mrr(subscription: Subscription) -> int:
+def mrr_now(subscription: Subscription) -> int:
+    """Monthly revenue as it stands, in minor units: read it before the verb of an act."""
     return sum(subscription.slots.values_list("mrr_minor", flat=True))
 
 
@@ -164,6 +166,7 @@ def mrr_to_come(subscription: Subscription, on: date | None = None) -> int:
     return sum(holding.worth([held], max(days if on is None else [*days, on], default=None)).values())
 
 
-def _check(result: ActResult, token: str | None) -> None:
+def check_token(result: ActResult, token: str | None) -> None:
+    """Refuses, and so takes back, an act that came out otherwise than its preview (`preview.differs`)."""
     if token is not None and token != previews.token_of(result.subscription, result.settlement):
         raise Refused("preview.differs")

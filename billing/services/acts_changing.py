@@ -129,13 +129,13 @@ def _act(
 ) -> ActResult:
     today = on or clock.day_in(at, subscription.time_zone)
     with transaction.atomic():
-        before = acts._mrr(subscription)
+        before = acts.mrr_now(subscription)
         how = windows.recompute(subscription)
         done = verb(today)
         # Days before today fall due today: the act was dated back.
-        result = acts._settled(
+        result = acts.settled(
             done.subscription, today, at, by, before=before, how=how, on_one_document=done.is_backdated,
             change=done.change, replaced=done.replaced,
         )  # fmt: skip
-        acts._check(result, preview_token)
+        acts.check_token(result, preview_token)
     return result

@@ -83,14 +83,14 @@ def _act(
 ) -> ActResult:
     today = on or clock.day_in(at, subscription.time_zone)
     with transaction.atomic():
-        before = acts._mrr(subscription)
+        before = acts.mrr_now(subscription)
         how = windows.recompute(subscription)
         agreed = verb(today)
         subscription.refresh_from_db(fields=list(holding.CHANGED))
-        result = acts._settled(subscription, today, at, by, before=before, how=how)
+        result = acts.settled(subscription, today, at, by, before=before, how=how)
         # The revenue to come is that of the first day on which the discount holds, or holds no longer.
         worth = holding.worth([holding.read(subscription)], max(today, agreed.next_change_on or today))
         if result.mrr_after:
             result = replace(result, mrr_after=sum(worth.values()))
-        acts._check(result, preview_token)
+        acts.check_token(result, preview_token)
     return result

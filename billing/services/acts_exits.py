@@ -109,13 +109,13 @@ def _act(
     preview_token: str | None,
 ) -> ActResult:
     with transaction.atomic():
-        before = acts._mrr(subscription)
+        before = acts.mrr_now(subscription)
         how = windows.recompute(subscription)
         ended, notes = verb()
         take_up_again(ended.pk)
-        result = acts._settled(ended, today, at, by, before=before, how=how)
+        result = acts.settled(ended, today, at, by, before=before, how=how)
         result.settlement.credit_note_ids = notes + result.settlement.credit_note_ids
-        acts._check(result, preview_token)
+        acts.check_token(result, preview_token)
     return result
 
 

@@ -95,9 +95,9 @@ def _act(
     preview_token: str | None,
 ) -> ActResult:
     with transaction.atomic():
-        before = acts._mrr(subscription)
+        before = acts.mrr_now(subscription)
         how = windows.recompute(subscription)
         held = verb().subscription
-        result = acts._settled(held, on, at, by, before=before, how=how)
-        acts._check(result, preview_token)
+        result = acts.settled(held, on, at, by, before=before, how=how)
+        acts.check_token(result, preview_token)
     return result

@@ -153,14 +153,12 @@ def _act(
 ) -> ActResult:
     today = on or clock.day_in(at, subscription.time_zone)
     with transaction.atomic():
-        before = acts._mrr(subscription)
+        before = acts.mrr_now(subscription)
         how = windows.recompute(subscription)
         held = verb(subscription=subscription, on=today, by=by, at=at, **given)
         if held.state == Subscription.State.ACTIVE:
             take_up_again(held.pk)
         # Days before today fall due today: the act was dated back.
-        result = acts._settled(
-            held, today, at, by, before=before, how=how, on_one_document=given.get("override", False)
-        )
-        acts._check(result, preview_token)
+        result = acts.settled(held, today, at, by, before=before, how=how, on_one_document=given.get("override", False))
+        acts.check_token(result, preview_token)
     return result
