@@ -12,7 +12,7 @@ register(
         "customer.vat_state_without_id": _("Without a VAT id there is nothing to check."),
         "vat_check.no_id": _("This customer has no VAT id to check."),
         "vat_check.not_eu": _("%(value)s is no VAT id of a member state; nobody can be asked about it."),
-        "vat_check.no_service": _("No service is set that VAT ids of this company's customers are asked about at."),
+        "vat_check.no_service": _("No service is configured for checking the VAT ids of this company's customers."),
         "customer.metadata_form": _("Further data are keys and values, at most %(limit)s characters in all."),
         "customer.person_with_vat_id": _("A person has no VAT id; make the customer a company first."),
         "customer.archived": _("This customer is archived. Restore it first."),

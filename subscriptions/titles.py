@@ -24,7 +24,7 @@ titles.register(
         "subscription.day_moved": _("Billing day moved"),
         "subscription.undo_move_day": _("Move of the billing day taken back"),
         "subscription.day_move_undone": _("Move of the billing day taken back"),
-        "subscription.withdraw": _("Contract withdrawn from"),
+        "subscription.withdraw": _("Withdrawal from the contract"),
         "subscription.terminate": _("Ended for good cause"),
         "subscription.switch": _("Switches to another provider"),
     }

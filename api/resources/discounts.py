@@ -50,7 +50,7 @@ class DiscountShape(Shape):
     amount = Computed(Sum.SCHEMA, lambda row, reading: amount_off(row), allow_null=True, help_text="Off a period.")
     product = Id("prd", via="product", allow_null=True, help_text="The product it covers.")
     price = Id("prc", via="price", allow_null=True, help_text="The price it covers.")
-    campaign = Id("cmp", via="campaign", allow_null=True, help_text="Whose effect it shows.")
+    campaign = Id("cmp", via="campaign", allow_null=True, help_text="The campaign it counts towards.")
 
     class Meta:
         model = Discount
@@ -91,7 +91,7 @@ class DiscountInput(ModelBody):
     currency = Currency(required=False, help_text="Of the amount.")
     product = Ref(Product, required=False, help_text="With scope product: which.")
     price = Ref(Price, required=False, help_text="With scope price: which.")
-    campaign = Ref(Campaign, required=False, help_text="Whose effect it shows.")
+    campaign = Ref(Campaign, required=False, help_text="The campaign it counts towards.")
 
     class Meta:
         model = Discount
@@ -186,7 +186,7 @@ class Discounts(DiscountView):
         paged=True,
         filters=[
             Filter("code", "text", help="Short name."),
-            Filter("campaign", "ref", model=Campaign, help="Whose effect it shows."),
+            Filter("campaign", "ref", model=Campaign, help="The campaign it counts towards."),
             Filter("archived", "yes", build=archived, help="No longer given or not."),
         ],
     )

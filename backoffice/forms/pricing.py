@@ -48,7 +48,7 @@ def price_fields(company: Company, on: date | None) -> dict[str, forms.Field]:
         for name, label in zip(_TIER, labels, strict=True):
             found[f"tier{number}_{name}"] = NumberField(label=_numbered(label, number), required=False)
     found["first_fee_at_zero"] = forms.BooleanField(
-        label=_("First fee also at zero"), required=False, help_text=_("Otherwise no units at all cost nothing.")
+        label=_("First fee also at zero"), required=False, help_text=_("Otherwise zero units cost nothing.")
     )
     words = {
         "package_size": _("Units in a package"),

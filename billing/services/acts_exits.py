@@ -182,4 +182,4 @@ def _close_slots(ended: Subscription, after: date) -> None:
 def _words(ended: Subscription, today: date) -> str:
     with translation.override(ended.customer.language or ended.company.language):
         day = date_format(today, "DATE_FORMAT")
-        return _("Withdrawn from on %(day)s: what was paid is given back.") % {"day": day}
+        return _("Withdrawal on %(day)s: what was paid is given back.") % {"day": day}

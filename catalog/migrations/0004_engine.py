@@ -391,7 +391,7 @@ class Migration(migrations.Migration):
             name="campaign",
             field=models.ForeignKey(
                 blank=True,
-                help_text="Whose effect it shows.",
+                help_text="The campaign it counts towards.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="discounts",

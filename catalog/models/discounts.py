@@ -82,7 +82,12 @@ class Discount(CompanyOwned, Addressed, DiscountRules):
         "catalog.Price", models.PROTECT, null=True, blank=True, related_name="+", help_text=_("The price it covers.")
     )
     campaign = models.ForeignKey(
-        Campaign, models.PROTECT, null=True, blank=True, related_name="discounts", help_text=_("Whose effect it shows.")
+        Campaign,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="discounts",
+        help_text=_("The campaign it counts towards."),
     )
     archived_at = models.DateTimeField(null=True, blank=True, help_text=_("Not given anew since."))
 

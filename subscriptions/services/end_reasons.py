@@ -20,6 +20,6 @@ WORDS = {
 }
 #: Ends that follow a right of their own; no door offers them among the reasons of a cancellation.
 EXITS = {
-    "withdrawal": _("withdrawn from"),
+    "withdrawal": _("withdrawal"),
     "extraordinary": _("ended for good cause"),
 }
