@@ -112,7 +112,7 @@ def test_what_is_parked_says_why(story):
     [one] = running.parked(company=story.company, by_day=NOW.date())
     assert (one.parked_code, one.next_bill_on) == ("billing.revenue_account", date(2026, 11, 18))
     assert one.parked_detail == (
-        "Der Erlös aus Hotline am Wochenende kann nicht auf Konto 1400 gebucht werden, das etwas anderes enthält "
+        "Umsatz mit Hotline am Wochenende kann nicht auf Konto 1400 gebucht werden; es dient einem anderen Zweck "
         "(Forderungen). Geben Sie dem Produkt ein anderes Erlöskonto und versuchen Sie es dann erneut."
     )
 
