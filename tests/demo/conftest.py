@@ -6,6 +6,7 @@ are marked as tests of the database all the same: without a marked one, no test 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent == HERE and "story" in getattr(item, "fixturenames", ()))
 
 
-@pytest.fixture(scope="package")
+_open: list[Callable[[], None]] = []
+
+
+@pytest.fixture(scope="session")
 def story(django_db_setup, django_db_blocker):
     """The test company with its two years; `company` and `now`."""
     from django.db import connection, transaction
@@ -29,6 +33,21 @@ def story(django_db_setup, django_db_blocker):
     from demo import history
 
     assert connection.settings_dict["NAME"].startswith("test_"), "readers of the story need the mark django_db"
-    with django_db_blocker.unblock(), transaction.atomic():
-        yield SimpleNamespace(company=history.load(NOW), now=NOW)
+    unblocked, told = django_db_blocker.unblock(), transaction.atomic()
+    unblocked.__enter__()
+    told.__enter__()
+
+    def end() -> None:
         transaction.set_rollback(True)
+        told.__exit__(None, None, None)
+        unblocked.__exit__(None, None, None)
+
+    _open.append(end)
+    return SimpleNamespace(company=history.load(NOW), now=NOW)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """The story's transaction ends with the last test of this folder: later tests empty its tables."""
+    if _open and (nextitem is None or nextitem.path.parent != HERE):
+        _open.pop()()
