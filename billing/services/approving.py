@@ -6,8 +6,9 @@ can't be computed stays as it is.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -15,12 +16,16 @@ from django.db import transaction
 from billing.models import Invoice
 from billing.services import drafting, keeping, windows
 from billing.services.loading import lock_customers
+from billing.services.running.halving import in_halves
 from billing.services.settling import settle
 from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from core.services import ticks
 from subscriptions.models import Subscription
+
+#: Customers whose drafts are issued in one transaction.
+BATCH = 500
 
 
 class _Stuck(Exception):
@@ -45,7 +50,7 @@ def issue(*, invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     if invoice.sequence is not None or not invoice.waits_for:
         return drafting.issue(invoice=invoice, at=at, by=by)
     try:
-        ids = _approve(invoice.company, invoice.customer_id, [invoice.pk], at=at, by=by)
+        ids = _approve(invoice.company, [invoice.customer_id], [invoice.pk], at=at, by=by)
     except _Stuck as stuck:
         raise Refused("draft.not_issued", detail=str(stuck)) from None
     issued = {row.public_id: row for row in Invoice.objects.filter(pk__in=ids).select_related("customer", "company")}
@@ -61,41 +66,52 @@ def approve(*, company: Company, invoice_ids: Sequence[int], at: datetime, by: A
     Refuses nothing; what can't be issued stays a draft.
     """
     rows = Invoice.objects.filter(company=company, pk__in=invoice_ids, sequence__isnull=True)
-    by_customer: dict[int, list[Invoice]] = {}
-    for invoice in rows.select_related("company").order_by("customer_id", "pk"):
-        by_customer.setdefault(invoice.customer_id, []).append(invoice)
+    of_billing: dict[int, list[Invoice]] = {}
     issued: list[int] = []
-    for customer_id, drafts in by_customer.items():
-        try:
-            of_billing = [invoice.pk for invoice in drafts if invoice.waits_for]
-            issued += _approve(company, customer_id, of_billing, at=at, by=by)
-        except _Stuck as stuck:
-            stuck.note(at)
-        except Refused:
-            continue
-        for invoice in drafts:
-            if not invoice.waits_for:
-                try:
-                    issued.append(drafting.issue(invoice=invoice, at=at, by=by).pk)
-                except Refused:
-                    continue
+    by_hand: list[Invoice] = []
+    for invoice in rows.select_related("company").order_by("customer_id", "pk"):
+        if invoice.waits_for:
+            of_billing.setdefault(invoice.customer_id, []).append(invoice)
+        else:
+            by_hand.append(invoice)
+
+    def attempt(customer_ids: Sequence[int]) -> None:
+        drafts = [invoice.pk for customer_id in customer_ids for invoice in of_billing[customer_id]]
+        issued.extend(_approve(company, customer_ids, drafts, at=at, by=by))
+
+    def give_up(_customer_id: int, error: Exception) -> None:
+        if isinstance(error, _Stuck):
+            error.note(at)
+
+    for invoice in by_hand:
+        with contextlib.suppress(Refused):
+            issued.append(drafting.issue(invoice=invoice, at=at, by=by).pk)
+    # Settled up to one day together; most drafts of a run share theirs.
+    by_day: dict[date, list[int]] = {}
+    for customer_id, drafts in of_billing.items():
+        by_day.setdefault(max(invoice.charge_due_on for invoice in drafts), []).append(customer_id)
+    for _, customer_ids in sorted(by_day.items()):
+        for start in range(0, len(customer_ids), BATCH):
+            part = customer_ids[start : start + BATCH]
+            in_halves(part, attempt, give_up, splits=lambda error: isinstance(error, _Stuck | Refused))
     return issued
 
 
 @transaction.atomic
-def _approve(company: Company, customer_id: int, invoice_ids: Sequence[int], *, at: datetime, by: Actor) -> list[int]:
-    if not invoice_ids:
-        return []
-    lock_customers(company, [customer_id])
+def _approve(
+    company: Company, customer_ids: Sequence[int], invoice_ids: Sequence[int], *, at: datetime, by: Actor
+) -> list[int]:
+    """Issues these customers' drafts of billing, all or none, settled up to the last of their due days."""
+    lock_customers(company, customer_ids)
     parked = Subscription.objects.filter(invoice_lines__invoice__in=invoice_ids, parked_at__isnull=False)
     held = list(parked.distinct().values_list("pk", "parked_code", "parked_detail"))
     if held:
         raise _Stuck(held)
     how, last_due = windows.take_back(company, invoice_ids)
-    if customer_id not in last_due:
+    if not last_due:
         return []
     how.at_once = True
-    outcome = settle(company=company, customer_ids=[customer_id], on=last_due[customer_id], at=at, by=by, how=how)
+    outcome = settle(company=company, customer_ids=list(last_due), on=max(last_due.values()), at=at, by=by, how=how)
     if outcome.parked:
         raise _Stuck(outcome.parked)
     return outcome.invoice_ids

@@ -60,8 +60,7 @@ def let_go(
         )
         items: list[tuple[int, date]] = cursor.fetchall()
         if days == "bill_again":
-            for subscription_id, service_on in items:
-                _due_from(cursor, subscription_id, service_on)
+            _due_from(cursor, items)
     if days == "free":
         leave_free(company, released)
     else:
@@ -69,11 +68,15 @@ def let_go(
     return items
 
 
-def _due_from(cursor: Any, subscription_id: int, day: date) -> None:
-    cursor.execute(
-        "UPDATE subscriptions_subscription SET next_bill_on = least(next_bill_on, %s) WHERE id = %s",
-        [day, subscription_id],
-    )
+def _due_from(cursor: Any, days: Sequence[tuple[int, date]]) -> None:
+    """Has subscriptions fall due on these days, if not earlier. One statement, however many."""
+    if days:
+        cursor.execute(
+            "UPDATE subscriptions_subscription s SET next_bill_on = least(s.next_bill_on, v.day) FROM ("
+            "  SELECT id, min(day) AS day FROM unnest(%s::bigint[], %s::date[]) one(id, day) GROUP BY id"
+            ") v WHERE s.id = v.id",
+            [[id_ for id_, _ in days], [day for _, day in days]],
+        )
 
 
 def leave_free(company: Company, released: Sequence[Released]) -> None:
@@ -95,12 +98,13 @@ def bill_again(released: Sequence[Released]) -> None:
     whole = [row for row in released if row.component in ("base", "usage")]
     reopen(whole)
     with connection.cursor() as cursor:
-        for row in whole:
+        if whole:
             # Days billed anew are billed at all units agreed for them, added ones with them.
             cursor.execute(
-                "UPDATE subscriptions_slotterms SET settles = '', settles_until = NULL "
-                "WHERE slot_id = %s AND settles = 'add' AND from_on >= %s AND from_on < %s",
-                [row.slot_id, row.start, row.end],
+                "UPDATE subscriptions_slotterms t SET settles = '', settles_until = NULL "
+                "FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(slot_id, first, after) "
+                "WHERE t.slot_id = v.slot_id AND t.settles = 'add' AND t.from_on >= v.first AND t.from_on < v.after",
+                [[row.slot_id for row in whole], [row.start for row in whole], [row.end for row in whole]],
             )
         added: dict[tuple[int, str], date] = {}
         for row in released:
@@ -110,10 +114,10 @@ def bill_again(released: Sequence[Released]) -> None:
         for row in released:
             if row.component.startswith("late:"):
                 usage_again.rate_again(row.slot_id, row.start, row.end)
-                _due_from(cursor, _subscription_of(cursor, row.slot_id), row.end)
+                _due_from(cursor, [(_subscription_of(cursor, row.slot_id), row.end)])
             if row.component in _MARKS:
                 cursor.execute(_MARKS[row.component], [row.start - ONE_DAY, row.slot_id, row.start])
-                _due_from(cursor, _subscription_of(cursor, row.slot_id), row.end)
+                _due_from(cursor, [(_subscription_of(cursor, row.slot_id), row.end)])
         for (slot_id, component), until in added.items():
             _add_again(cursor, slot_id, date.fromisoformat(component.removeprefix("added:")), until)
 
@@ -145,7 +149,7 @@ def _add_again(cursor: Any, slot_id: int, from_on: date, until: date) -> None:
         "UPDATE subscriptions_slotterms SET settles = 'add', settles_until = %s WHERE slot_id = %s AND from_on = %s",
         [min(until, covered), slot_id, from_on],
     )
-    _due_from(cursor, _subscription_of(cursor, slot_id), from_on)
+    _due_from(cursor, [(_subscription_of(cursor, slot_id), from_on)])
 
 
 def reopen(released: Sequence[Released]) -> None:
@@ -155,16 +159,15 @@ def reopen(released: Sequence[Released]) -> None:
         by_slot.setdefault(row.slot_id, []).append((row.start, row.end))
     if not by_slot:
         return
-    for slot in Slot.objects.select_related("subscription").filter(pk__in=by_slot).select_for_update().order_by("pk"):
+    slots = list(Slot.objects.filter(pk__in=by_slot).select_for_update().order_by("pk"))
+    for slot in slots:
         reopened = merged([*((days.lower, days.upper) for days in slot.reopened_days), *by_slot[slot.pk]])
-        first = min(start for start, _ in by_slot[slot.pk])
         if reopened and reopened[-1][1] > slot.billed_through_on:
             slot.billed_through_on = reopened.pop()[0] - ONE_DAY
         slot.reopened_days = reopened
-        slot.save(update_fields=["billed_through_on", "reopened_days"])
-        subscription = slot.subscription
-        if subscription.next_bill_on is None or subscription.next_bill_on > first:
-            type(subscription).objects.filter(pk=subscription.pk).update(next_bill_on=first)
+    Slot.objects.bulk_update(slots, ["billed_through_on", "reopened_days"], batch_size=500)
+    with connection.cursor() as cursor:
+        _due_from(cursor, [(slot.subscription_id, min(by_slot[slot.pk])[0]) for slot in slots])
 
 
 def merged(ranges: Sequence[Days]) -> list[Days]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from billing.models import Invoice
 from billing.services import approving
@@ -26,14 +26,12 @@ def issue_answered(company: Company, at: datetime) -> dict[str, Any]:
     by = Actor.system("VAT check")
     waiting = Invoice.objects.filter(company=company, sequence__isnull=True, waits_for=WAITS)
     pending = Q(customer__vat_state=Customer.VatState.PENDING)
-    answered = list(waiting.filter(~pending).order_by("pk").values_list("pk", "run_id", "created_at"))
     window = timedelta(hours=company.draft_hours)
-    # What came of a run still has its approval window, counted from when it was written.
-    in_window = [pk for pk, run_id, made_at in answered if run_id is not None and made_at + window > at]
-    for pk, _run_id, made_at in answered:
-        if pk in in_window:
-            Invoice.objects.filter(pk=pk).update(waits_for=Invoice.WaitsFor.WINDOW, issue_after_at=made_at + window)
-    now = [pk for pk, _, _ in answered if pk not in in_window]
+    answered = waiting.filter(~pending).order_by("pk")
+    # They still have their approval window, counted from when they were written.
+    in_window = answered.filter(created_at__gt=at - window)
+    in_window.update(waits_for=Invoice.WaitsFor.WINDOW, issue_after_at=F("created_at") + window)
+    now = list(answered.values_list("pk", flat=True))
     issued = approving.approve(company=company, invoice_ids=now, at=at, by=by) if now else []
     overdue = list(waiting.filter(pending, issue_after_at__lte=at).order_by("pk").values_list("pk", flat=True))
     unchecked = approving.approve(company=company, invoice_ids=overdue, at=at, by=by) if overdue else []

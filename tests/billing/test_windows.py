@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from billing.models import BilledDays, Invoice
 from billing.services import acts, approving, running, tiling
@@ -103,3 +104,18 @@ def company_subscription(company: Company) -> Any:
     from subscriptions.models import Subscription
 
     return Subscription.objects.get(company=company)
+
+
+def test_many_drafts_are_issued_in_as_many_statements_as_few() -> None:
+    def statements(count: int) -> int:
+        company = a_company(today=START, draft_hours=48)
+        plan = a_plan(company, amount="31.00")
+        for _ in range(count):
+            a_subscription(company, plan=plan)
+        run(company, START)
+        with CaptureQueriesContext(connection) as sent:
+            approving.issue_due(company, at_noon(START) + timedelta(hours=48))
+        assert Invoice.objects.filter(company=company, sequence__isnull=False).count() == count
+        return len(sent)
+
+    assert statements(2) == statements(9)
