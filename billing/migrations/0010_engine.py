@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
             name="issue_after_at",
             field=models.DateTimeField(
                 blank=True,
-                help_text="A draft of a run is issued by itself after this instant; empty: by hand.",
+                help_text="A draft of billing is issued by itself after this instant; empty: by hand.",
                 null=True,
             ),
         ),

@@ -75,7 +75,7 @@ class Invoice(Document):
     run_id = models.BigIntegerField(null=True, help_text=_("Billing run that wrote it; empty: an act by hand."))
     notifies = models.BooleanField(default=True, help_text=_("Sent by mail when issued."))
     issue_after_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("A draft of a run is issued by itself after this instant; empty: by hand.")
+        null=True, blank=True, help_text=_("A draft of billing is issued by itself after this instant; empty: by hand.")
     )
     waits_for = models.CharField(
         max_length=20,

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             name="draft_hours",
             field=models.PositiveSmallIntegerField(
                 default=0,
-                help_text="Hours that invoices of a run wait as drafts before they are issued; 0: issued at once.",
+                help_text="Hours that invoices for subscriptions wait as drafts before they are issued; 0: issued at once.",
                 validators=[django.core.validators.MaxValueValidator(720)],
                 verbose_name="approval window",
             ),

@@ -166,7 +166,7 @@ class Company(Addressed):
         _("approval window"),
         default=0,
         validators=[MaxValueValidator(720)],
-        help_text=_("Hours that invoices of a run wait as drafts before they are issued; 0: issued at once."),
+        help_text=_("Hours that invoices for subscriptions wait as drafts before they are issued; 0: issued at once."),
     )
     rate_change = models.CharField(
         _("change of a tax rate"),
