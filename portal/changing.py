@@ -23,7 +23,7 @@ from billing.documents import change_words
 from billing.documents.explaining import every
 from billing.documents.figures import Figures
 from billing.services import acts_changing, acts_pausing, previews
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 from catalog.models import Plan, PlanItem, Price
 from catalog.services.prices import price_on
 from catalog.services.texts import in_language

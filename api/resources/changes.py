@@ -19,7 +19,7 @@ from api.resources.subscriptions import OVERRIDE, READ, SubscriptionShape, Subsc
 from api.shapes import Computed, Id, Link, Shape
 from api.views import ResourceView, operation
 from billing.services import acts_changing
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 from catalog.models import Meter, Plan, Price, Product
 from subscriptions.models import Change, Slot
 from subscriptions.services.change_specs import ItemChange

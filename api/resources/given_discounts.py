@@ -19,7 +19,7 @@ from api.resources.subscriptions import SubscriptionShape, SubscriptionView
 from api.shapes import Computed, Id, Shape, Sum, amount_text, compiled
 from api.views import operation
 from billing.services import acts_discounting
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 from catalog.models import Discount
 from subscriptions.models import AgreedDiscount, Subscription
 

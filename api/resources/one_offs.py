@@ -14,7 +14,7 @@ from api.resources.previews import PreviewShape
 from api.resources.subscriptions import SubscriptionShape, SubscriptionView, UndoInput
 from api.views import operation
 from billing.services import acts_items
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 from catalog.models import Price, Product
 from subscriptions.models import OneOff, Subscription
 

@@ -15,7 +15,7 @@ from api.resources.previews import PreviewShape
 from api.resources.subscriptions import OVERRIDE, SubscriptionShape, SubscriptionView
 from api.views import operation
 from billing.services import acts_exits, acts_pausing
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 
 CHANGE, CANCEL = "subscription.change", "subscription.cancel"
 TOKEN = "Of the preview; refused when figures differ now."  # noqa: S105  words about it

@@ -22,7 +22,7 @@ from api.shapes import Computed, Id, Link, Part, PlainShape, Reading, Shape, amo
 from api.views import ResourceView, operation
 from billing.models import CreditNote, Invoice
 from billing.services import acts, previews
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 from catalog.models import Plan
 from core import clock
 from customers.models import Customer

@@ -27,7 +27,7 @@ from backoffice.previewing import Shown
 from backoffice.views.products import named
 from billing.documents import change_words
 from billing.services import acts_changing, acts_exits, acts_pausing, previews
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 from billing.services.previews import Preview
 from catalog.models import Plan
 from core import clock

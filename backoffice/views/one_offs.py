@@ -15,7 +15,7 @@ from backoffice.forms.one_offs import MoveForm, OneOffForm
 from backoffice.forms.sections import SectionedForm
 from backoffice.pages import crumbs
 from billing.services import acts_items, previews
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 from core import clock
 from core.rights import needs
 from subscriptions.models import OneOff, Subscription

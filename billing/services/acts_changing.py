@@ -12,8 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from billing.services import acts, windows
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult, Done, carry_out
 from billing.services.settling import settle
 from catalog.models import Plan, Price
 from core import clock
@@ -127,15 +126,8 @@ def _act(
     at: datetime,
     preview_token: str | None,
 ) -> ActResult:
-    today = on or clock.day_in(at, subscription.time_zone)
-    with transaction.atomic():
-        before = acts.mrr_now(subscription)
-        how = windows.recompute(subscription)
-        done = verb(today)
-        # Days before today fall due today: the act was dated back.
-        result = acts.settled(
-            done.subscription, today, at, by, before=before, how=how, on_one_document=done.is_backdated,
-            change=done.change, replaced=done.replaced,
-        )  # fmt: skip
-        acts.check_token(result, preview_token)
-    return result
+    def done(today: date) -> Done:
+        made = verb(today)
+        return Done(made.subscription, made.is_backdated, made.change, made.replaced)
+
+    return carry_out(subscription, done, on=on, by=by, at=at, preview_token=preview_token)

@@ -7,15 +7,10 @@ The rule that matters: as for every act, what is agreed and what is billed never
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime
 
-from django.db import transaction
-
-from billing.services import acts, windows
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult, Done, carry_out
 from catalog.models import Discount
-from core import clock
 from core.actors import Actor
 from subscriptions.models import AgreedDiscount, Subscription
 from subscriptions.services import discounting, holding
@@ -81,16 +76,10 @@ def _act(
     at: datetime,
     preview_token: str | None,
 ) -> ActResult:
-    today = on or clock.day_in(at, subscription.time_zone)
-    with transaction.atomic():
-        before = acts.mrr_now(subscription)
-        how = windows.recompute(subscription)
+    def done(today: date) -> Done:
         agreed = verb(today)
         subscription.refresh_from_db(fields=list(holding.CHANGED))
-        result = acts.settled(subscription, today, at, by, before=before, how=how)
         # The revenue to come is that of the first day on which the discount holds, or holds no longer.
-        worth = holding.worth([holding.read(subscription)], max(today, agreed.next_change_on or today))
-        if result.mrr_after:
-            result = replace(result, mrr_after=sum(worth.values()))
-        acts.check_token(result, preview_token)
-    return result
+        return Done(subscription, worth_on=max(today, agreed.next_change_on or today))
+
+    return carry_out(subscription, done, on=on, by=by, at=at, preview_token=preview_token)

@@ -6,20 +6,18 @@ came; unprorated prices and set-up fees are no exception.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from billing.models import InvoiceBalance, InvoiceLine
-from billing.services import acts, crediting, windows
-from billing.services.acts import ActResult
+from billing.services import crediting
+from billing.services.acting import ActResult, Done, carry_out
 from billing.services.crediting import GiveBack
 from billing.services.releasing import take_up_again
-from core import clock
 from core.actors import Actor
 from subscriptions.models import Subscription
 from subscriptions.services import exits
@@ -40,18 +38,19 @@ def withdraw(
     preview_token: str | None = None,
 ) -> ActResult:
     """A consumer withdraws within 14 days of the conclusion; see `subscriptions.services.exits.withdraw`."""
-    today = on or clock.day_in(at, subscription.time_zone)
 
-    def verb() -> tuple[Subscription, list[int]]:
+    def verb(today: date) -> Done:
         ended = exits.withdraw(
             subscription=subscription, start_requested=start_requested, comment=comment, override=override,
             override_reason=override_reason, on=today, by=by, at=at,
         )  # fmt: skip
-        if ended.end_reason != exits.WITHDRAWAL:
-            return ended, []
-        return ended, _give_back(ended, today, whole=not start_requested, by=by, at=at)
+        notes = []
+        if ended.end_reason == exits.WITHDRAWAL:
+            notes = _give_back(ended, today, whole=not start_requested, by=by, at=at)
+        take_up_again(ended.pk)
+        return Done(ended, credit_note_ids=notes)
 
-    return _act(subscription, verb, today, by=by, at=at, preview_token=preview_token)
+    return carry_out(subscription, verb, on=on, by=by, at=at, preview_token=preview_token)
 
 
 def terminate(
@@ -67,16 +66,16 @@ def terminate(
     preview_token: str | None = None,
 ) -> ActResult:
     """Ends for good cause, whatever the term; see `subscriptions.services.exits.terminate`."""
-    today = on or clock.day_in(at, subscription.time_zone)
 
-    def verb() -> tuple[Subscription, list[int]]:
+    def verb(today: date) -> Done:
         ended = exits.terminate(
             subscription=subscription, reason=reason, ends_on=ends_on, unused=unused, override=override, on=today,
             by=by, at=at,
         )  # fmt: skip
-        return ended, []
+        take_up_again(ended.pk)
+        return Done(ended)
 
-    return _act(subscription, verb, today, by=by, at=at, preview_token=preview_token)
+    return carry_out(subscription, verb, on=on, by=by, at=at, preview_token=preview_token)
 
 
 def switch(
@@ -90,33 +89,13 @@ def switch(
     preview_token: str | None = None,
 ) -> ActResult:
     """The customer switches to another provider; see `subscriptions.services.exits.switch`."""
-    today = on or clock.day_in(at, subscription.time_zone)
 
-    def verb() -> tuple[Subscription, list[int]]:
+    def verb(today: date) -> Done:
         ended = exits.switch(subscription=subscription, ends_on=ends_on, comment=comment, on=today, by=by, at=at)
-        return ended, []
-
-    return _act(subscription, verb, today, by=by, at=at, preview_token=preview_token)
-
-
-def _act(
-    subscription: Subscription,
-    verb: Callable[[], tuple[Subscription, list[int]]],
-    today: date,
-    *,
-    by: Actor,
-    at: datetime,
-    preview_token: str | None,
-) -> ActResult:
-    with transaction.atomic():
-        before = acts.mrr_now(subscription)
-        how = windows.recompute(subscription)
-        ended, notes = verb()
         take_up_again(ended.pk)
-        result = acts.settled(ended, today, at, by, before=before, how=how)
-        result.settlement.credit_note_ids = notes + result.settlement.credit_note_ids
-        acts.check_token(result, preview_token)
-    return result
+        return Done(ended)
+
+    return carry_out(subscription, verb, on=on, by=by, at=at, preview_token=preview_token)
 
 
 def _give_back(ended: Subscription, today: date, *, whole: bool, by: Actor, at: datetime) -> list[int]:

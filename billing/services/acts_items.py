@@ -9,11 +9,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from django.db import transaction
-
-from billing.services import acts, windows
-from billing.services.acts import ActResult
-from core import clock
+from billing.services.acting import ActResult, Done, carry_out
 from core.actors import Actor
 from subscriptions.models import OneOff, Subscription
 from subscriptions.services import one_offs
@@ -33,22 +29,20 @@ def add_one_off(
 
     `bill_now` invoices it today, before its service day. `on` is today in the subscription's zone unless given.
     """
-    today = on or clock.day_in(at, subscription.time_zone)
 
-    def verb() -> OneOff:
+    def verb(today: date) -> OneOff:
         added = one_offs.add(subscription=subscription, on=today, by=by, at=at, **item)
         return one_offs.make_due(one_off=added, on=today, by=by, at=at) if bill_now else added
 
-    return _act(subscription, verb, today, by=by, at=at, preview_token=preview_token)
+    return _act(subscription, verb, on=on, by=by, at=at, preview_token=preview_token)
 
 
 def cancel_one_off(
     *, one_off: OneOff, on: date | None = None, by: Actor, at: datetime, preview_token: str | None = None
 ) -> ActResult:
     """Takes a single charge back before it is billed."""
-    today = on or clock.day_in(at, one_off.subscription.time_zone)
     return _act(
-        one_off.subscription, lambda: one_offs.cancel(one_off=one_off, by=by, at=at), today, by=by, at=at,
+        one_off.subscription, lambda _: one_offs.cancel(one_off=one_off, by=by, at=at), on=on, by=by, at=at,
         preview_token=preview_token,
     )  # fmt: skip
 
@@ -63,11 +57,10 @@ def move_one_off(
     preview_token: str | None = None,
 ) -> ActResult:
     """Gives a single charge another service day; it is billed at once when that day has come."""
-    today = on or clock.day_in(at, one_off.subscription.time_zone)
     return _act(
         one_off.subscription,
-        lambda: one_offs.move(one_off=one_off, service_on=service_on, on=today, by=by, at=at),
-        today,
+        lambda today: one_offs.move(one_off=one_off, service_on=service_on, on=today, by=by, at=at),
+        on=on,
         by=by,
         at=at,
         preview_token=preview_token,
@@ -78,26 +71,23 @@ def bill_one_off(
     *, one_off: OneOff, on: date | None = None, by: Actor, at: datetime, preview_token: str | None = None
 ) -> ActResult:
     """Invoices a single charge today, before its service day."""
-    today = on or clock.day_in(at, one_off.subscription.time_zone)
     return _act(
-        one_off.subscription, lambda: one_offs.make_due(one_off=one_off, on=today, by=by, at=at), today, by=by, at=at,
+        one_off.subscription, lambda today: one_offs.make_due(one_off=one_off, on=today, by=by, at=at), on=on, by=by,
+        at=at,
         preview_token=preview_token,
     )  # fmt: skip
 
 
 def _act(
     subscription: Subscription,
-    verb: Callable[[], OneOff],
-    on: date,
+    verb: Callable[[date], OneOff],
     *,
+    on: date | None,
     by: Actor,
     at: datetime,
     preview_token: str | None,
 ) -> ActResult:
-    with transaction.atomic():
-        before = acts.mrr_now(subscription)
-        how = windows.recompute(subscription)
-        held = verb().subscription
-        result = acts.settled(held, on, at, by, before=before, how=how)
-        acts.check_token(result, preview_token)
-    return result
+    def done(today: date) -> Done:
+        return Done(verb(today).subscription)
+
+    return carry_out(subscription, done, on=on, by=by, at=at, preview_token=preview_token)

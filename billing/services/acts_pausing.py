@@ -10,12 +10,8 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from django.db import transaction
-
-from billing.services import acts, windows
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult, Done, carry_out
 from billing.services.releasing import take_up_again
-from core import clock
 from core.actors import Actor
 from subscriptions.models import Subscription
 from subscriptions.services import anchoring, pausing, suspending
@@ -151,14 +147,10 @@ def _act(
     preview_token: str | None,
     **given: Any,
 ) -> ActResult:
-    today = on or clock.day_in(at, subscription.time_zone)
-    with transaction.atomic():
-        before = acts.mrr_now(subscription)
-        how = windows.recompute(subscription)
+    def done(today: date) -> Done:
         held = verb(subscription=subscription, on=today, by=by, at=at, **given)
         if held.state == Subscription.State.ACTIVE:
             take_up_again(held.pk)
-        # Days before today fall due today: the act was dated back.
-        result = acts.settled(held, today, at, by, before=before, how=how, on_one_document=given.get("override", False))
-        acts.check_token(result, preview_token)
-    return result
+        return Done(held, is_backdated=given.get("override", False))
+
+    return carry_out(subscription, done, on=on, by=by, at=at, preview_token=preview_token)

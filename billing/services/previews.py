@@ -27,7 +27,7 @@ from subscriptions.models import Change, Subscription
 from subscriptions.services import due, holding
 
 if TYPE_CHECKING:
-    from billing.services.acts import ActResult
+    from billing.services.acting import ActResult
 
 #: Invoices to come that a preview shows; its token covers them.
 SHOWN_NEXT = 3

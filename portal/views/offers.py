@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing.services import acts_discounting, previews
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 from core.refusal import Refused
 from portal import standing
 from portal.access import Visitor, found, needs

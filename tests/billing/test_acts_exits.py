@@ -9,7 +9,7 @@ import pytest
 
 from billing.models import CreditNote, Invoice, Refund
 from billing.services import acts_exits, payments, tiling
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 from billing.services.previews import preview
 from core.refusal import Refused
 from subscriptions.models import Subscription

@@ -9,7 +9,7 @@ import pytest
 
 from billing.models import CreditNote, Invoice
 from billing.services import acts, acts_pausing, tiling
-from billing.services.acts import ActResult
+from billing.services.acting import ActResult
 from billing.services.previews import preview
 from core.models import Company
 from core.refusal import Refused
