@@ -24,6 +24,10 @@ class Account(CompanyOwned):
         UNALLOCATED = "unallocated", _("payments not allocated")
         WRITE_OFF = "write_off", _("losses on receivables")
         PREPAID = "prepaid", _("credit sold in advance")
+        TRANSIT = "transit", _("money at payment providers")
+        FEE = "fee", _("payment fees")
+        CLAIM = "claim", _("claims for late payment")
+        EXCHANGE = "exchange", _("exchange differences")
 
     role = models.CharField(max_length=20, choices=Role.choices, help_text=_("What it is used for."))
     code = models.CharField(_("code"), max_length=20, help_text=_("Number in the chart of accounts."))
@@ -52,7 +56,8 @@ class Posting(CompanyKeyed):
     amount_minor = models.BigIntegerField(help_text=_("Debit above zero, credit below, in minor units."))
     customer_id = models.BigIntegerField(null=True, help_text=_("Customer concerned."))
     cause_kind = models.CharField(
-        max_length=12, help_text=_("invoice, credit_note, payment, allocation, refund, write_off, credit.")
+        max_length=12,
+        help_text=_("Kind of the row that caused it, such as invoice."),
     )
     cause_id = models.BigIntegerField(help_text=_("Row that caused it."))
 

@@ -13,6 +13,7 @@ from core.models import Addressed, CompanyKeyed
 from customers.models import Customer
 
 from .documents import CreditNote, Invoice
+from .methods import Gateway
 
 
 class Payment(CompanyKeyed, Addressed):
@@ -56,12 +57,43 @@ class Payment(CompanyKeyed, Addressed):
         _("reference"), max_length=140, blank=True, help_text=_("Bank reference, receipt number and the like.")
     )
     note = models.CharField(_("note"), max_length=500, blank=True, help_text=_("For colleagues."))
+    gateway = models.ForeignKey(
+        Gateway,
+        models.PROTECT,
+        null=True,
+        related_name="payments",
+        db_constraint=False,
+        help_text=_("Taken by this gateway; empty: recorded by hand or from a bank statement."),
+    )
+    external_id = models.CharField(
+        max_length=120, blank=True, default="", db_default="", help_text=_("The provider's id of the money.")
+    )
+    attempt = models.OneToOneField(
+        "billing.Attempt",
+        models.PROTECT,
+        null=True,
+        related_name="payment",
+        db_constraint=False,
+        help_text=_("The try that brought it."),
+    )
+    fee_minor = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("Fee the provider kept, in minor units of the payment's currency.")
+    )
+    settled_currency = models.CharField(
+        max_length=3, blank=True, default="", db_default="", help_text=_("Currency the provider paid out, if another.")
+    )
+    settled_minor = models.BigIntegerField(
+        null=True, help_text=_("What the provider paid out in that currency, in its minor units.")
+    )
     created_at = models.DateTimeField(help_text=_("When it was recorded, by the company's clock."))
 
     class Meta:
         verbose_name = _("payment")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "id"], name="payment_company_key"),
+            models.UniqueConstraint(
+                fields=["gateway", "external_id"], name="payment_known_once", condition=~Q(external_id="")
+            ),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_positive"),
         ]
         indexes: ClassVar[list[models.Index]] = [
@@ -271,13 +303,16 @@ class Allocation(CompanyKeyed):
 
 
 class Refund(CompanyKeyed, Addressed):
-    """Money that goes back to a customer: asked for, then paid out by hand."""
+    """Money that goes back to a customer: asked for, then paid out by hand or by the gateway that took it."""
 
     PREFIX = "rfd"
 
     class Status(models.TextChoices):
         PENDING = "pending", _("to be paid out")
+        SENT = "sent", _("sent to the provider")
+        UNKNOWN = "unknown", _("unknown")
         SETTLED = "settled", _("paid out")
+        FAILED = "failed", _("failed")
         CANCELED = "canceled", pgettext_lazy("money", "canceled")
 
     customer = models.ForeignKey(
@@ -306,11 +341,40 @@ class Refund(CompanyKeyed, Addressed):
     asked_on = models.DateField(help_text=_("Day it was asked for."))
     paid_on = models.DateField(null=True, help_text=_("Day it was paid out."))
     reference = models.CharField(max_length=140, blank=True, help_text=_("Bank reference."))
+    gateway = models.ForeignKey(
+        Gateway,
+        models.PROTECT,
+        null=True,
+        related_name="refunds",
+        db_constraint=False,
+        help_text=_("Paid out by this gateway; empty: by hand."),
+    )
+    key = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text=_("Sent with every try of it; never made anew.")
+    )
+    external_id = models.CharField(
+        max_length=120, blank=True, default="", db_default="", help_text=_("The provider's id, once it has one.")
+    )
+    failure = models.CharField(
+        max_length=40, blank=True, default="", db_default="", help_text=_("Why it failed: code of a refusal.")
+    )
+    first_sent_at = models.DateTimeField(null=True, help_text=_("When it was first sent, by the machine's clock."))
+    next_look_at = models.DateTimeField(
+        null=True, help_text=_("When it is sent or looked up next, by the company's clock.")
+    )
+    looks = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text=_("How often it was looked up or sent again.")
+    )
     created_at = models.DateTimeField(help_text=_("When, by the company's clock."))
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_positive")
+            models.UniqueConstraint(fields=["company", "id"], name="refund_company_key"),
+            models.UniqueConstraint(
+                fields=["gateway", "external_id"], name="refund_known_once", condition=~Q(external_id="")
+            ),
+            models.UniqueConstraint(fields=["key"], name="refund_key_unique", condition=~Q(key="")),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_positive"),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["company", "customer", "-id"], name="refund_by_customer")

@@ -30,6 +30,15 @@ class TermsFrom(models.TextChoices):
 class Company(Addressed):
     PREFIX = "com"
 
+    class CollectWhen(models.TextChoices):
+        ISSUE = "issue", _("as soon as the invoice is issued")
+        DUE = "due", _("on the day it is due")
+
+    class Chart(models.TextChoices):
+        SKR03 = "skr03", "SKR 03"
+        SKR04 = "skr04", "SKR 04"
+        NEUTRAL = "neutral", _("neutral")
+
     class RateChange(models.TextChoices):
         END_OF_PERIOD = "end_of_period", _("the rate of its last day")
         SPLIT = "split", _("each part its own rate")
@@ -161,6 +170,22 @@ class Company(Addressed):
     )
     issues_zero_invoices = models.BooleanField(
         _("issue zero invoices"), default=False, help_text=_("Issue a document even when its total is zero.")
+    )
+    collect_when = models.CharField(
+        _("stored payment methods are charged"),
+        max_length=5,
+        choices=CollectWhen.choices,
+        default=CollectWhen.ISSUE,
+        db_default="issue",
+        help_text=_("When a card, a PayPal account or a mandate on file is charged."),
+    )
+    chart = models.CharField(
+        _("chart of accounts"),
+        max_length=7,
+        choices=Chart.choices,
+        default=Chart.SKR03,
+        db_default="skr03",
+        help_text=_("Which numbers new accounts get."),
     )
     draft_hours = models.PositiveSmallIntegerField(
         _("approval window"),

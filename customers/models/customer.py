@@ -91,6 +91,14 @@ class Customer(CompanyOwned, Addressed):
     payment_method = models.CharField(
         _("pays by"), max_length=60, blank=True, help_text=_("How the customer pays, such as bank transfer.")
     )
+    dunning_group = models.CharField(
+        _("dunning group"),
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Dunning policies may hold for one group alone; empty: none."),
+    )
     external_id = models.CharField(
         _("external id"), max_length=120, blank=True, help_text=_("Id in another system, unique where given.")
     )

@@ -1,0 +1,1 @@
+"""Ways money comes in, one file each; each is the only importer of its provider's package."""
