@@ -10,4 +10,15 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import refusals, tasks  # noqa: F401  registering is their effect
-        from billing.services import acts, approving, granting, mailing, vat_waits  # noqa: F401
+        from billing.services import (  # noqa: F401
+            acts,
+            approving,
+            collecting,
+            granting,
+            incoming,
+            mailing,
+            payment_methods,
+            refunding,
+            sending,
+            vat_waits,
+        )

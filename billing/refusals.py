@@ -77,6 +77,25 @@ register(
         "exchange_rates.form": _("This is no file of reference rates as the ECB publishes them: %(detail)s."),
         "exchange_rates.empty": _("The file holds no rates."),
         "exchange_rates.fetch": _("The reference rates could not be fetched: %(detail)s."),
+        "attempt.nothing_due": _("Nothing is due on %(number)s."),
+        "attempt.one_alive": _("A payment of %(number)s is under way already."),
+        "attempt.not_open": _("This attempt is %(state)s; it can't be closed by hand."),
+        "attempt.proof_missing": _("Attach what shows how it ended."),
+        "attempt.second_person": _("A second person has to agree."),
+        "attempt.no_way": _("%(gateway)s can't be used for this."),
+        "gateway.address_local": _(
+            "%(address)s is an address of this machine or network; a live company needs the provider's own."
+        ),
+        "gateway.address_missing": _(
+            "A test company never talks to a real provider. Say in %(gateway)s where its stand-in is."
+        ),
+        "gateway.field_missing": _("%(name)s is needed."),
+        "gateway.kind_taken": _("There is an active gateway for %(kind)s already; switch it off first."),
+        "method.not_usable": _("This payment method is %(state)s; it can't be charged."),
+        "method.other_customer": _("This payment method belongs to another customer."),
+        "method.in_use": _("A payment with it is under way; it can be removed afterwards."),
+        "method.none": _("There is no payment method on file; send a link to add one."),
+        "refund.above_payment": _("The payment has less left than this refund gives back."),
         "tax.no_exchange_rate": _(
             "No exchange rate for %(currency)s is stored for %(day)s or earlier, so the tax can't be stated in the tax"
             " currency. Load the reference rates of the European Central Bank, then try again."

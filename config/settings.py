@@ -161,6 +161,12 @@ TEST_SMTP = os.environ.get("TURNUS_TEST_SMTP", "")
 VIES_URL = os.environ.get("TURNUS_VIES_URL", "https://ec.europa.eu/taxation_customs/vies/rest-api")
 TEST_VIES_URL = os.environ.get("TURNUS_TEST_VIES_URL", "")
 # The file `manage.py load_exchange_rates --fetch` gets: reference rates of the European Central Bank.
+#: Where test companies reach payment providers; empty: their payments can't be tried out. A live company's gateway
+#: talks to the provider's own address, unless it names another that isn't of this machine.
+GATEWAY_ADDRESSES = {
+    "stripe": os.environ.get("TURNUS_TEST_STRIPE_URL", ""),
+    "paypal": os.environ.get("TURNUS_TEST_PAYPAL_URL", ""),
+}
 ECB_RATES_URL = os.environ.get(
     "TURNUS_ECB_RATES_URL", "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist-90d.xml"
 )

@@ -48,12 +48,14 @@ class SavedMethod:
 class Answer:
     """What a provider says. Amounts in minor units of `currency`; `fee_minor` in that of the charge.
 
+    `money_id`: the provider's id of the money itself, where it differs from that of the order (a capture).
     `reason` is a code of `billing.gateways.reasons`, `detail` the provider's own words, without personal data.
     `settled_currency` and `settled_minor`: what was paid out, where that is another currency.
     """
 
     outcome: Outcome
     external_id: str = ""
+    money_id: str = ""
     amount_minor: int | None = None
     currency: str = ""
     fee_minor: int = 0
@@ -119,11 +121,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """Money to be given back of a charge; `charge_id` is the provider's id of the settled money."""
+    """Money to be given back; `money_id` is the provider's id of the settled money."""
 
     key: str
     refund: str
-    charge_id: str
+    money_id: str
     amount_minor: int
     currency: str
     reason: str = ""
@@ -151,10 +153,10 @@ class ChargeFact:
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
-    """How a refund stands now; one we never asked for is of `charge_id` (made at the provider by hand)."""
+    """How a refund stands now; one we never asked for has no key of ours (made at the provider by hand)."""
 
     external_id: str
-    charge_id: str
+    money_id: str
     key: str
     answer: Answer
 
@@ -164,7 +166,7 @@ class DisputeFact:
     """How a dispute stands now: `open`, `won` or `lost`."""
 
     external_id: str
-    charge_id: str
+    money_id: str
     state: str
     amount_minor: int
     currency: str

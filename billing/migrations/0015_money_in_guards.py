@@ -59,8 +59,8 @@ class Migration(migrations.Migration):
             "settled_minor",
         ),
         frozen_but(
-            "billing_refund", "status", "paid_on", "reference", "external_id", "failure", "first_sent_at",
-            "next_look_at", "looks",
+            "billing_refund", "status", "paid_on", "reference", "gateway_id", "payment_id", "key", "external_id",
+            "failure", "first_sent_at", "next_look_at", "looks",
         ),
         frozen("billing_dunningentry"),
         frozen_but("billing_gatewayevent", "state", "tries", "outcome", "done_at"),

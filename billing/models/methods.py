@@ -90,6 +90,12 @@ class Gateway(CompanyOwned, Addressed):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def field_name(cls, name: str) -> str:
+        """A field's name in the reader's language."""
+        field = cls._meta.get_field(name)
+        return str(field.verbose_name) if isinstance(field, models.Field) else name
+
 
 class PaymentMethod(CompanyKeyed, Addressed):
     """A card, a PayPal account, a mandate: what a customer lets us charge. Shown by its label alone."""

@@ -22,9 +22,13 @@ from core.texts import checked
 from customers.models import Customer
 
 #: Which states of a refund follow which.
+_ENDS = frozenset({Refund.Status.SETTLED, Refund.Status.FAILED})
 REFUND_MOVES = {
-    Refund.Status.PENDING: frozenset({Refund.Status.SETTLED, Refund.Status.CANCELED}),
+    Refund.Status.PENDING: _ENDS | {Refund.Status.CANCELED},
+    Refund.Status.SENT: _ENDS,
+    Refund.Status.UNKNOWN: _ENDS,
     Refund.Status.SETTLED: frozenset[Refund.Status](),
+    Refund.Status.FAILED: frozenset[Refund.Status](),
     Refund.Status.CANCELED: frozenset[Refund.Status](),
 }
 
@@ -193,7 +197,7 @@ def settle_refund(*, refund: Refund, paid_on: date, reference: str = "", by: Act
         refund.save(update_fields=["status", "paid_on", "reference"])
         amounts = [
             ("customer_credit", refund.currency, refund.amount_minor),
-            ("cash", refund.currency, -refund.amount_minor),
+            ("transit" if refund.gateway_id else "cash", refund.currency, -refund.amount_minor),
         ]
         on = receivables.booking_day(company, paid_on)
         books.post(company=company, entries=[Entry(amounts, on, refund.customer_id, "refund", refund.pk)])
@@ -205,8 +209,17 @@ def settle_refund(*, refund: Refund, paid_on: date, reference: str = "", by: Act
 def cancel_refund(*, refund: Refund, reason: str, by: Actor, at: datetime) -> Refund:
     """The refund will not be paid out; its credit is at hand again. Repeated: nothing happens."""
     receivables.reasoned(reason)
+    return _give_up(refund, Refund.Status.CANCELED, "cancel", reason, by=by, at=at)
+
+
+def fail_refund(*, refund: Refund, reason: str, by: Actor, at: datetime) -> Refund:
+    """The provider could not pay it out; its credit is at hand again, to go another way."""
+    return _give_up(refund, Refund.Status.FAILED, "fail", reason, by=by, at=at)
+
+
+def _give_up(refund: Refund, to: Refund.Status, verb: str, reason: str, *, by: Actor, at: datetime) -> Refund:
     with transaction.atomic():
-        company, refund, moved = _move_refund(refund, Refund.Status.CANCELED)
+        company, refund, moved = _move_refund(refund, to)
         if not moved:
             return refund
         refund.save(update_fields=["status"])
@@ -227,7 +240,7 @@ def cancel_refund(*, refund: Refund, reason: str, by: Actor, at: datetime) -> Re
             rest -= back
         CreditBalance.objects.bulk_update(credits, ["refunded_minor"])
         facts = {"currency": refund.currency, "amount_minor": refund.amount_minor}
-        _tell(refund, "cancel", "canceled", facts, by=by, at=at, reason=reason)
+        _tell(refund, verb, str(to), facts, by=by, at=at, reason=reason)
     return refund
 
 

@@ -22,17 +22,28 @@ from core.refusal import Refused
 
 __all__ = ["ChainProblem", "Entry", "ensure_accounts", "post", "posting_lines", "trial_balance", "verify_chain"]
 
-#: role: usual code and name of its account (codes as in the German SKR 03; an accountant renames them at will)
-CHART: Final = {
-    "receivable": ("1400", gettext_noop("Receivables")),
-    "revenue": ("8400", gettext_noop("Revenue")),
-    "tax": ("1776", gettext_noop("Taxes due")),
-    "cash": ("1200", gettext_noop("Bank")),
-    "customer_credit": ("1710", gettext_noop("Customers' credit")),
-    "unallocated": ("1590", gettext_noop("Payments not allocated")),
-    "write_off": ("2400", gettext_noop("Losses on receivables")),
-    "prepaid": ("1719", gettext_noop("Credit sold in advance")),
+#: role: name of its account (an accountant renames it at will)
+NAMES: Final = {
+    "receivable": gettext_noop("Receivables"),
+    "revenue": gettext_noop("Revenue"),
+    "tax": gettext_noop("Taxes due"),
+    "cash": gettext_noop("Bank"),
+    "customer_credit": gettext_noop("Customers' credit"),
+    "unallocated": gettext_noop("Payments not allocated"),
+    "write_off": gettext_noop("Losses on receivables"),
+    "prepaid": gettext_noop("Credit sold in advance"),
+    "transit": gettext_noop("Money at payment providers"),
+    "fee": gettext_noop("Payment fees"),
+    "claim": gettext_noop("Income from late payment"),
+    "exchange": gettext_noop("Exchange differences"),
 }
+#: chart: the usual code of each role's account, in the order of the names
+CODES: Final = {
+    "skr03": "1400 8400 1776 1200 1710 1590 2400 1719 1360 4970 2650 2660",
+    "skr04": "1200 4400 3806 1800 3250 1370 6930 3259 1460 6855 7110 4840",
+    "neutral": "1100 4000 2200 1000 2100 1190 6900 2110 1050 6800 4900 7900",
+}
+CHARTS: Final = {chart: dict(zip(NAMES, codes.split(), strict=True)) for chart, codes in CODES.items()}
 ENTRIES: Final = "billing_entry_seq"
 POSTING_COLUMNS: Final = (
     "company_id, entry, account_id, booked_on, currency, amount_minor, customer_id, cause_kind, cause_id"
@@ -58,8 +69,8 @@ def ensure_accounts(company: Company) -> None:
     held = set(Account.objects.filter(company=company).values_list("role", flat=True))
     Account.objects.bulk_create(
         [
-            Account(company=company, role=role, code=code, name=str(name))
-            for role, (code, name) in CHART.items()
+            Account(company=company, role=role, code=code, name=str(NAMES[role]))
+            for role, code in CHARTS[company.chart].items()
             if role not in held
         ],
         ignore_conflicts=True,
@@ -121,6 +132,9 @@ def post(*, company: Company, entries: Sequence[Entry]) -> list[int]:
     if not entries:
         return []
     accounts = account_ids(company)
+    if any((name.partition(":")[0], "") not in accounts for entry in entries for name, _, _ in entry.amounts):
+        ensure_accounts(company)
+        accounts = account_ids(company)
     numbers = take_ids({ENTRIES: len(entries)})[ENTRIES]
     lines: list[str] = []
     given: list[int] = []

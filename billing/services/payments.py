@@ -7,11 +7,22 @@ what is left of it becomes account credit, and money of an unknown payer stays u
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
 
-from billing.models import Allocation, Credit, CreditBalance, Invoice, InvoiceBalance, Payment, PaymentBalance
+from billing.models import (
+    Allocation,
+    Attempt,
+    Credit,
+    CreditBalance,
+    Gateway,
+    Invoice,
+    InvoiceBalance,
+    Payment,
+    PaymentBalance,
+)
 from billing.services import books, receivables
 from billing.services.account_credit import apply_credit, cancel_refund, refund_credit, settle_refund
 from billing.services.books import Entry
@@ -27,6 +38,7 @@ from customers.models import Customer
 
 __all__ = [
     "Balance",
+    "Taken",
     "allocate",
     "apply_credit",
     "balance_of",
@@ -41,6 +53,24 @@ __all__ = [
 Status = Payment.Status
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Through whom money came: the gateway, its id of the money, the attempt, its fee (minor units of the payment's
+    currency), and what it paid out where that is another currency."""
+
+    gateway: Gateway
+    external_id: str
+    attempt: Attempt | None = None
+    fee_minor: int = 0
+    settled_currency: str = ""
+    settled_minor: int | None = None
+
+    @property
+    def account(self) -> str:
+        """The role of the account that holds the money: providers pay out later, banks hold it."""
+        return "transit" if self.gateway.kind in (Gateway.Kind.STRIPE, Gateway.Kind.PAYPAL) else "cash"
+
+
 def record(
     *,
     company: Company,
@@ -52,12 +82,14 @@ def record(
     invoice: Invoice | None = None,
     reference: str = "",
     note: str = "",
+    taken: Taken | None = None,
     by: Actor,
     at: datetime,
 ) -> Payment:
     """Money came in. It pays the named invoice, then the oldest due; the rest becomes account credit.
 
-    Without a customer (and invoice) it stays unallocated until `allocate` says whose it is.
+    Without a customer (and invoice) it stays unallocated until `allocate` says whose it is. `taken`: through which
+    gateway; the database refuses a second payment for the gateway's same id.
     """
     if invoice is not None and customer is None:
         customer = invoice.customer
@@ -77,11 +109,18 @@ def record(
             received_on=received_on,
             reference=checked(reference, field="reference", limit=140),
             note=checked(note, field="note", limit=500),
+            gateway=taken.gateway if taken else None,
+            external_id=taken.external_id if taken else "",
+            attempt=taken.attempt if taken else None,
+            fee_minor=taken.fee_minor if taken else 0,
+            settled_currency=taken.settled_currency if taken else "",
+            settled_minor=taken.settled_minor if taken else None,
             created_at=at,
         )
         balance = PaymentBalance.objects.create(payment=payment, amount_minor=amount_minor)
         on = receivables.booking_day(company, received_on)
-        amounts = [("cash", currency, amount_minor)]
+        fee = taken.fee_minor if taken else 0
+        amounts = [(taken.account if taken else "cash", currency, amount_minor - fee), ("fee", currency, fee)]
         paid: list[tuple[InvoiceBalance, int]] = []
         moved: list[InvoiceBalance] = []
         if customer is None:

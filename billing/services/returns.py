@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Sum
 
-from billing.models import Allocation, CreditBalance, InvoiceBalance, Payment
+from billing.models import Allocation, CreditBalance, InvoiceBalance, Payment, PaymentBalance
 from billing.services import account_credit, books, receivables
 from billing.services.books import Entry
 from core import checks, clock
@@ -41,84 +41,128 @@ def take_back(
     """
     checks.choice(status, [choice.value for choice in TAKEN_BACK], field="status")
     receivables.reasoned(reason)
-    company = payment.company
-    today = clock.day_in(at, company.time_zone)
-    gone_on = on or today
-    if not payment.received_on <= gone_on <= max(today, payment.received_on):
-        raise Refused("payment.returned_range", field="on", day=gone_on)
-    day = receivables.booking_day(company, gone_on)
     with transaction.atomic():
         payment, balance = receivables.lock_whose(payment)
         if payment.status in TAKEN_BACK:
             return payment
         if payment.status != Status.SETTLED:
             raise Refused("payment.not_settled", state=payment.get_status_display())
-        credits = list(
-            CreditBalance.objects.select_for_update(of=("self",))
-            .filter(credit__payment=payment)
-            .select_related("credit")
-            .order_by("credit_id")
-        )
-        if any(credit.refunded_minor for credit in credits):
+        if (
+            balance.refunded_minor
+            or CreditBalance.objects.filter(credit__payment=payment, refunded_minor__gt=0).exists()
+        ):
             raise Refused("payment.refunded_already")
-        reversed_minor, touched, moved = _reverse(company, payment, credits, on=day, at=at)
-        credit_minor = sum(credit.amount_minor for credit in credits)
-        unallocated = balance.amount_minor - balance.allocated_minor - balance.to_credit_minor
-        for credit in credits:
-            credit.used_minor, credit.refunded_minor = 0, credit.amount_minor
-        CreditBalance.objects.bulk_update(credits, ["used_minor", "refunded_minor"])
-        balance.allocated_minor, balance.to_credit_minor = 0, 0
-        balance.refunded_minor = balance.amount_minor
-        balance.save(update_fields=["allocated_minor", "to_credit_minor", "refunded_minor"])
-        payment.status = status
-        payment.save(update_fields=["status"])
-        paid_by_credit = reversed_minor - (payment.amount_minor - credit_minor - unallocated)
-        currency = payment.currency
-        amounts = [
-            ("receivable", currency, reversed_minor),
-            ("customer_credit", currency, credit_minor - paid_by_credit),
-            ("unallocated", currency, unallocated),
-            ("cash", currency, -payment.amount_minor),
-        ]
-        books.post(company=company, entries=[Entry(amounts, day, payment.customer_id, "payment", payment.pk)])
-        receivables.tell_payment(payment, balance, "take_back", status, [], by=by, at=at, reason=reason)
-        receivables.tell_paid(company, moved, at=at)
-        _pay_void_from_credit(company, touched, on=day, at=at)
+        take_part(
+            payment=payment, balance=balance, amount_minor=payment.amount_minor, reason=reason, status=status, on=on,
+            cause=("payment", payment.pk), by=by, at=at,
+        )  # fmt: skip
     return payment
 
 
+def take_part(
+    *,
+    payment: Payment,
+    balance: PaymentBalance,
+    amount_minor: int,
+    reason: str,
+    status: str,
+    on: date | None,
+    cause: tuple[str, int],
+    fee_minor: int = 0,
+    by: Actor,
+    at: datetime,
+) -> int:
+    """Takes so much of a locked payment away: what isn't allocated, its unused credit, then what it paid, newest first.
+
+    Minor units that were no longer there, because they had been paid out before: a loss. With nothing left the payment
+    has the new status. `fee_minor`: kept by the bank or provider on top.
+    """
+    company = payment.company
+    today = clock.day_in(at, company.time_zone)
+    gone_on = on or today
+    if not payment.received_on <= gone_on <= max(today, payment.received_on):
+        raise Refused("payment.returned_range", field="on", day=gone_on)
+    day = receivables.booking_day(company, gone_on)
+    rows = CreditBalance.objects.select_for_update(of=("self",)).filter(credit__payment=payment)
+    credits = list(rows.select_related("credit").order_by("credit_id"))
+    loose = balance.amount_minor - balance.allocated_minor - balance.to_credit_minor - balance.refunded_minor
+    unallocated = min(loose, amount_minor)
+    rest, unused = amount_minor - unallocated, 0
+    for credit in credits:
+        use = min(rest, account_credit.left_of(credit))
+        credit.refunded_minor += use
+        unused += use
+        rest -= use
+    reversed_minor, of_credit, touched, moved = _reverse(company, payment, credits, rest, on=day, at=at)
+    rest -= reversed_minor
+    CreditBalance.objects.bulk_update(credits, ["used_minor", "refunded_minor"])
+    balance.allocated_minor -= reversed_minor - of_credit
+    balance.to_credit_minor -= unused + of_credit
+    balance.refunded_minor += unallocated + unused + reversed_minor
+    balance.save(update_fields=["allocated_minor", "to_credit_minor", "refunded_minor"])
+    if balance.refunded_minor == balance.amount_minor:
+        payment.status = status
+        payment.save(update_fields=["status"])
+    currency = payment.currency
+    amounts = [
+        ("receivable", currency, reversed_minor),
+        ("customer_credit", currency, unused),
+        ("unallocated", currency, unallocated),
+        ("write_off", currency, rest),
+        ("fee", currency, fee_minor),
+        (account_of(payment), currency, -amount_minor - fee_minor),
+    ]
+    books.post(company=company, entries=[Entry(amounts, day, payment.customer_id, *cause)])
+    receivables.tell_payment(payment, balance, "take_back", status, [], by=by, at=at, reason=reason)
+    receivables.tell_paid(company, moved, at=at)
+    _pay_void_from_credit(company, touched, on=day, at=at)
+    return rest
+
+
+def account_of(payment: Payment) -> str:
+    """The role of the account that held the payment's money."""
+    gateway = payment.gateway
+    return "transit" if gateway is not None and gateway.kind in ("stripe", "paypal") else "cash"
+
+
 def _reverse(
-    company: Company, payment: Payment, credits: Sequence[CreditBalance], *, on: date, at: datetime
-) -> tuple[int, list[InvoiceBalance], list[InvoiceBalance]]:
-    """Takes back what the payment and its credit paid, newest first. Minor units; invoices touched; which moved."""
-    mine = Allocation.objects.filter(payment=payment) | Allocation.objects.filter(
-        credit_id__in=[credit.credit_id for credit in credits]
-    )
+    company: Company, payment: Payment, credits: Sequence[CreditBalance], most: int, *, on: date, at: datetime
+) -> tuple[int, int, list[InvoiceBalance], list[InvoiceBalance]]:
+    """Takes back up to so much of what the payment and its credit paid, newest first.
+
+    Minor units, those of credit among them; invoices touched; which moved.
+    """
+    by_id = {credit.credit_id: credit for credit in credits}
+    mine = Allocation.objects.filter(payment=payment) | Allocation.objects.filter(credit_id__in=by_id)
     # Sums of what stands, per invoice and source; the newest invoice first.
     sums: Any = mine.values("invoice_id", "payment_id", "credit_id").annotate(total=Sum("amount_minor"))
     standing = [row for row in sums.order_by("-invoice_id", "payment_id", "credit_id") if row["total"]]
     balances = receivables.lock_balances(company, {row["invoice_id"] for row in standing})
+    taken, of_credit, rows = 0, 0, list[Allocation]()
     for row in standing:
+        use = min(row["total"], most - taken)
+        if not use:
+            break
         balance = balances[row["invoice_id"]]
         if row["payment_id"] is not None:
-            balance.paid_minor -= row["total"]
+            balance.paid_minor -= use
         else:
-            balance.credit_used_minor -= row["total"]
-    moved = [balance for balance in balances.values() if receivables.follow(balance, on)]
-    receivables.save(balances.values())
-    Allocation.objects.bulk_create(
-        Allocation(
-            company=company,
-            payment_id=row["payment_id"],
-            credit_id=row["credit_id"],
-            invoice_id=row["invoice_id"],
-            amount_minor=-row["total"],
-            allocated_on=on,
-            created_at=at,
-        )
-        for row in standing
-    )
-    return sum(row["total"] for row in standing), list(balances.values()), moved
+            balance.credit_used_minor -= use
+            by_id[row["credit_id"]].used_minor -= use
+            by_id[row["credit_id"]].refunded_minor += use
+            of_credit += use
+        taken += use
+        rows.append(
+            Allocation(
+                company=company, payment_id=row["payment_id"], credit_id=row["credit_id"],
+                invoice_id=row["invoice_id"], amount_minor=-use, allocated_on=on, created_at=at,
+            )
+        )  # fmt: skip
+    touched = [balances[invoice_id] for invoice_id in dict.fromkeys(row.invoice_id for row in rows)]
+    moved = [balance for balance in touched if receivables.follow(balance, on)]
+    receivables.save(touched)
+    Allocation.objects.bulk_create(rows)
+    return taken, of_credit, touched, moved
 
 
 def _pay_void_from_credit(company: Company, balances: Sequence[InvoiceBalance], *, on: date, at: datetime) -> None:
