@@ -22,6 +22,8 @@ class Outcome(StrEnum):
     SETTLED = "settled"
     PENDING = "pending"
     REQUIRES_ACTION = "requires_action"
+    #: The customer agreed on the provider's page; the money is ours once we ask for it.
+    APPROVED = "approved"
     DECLINED = "declined"
     CANCELED = "canceled"
     #: The provider may have done it: only a look-up tells.
@@ -73,7 +75,8 @@ class Charge:
     """What is to be collected. `key`: sent with every try of it. `number`: the invoice's, shown to the payer.
 
     With `method` the saved one is charged without the customer; without it the customer pays on the provider's page,
-    which leads back to `return_url` or `cancel_url`. `saves`: the method used there is kept for later.
+    which leads back to `return_url` or `cancel_url`. `saves`: the method used there is kept for later. `may_take`: a
+    look-up asks for the money that the customer agreed to.
     """
 
     key: str
@@ -92,6 +95,7 @@ class Charge:
     return_url: str = ""
     cancel_url: str = ""
     saves: bool = False
+    may_take: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +207,8 @@ class Gateway(ABC):
     """One account at one provider. Methods may take as long as `TIMEOUT`; none is called inside a transaction."""
 
     kind: ClassVar[str]
-    #: What it is able to do: "page", "save", "charge", "refund", "messages", "disputes".
+    #: What it is able to do: "page", "save", "charge", "refund", "messages", "disputes"; "leave": what waits on its
+    #: page takes no money unless we ask for it.
     can: ClassVar[frozenset[str]]
 
     def __init__(self, account: Account, *, address: str) -> None:

@@ -30,7 +30,9 @@ MOVES: Final[dict[State, frozenset[State]]] = {
     State.SENT: frozenset(State) - {State.SENT},
     State.PENDING: frozenset({State.SETTLED, State.FAILED, State.CANCELED, State.UNKNOWN, State.REQUIRES_ACTION}),
     State.UNKNOWN: frozenset(State) - {State.UNKNOWN, State.SENT},
-    State.REQUIRES_ACTION: frozenset({State.PENDING, State.UNKNOWN, State.SETTLED, State.FAILED, State.CANCELED}),
+    State.REQUIRES_ACTION: frozenset(
+        {State.SENT, State.PENDING, State.UNKNOWN, State.SETTLED, State.FAILED, State.CANCELED}
+    ),
     State.SETTLED: frozenset(),
     State.FAILED: frozenset({State.SETTLED, State.PENDING}),
     State.CANCELED: frozenset({State.SETTLED, State.PENDING}),
@@ -189,6 +191,32 @@ def apply(*, attempt_id: int, answer: Answer, by: Actor, at: datetime) -> Attemp
     return attempt
 
 
+def begin_taking(*, attempt_id: int, at: datetime) -> Attempt | None:
+    """Commits that the money the customer agreed to is asked for; None when the attempt waits for nobody (any more).
+
+    From here on nobody can leave it: see `leave`.
+    """
+    with transaction.atomic():
+        attempt, _ = _lock(attempt_id)
+        if attempt.state != State.REQUIRES_ACTION:
+            return None
+        attempt.state, attempt.next_look_at = State.SENT, at + LOOK_AFTER[0]
+        _save(attempt)
+    return attempt
+
+
+def leave(*, attempt_id: int, reason: str, at: datetime) -> Attempt:
+    """Ends an attempt that waits on a page where no money moves unless we ask; one further on is left as it is."""
+    with transaction.atomic():
+        attempt, _ = _lock(attempt_id)
+        if attempt.state == State.REQUIRES_ACTION:
+            _close(attempt, State.CANCELED, at, reason=reason)
+            _save(attempt)
+            tell(attempt, "cancel", "canceled", by=SYSTEM, at=at)
+            _after(attempt, State.REQUIRES_ACTION, by=SYSTEM, at=at)
+    return attempt
+
+
 def apply_unsent(*, attempt_id: int, answer: Answer, at: datetime) -> Attempt:
     """Takes back an attempt that no provider ever heard of; one that was sent meanwhile is left as it is."""
     with transaction.atomic():
@@ -215,7 +243,7 @@ def _state_after(attempt: Attempt, answer: Answer) -> State:
             return State.SETTLED
         case Outcome.PENDING:
             return State.PENDING
-        case Outcome.REQUIRES_ACTION:
+        case Outcome.REQUIRES_ACTION | Outcome.APPROVED:
             return State.REQUIRES_ACTION
         case Outcome.DECLINED:
             return State.FAILED

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 
+from billing.gateways import registry
 from billing.gateways.base import Gateway as Connection
 from billing.models import Gateway
 from core.actors import Actor
@@ -23,7 +24,6 @@ from core.services import trail
 from core.texts import checked
 
 Kind = Gateway.Kind
-_connections: dict[str, type[Connection]] = {}
 #: Fields a person may set, by kind.
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
     Kind.STRIPE: ("name", "public_key", "secret", "webhook_id", "webhook_secret", "address"),
@@ -40,19 +40,9 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def connection(kind: str) -> Any:
-    """Registers the class that talks to providers of this kind."""
-
-    def register(found: type[Connection]) -> type[Connection]:
-        _connections[kind] = found
-        return found
-
-    return register
-
-
 def connect(account: Gateway) -> Connection:
     """The account, ready to talk. Refuses `gateway.address_local`, `gateway.address_missing`."""
-    return _connections[account.kind](account, address=address_of(account))
+    return registry.of_kind(account.kind)(account, address=address_of(account))
 
 
 def is_local(address: str) -> bool:

@@ -19,10 +19,11 @@ from billing.gateways.base import (
     Fact,
     Message,
     MethodFact,
+    Outcome,
     RefundFact,
 )
 from billing.models import Attempt, Gateway, GatewayEvent, PaymentMethod
-from billing.services import attempts, gateway_accounts, payment_methods, refunding, reversing
+from billing.services import attempts, gateway_accounts, payment_methods, refunding, reversing, sending
 from core import clock
 from core.actors import Actor
 from core.models import Company, Outbox
@@ -123,7 +124,10 @@ def _charge(gateway: Gateway, fact: ChargeFact, at: datetime) -> str:
         attempt = rows.filter(key=fact.key).first()
     if attempt is None:
         return reversing.unknown_money(gateway=gateway, fact=fact, by=SYSTEM, at=at)
-    done = attempts.apply(attempt_id=attempt.pk, answer=fact.answer, by=SYSTEM, at=at)
+    if fact.answer.outcome == Outcome.APPROVED:
+        done = sending.take(attempt_id=attempt.pk, at=at)
+    else:
+        done = attempts.apply(attempt_id=attempt.pk, answer=fact.answer, by=SYSTEM, at=at)
     if fact.answer.method is not None and done.state == Attempt.State.SETTLED and done.method_id is None:
         payment_methods.keep(gateway=gateway, customer=done.customer, found=fact.answer.method, at=at)
     return f"{done.ref}: {done.state}"

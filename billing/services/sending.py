@@ -6,6 +6,7 @@ look finds the same attempt with the same key.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
+from billing.gateways import registry
 from billing.gateways.base import Answer, Charge, Outcome, SavedMethod
 from billing.models import Attempt, PaymentMethod
 from billing.services import attempts, gateway_accounts
@@ -85,6 +87,8 @@ def look_up(*, attempt_id: int, at: datetime) -> Attempt:
     if attempt.state == State.CREATED or (attempt.state == State.SETTLED):
         return attempt
     answer = _asked(attempt, "look_up")
+    if answer.outcome == Outcome.APPROVED:
+        return take(attempt_id=attempt.pk, at=at)
     if answer.outcome == Outcome.UNKNOWN and attempt.state != State.UNKNOWN and attempt.state != State.SENT:
         _look_again(attempt, at)
         return attempt
@@ -94,11 +98,21 @@ def look_up(*, attempt_id: int, at: datetime) -> Attempt:
     return done
 
 
+def take(*, attempt_id: int, at: datetime) -> Attempt:
+    """Asks for the money that the customer agreed to on the provider's page. Never inside a transaction."""
+    if attempts.begin_taking(attempt_id=attempt_id, at=at) is None:
+        return _read(attempt_id)
+    answer = _asked(_read(attempt_id), "look_up", may_take=True)
+    return attempts.apply(attempt_id=attempt_id, answer=answer, by=SYSTEM, at=at)
+
+
 def cancel(*, attempt_id: int, at: datetime) -> Attempt:
     """Has the provider confirm that no money will come of it. What was never sent is canceled at once."""
     attempt = _read(attempt_id)
     if attempt.state in attempts.CLOSED:
         return attempt
+    if attempt.state == State.REQUIRES_ACTION and "leave" in registry.of_kind(attempt.gateway.kind).can:
+        return attempts.leave(attempt_id=attempt.pk, reason="abandoned", at=at)
     if attempt.state == State.CREATED and attempt.first_sent_at is None:
         answer = Answer(Outcome.CANCELED)
         return attempts.apply_unsent(attempt_id=attempt.pk, answer=answer, at=at)
@@ -106,10 +120,11 @@ def cancel(*, attempt_id: int, at: datetime) -> Attempt:
     return attempts.apply(attempt_id=attempt.pk, answer=answer, by=SYSTEM, at=at)
 
 
-def _asked(attempt: Attempt, verb: str) -> Answer:
+def _asked(attempt: Attempt, verb: str, *, may_take: bool = False) -> Answer:
     """What the provider says; anything that goes wrong on the way is `unknown`."""
     try:
-        found = getattr(gateway_accounts.connect(attempt.gateway), verb)(order_of(attempt))
+        order = replace(order_of(attempt), may_take=may_take)
+        found = getattr(gateway_accounts.connect(attempt.gateway), verb)(order)
     except Exception as error:  # noqa: BLE001  what isn't known to have failed may have happened
         log.warning("gateway_call_failed", attempt=attempt.pk, verb=verb, error=type(error).__name__)
         return Answer(Outcome.UNKNOWN, detail=f"{type(error).__name__}: {error}"[:300])
