@@ -28,6 +28,7 @@ from subscriptions.services import (
     holding,
     moves,
     renewals,
+    resting,
     retiming,
     standing,
     unchanging,
@@ -99,6 +100,8 @@ def change(
         )  # fmt: skip
         waits = proration == Proration.NONE
         day = max(day, _first_charged(held, wanted, now, day, waits=waits, keep_anchor=keep_anchor))
+        if held.ends_on is not None and day > held.ends_on:
+            raise Refused("subscription.act_after_end", field="effective_on", day=held.ends_on)
         before = _morning(held)
         replaced = unchanging.replace_planned(held, now, _slots_of(wanted, now, day), day, on=on, at=at)
         act = change_cycles.Act(held, wanted, day, on, waits, keep_anchor, now, {}, {}, [], {})
@@ -221,6 +224,8 @@ def _lay(act: change_cycles.Act, slot: Slot, wish: Wish) -> None:
             now.name_product(slot)
     if not steps and wish.ends_on is None:
         return
+    if act.wanted.plan is None and steps:
+        _refuse_ended(act, slot, wish, steps[0].from_on)
     act.told.append(change_story.entry(slot, row, wish.content, wish.item))
     for step in steps:
         anchor: Anchor | None = None
@@ -234,6 +239,15 @@ def _lay(act: change_cycles.Act, slot: Slot, wish: Wish) -> None:
     was = "removed" if wish.content is None or wish.ends_on is not None else "changed"
     first = steps[0].from_on if steps else act.day
     act.touched[str(slot.pk)] = {"was": was, "from_on": first.isoformat()}
+
+
+def _refuse_ended(act: change_cycles.Act, slot: Slot, wish: Wish, first: date) -> None:
+    """New terms that wait for a boundary after the position's own end would never hold."""
+    row = act.now.on(slot, first)
+    if row is None or row.standing == SlotTerms.Standing.REMOVED:
+        raise Refused("change.item_not_there", field="items", day=first)
+    if wish.ends_on is not None and wish.ends_on < first:
+        raise Refused("change.item_ends_before", field="ends_on", day=first)
 
 
 def _end(act: change_cycles.Act, slot: Slot, ends_on: date) -> None:
@@ -268,7 +282,9 @@ def _add(act: change_cycles.Act, wish: Wish) -> None:
         anchor_month_day=month_day, **wish.content,
     )  # fmt: skip
     rows = [row]
-    if act.waits and fresh.kind == Slot.Kind.RECURRING and day > held.paid_from_on:
+    # Where it rests no period runs that could be free.
+    is_in_period = day > held.paid_from_on and not resting.rests_on(held, day)
+    if act.waits and fresh.kind == Slot.Kind.RECURRING and is_in_period:
         start, end = change_days.full_period(held, row, day)
         if start != day:
             rows = [
@@ -283,13 +299,15 @@ def _add(act: change_cycles.Act, wish: Wish) -> None:
 
 
 def _anchor_beside(act: change_cycles.Act, wish: Wish) -> Anchor:
-    """A new position is counted as the first one of the same cycle that was there before it."""
+    """A new position is counted as the first one of the same cycle that is there beside it."""
     if act.counted_from is not None:
         return act.counted_from
     assert wish.content is not None
     for slot in act.held.slots.all():
         row = act.now.on(slot, act.day)
-        if row is not None and row.interval_unit == wish.content["interval_unit"]:
+        if row is None or row.standing == SlotTerms.Standing.REMOVED:
+            continue
+        if row.interval_unit == wish.content["interval_unit"]:
             return row.anchor_on, row.anchor_month_day
     return None, None
 

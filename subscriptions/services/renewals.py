@@ -67,6 +67,7 @@ class Moved:
         self.discounts: dict[int, AgreedDiscount] = {}
         self.touched: Sequence[Subscription] = ()
         self.rates: dict[int, Decimal] | None = None
+        self.keeping: set[int] | None = None
 
     def note(self, subscription: Subscription, what: str, on: date) -> None:
         self.counts[what] += 1
@@ -300,11 +301,21 @@ def _pause(subscription: Subscription, moved: Moved) -> None:
     day = subscription.paused_from_on
     assert day is not None
     # Changes agreed since it was planned may have written days that are charged.
-    resting.lay(subscription, Standing.PAUSED, day, until=subscription.resumes_on, keep_anchor=False)
+    keeps = subscription.pk in _keeping_anchor(subscription, moved)
+    resting.lay(subscription, Standing.PAUSED, day, until=subscription.resumes_on, keep_anchor=keeps)
     moves.move(subscription, State.PAUSED)
     _earn(subscription, {}, day, "subscription.pause", moved)
     moved.note(subscription, "paused", day)
     moved.closed.append((subscription.pk, ChangeKind.PAUSE, day))
+
+
+def _keeping_anchor(subscription: Subscription, moved: Moved) -> set[int]:
+    """Of those whose pause is to end on a day, those counted after it as before, read once for all that move."""
+    if subscription.resumes_on is None:
+        return set()
+    if moved.keeping is None:
+        moved.keeping = resting.keeping_anchor([one for one in moved.touched if one.resumes_on is not None])
+    return moved.keeping
 
 
 def _resume(subscription: Subscription, day: date, moved: Moved) -> None:

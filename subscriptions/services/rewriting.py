@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from subscriptions.models import Slot, SlotTerms, Subscription
-from subscriptions.services import retiming
+from subscriptions.services import resting, retiming
 
 ONE_DAY = timedelta(days=1)
 Standing = SlotTerms.Standing
@@ -111,18 +111,19 @@ class Rewriting:
         self._put(slot, day, new)
 
     def restore(self, slot: Slot, day: date, rows: Sequence[SlotTerms], *, settles: str = "") -> None:
-        """From that day on rows of before hold again."""
+        """From that day on rows of before hold again; they rest where the others do now."""
         wanted = [row for row in rows if row.until_on is None or row.until_on > day]
         if not wanted:
             self.lay(slot, day, None, settles=settles)
             return
         wanted[0].from_on = max(day, wanted[0].from_on)
         wanted[0].settles = settles
-        self._put(slot, day, wanted)
+        self._put(slot, day, resting.at_rest(slot.subscription, slot, wanted))
 
     def add(self, subscription: Subscription, slot: Slot, rows: Sequence[SlotTerms]) -> None:
-        """A position that is new, with its terms."""
-        self._rows[id(slot)], self._slots[id(slot)], self._stored[id(slot)] = list(rows), slot, {}
+        """A position that is new, with its terms; it rests where the others do."""
+        rows = resting.at_rest(subscription, slot, rows)
+        self._rows[id(slot)], self._slots[id(slot)], self._stored[id(slot)] = rows, slot, {}
         self._fresh.append((subscription, slot))
 
     def drop(self, subscription: Subscription, slot: Slot) -> None:
