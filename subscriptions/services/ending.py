@@ -138,6 +138,7 @@ def undo_end(*, subscription: Subscription, on: date, by: Actor, at: datetime) -
         before = held.ends_on
         if rested is not None:
             held.state = rested
+            renewals.plan_again(held)
         held.ends_on = terms.end_by_itself(held)
         held.end_kind = EndKind.EXPIRE if held.ends_on is not None else ""
         held.end_unused = Unused.CREDIT if held.ends_on is not None else ""

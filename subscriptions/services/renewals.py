@@ -46,6 +46,8 @@ ONE_DAY = timedelta(days=1)
 #: Customers per transaction.
 BATCH = 500
 PARKED = "subscription.move_failed"
+#: What a planned change says in its summary when an end took its place.
+DROPPED_BY, ENDED_BY = "dropped_by", "end"
 
 #: Called inside the transaction with the subscriptions whose service ended and the day, so that paid days after the
 #: end are given back with it.
@@ -342,7 +344,7 @@ def _end(subscription: Subscription, moved: Moved) -> None:
     moved.note(subscription, to.value, after)
     if any(due.has_unused_days(subscription, slot) for slot in subscription.slots.all()):
         moved.ended.append(subscription)
-    if standing.planned_changes(subscription):
+    if standing.planned_changes(subscription) or subscription.paused_from_on is not None:
         moved.dropped.append(subscription.pk)
 
 
@@ -367,8 +369,24 @@ def _close(moved: Moved, at: datetime) -> None:
         planned = PlannedChange.objects.filter(wanted, status=PlannedChange.Status.PLANNED)
         planned.update(status=PlannedChange.Status.DONE, closed_at=at)
     if moved.dropped:
-        late = PlannedChange.objects.filter(subscription__in=moved.dropped, status=PlannedChange.Status.PLANNED)
-        late.update(status=PlannedChange.Status.REPLACED, closed_at=at)
+        late = list(PlannedChange.objects.filter(subscription__in=moved.dropped, status=PlannedChange.Status.PLANNED))
+        for change in late:
+            change.status, change.closed_at = PlannedChange.Status.REPLACED, at
+            change.summary = change.summary | {DROPPED_BY: ENDED_BY}
+        PlannedChange.objects.bulk_update(late, ["status", "closed_at", "summary"])
+
+
+def plan_again(held: Subscription) -> None:
+    """What was planned when the locked subscription ended is planned again; its terms stood all the time."""
+    dropped = {"subscription": held, "status": PlannedChange.Status.REPLACED, f"summary__{DROPPED_BY}": ENDED_BY}
+    late = list(PlannedChange.objects.filter(**dropped))
+    for change in late:
+        change.status, change.closed_at = PlannedChange.Status.PLANNED, None
+        change.summary = {name: value for name, value in change.summary.items() if name != DROPPED_BY}
+    if late:
+        PlannedChange.objects.bulk_update(late, ["status", "closed_at", "summary"])
+        of_terms = [change for change in late if change.kind not in holding.RESTS]
+        standing.keep_planned(held, [*standing.planned_changes(held), *of_terms])
 
 
 def _tell(company: Company, moved: Moved, *, at: datetime, by: Actor) -> None:
