@@ -1,7 +1,7 @@
 """Minimum commitments in settling: what a closed window lacks of its minimum becomes a line.
 
 The rule that matters: minimum, prorated as the base price and rounded, less what was billed for the window's days after
-credits and before discounts; never below 0. A whole batch is read in two queries; without minimums there is none.
+credit notes and before discounts and credit; never below 0. A batch is read in two queries; without minimums in none.
 """
 
 from __future__ import annotations
@@ -129,11 +129,40 @@ def _former(subscription_ids: Sequence[int]) -> dict[int, list[Former]]:
     return found
 
 
+class _Line(NamedTuple):
+    """A line as `_BILLED` reads it; `lowered_minor`: what discounts and credit took off, `live`: days still billed."""
+
+    subscription_id: int
+    slot_id: int
+    kind: str
+    amount_minor: int
+    lowered_minor: int
+    credited_minor: int
+    start: date
+    end: date
+    live: list[tuple[date, date]]
+
+    def counted(self, credited_now: int) -> Fraction:
+        """What it cost before discounts and credit that lowered it, in so far as it was not given back."""
+        if self.amount_minor:
+            left = Fraction(self.amount_minor - self.credited_minor - credited_now)
+            return (self.amount_minor + self.lowered_minor) * left / self.amount_minor
+        if self.kind == "interim":
+            return Fraction(self.lowered_minor)
+        # Nothing to give back by amount: it goes by the days that are still billed.
+        live = sum((last - first).days for first, last in self.live)
+        return self.lowered_minor * Fraction(live, (self.end - self.start).days)
+
+
 _BILLED: Final = """
-SELECT l.id, l.subscription_id, l.slot_id, l.amount_minor, l.discount_minor, coalesce(c.credited_minor, 0),
-       l.period_start, l.period_end, lower(d.days), upper(d.days)
+SELECT l.id, l.subscription_id, l.slot_id, l.kind, l.amount_minor,
+       l.discount_minor + coalesce((
+           SELECT sum((told ->> 'amount_minor')::bigint) FROM jsonb_array_elements(l.calculation -> 'allowances') told
+       ), 0)::bigint,
+       coalesce(c.credited_minor, 0), l.period_start, l.period_end, lower(d.days), upper(d.days)
 FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(slot_id, start_on, end_on)
 JOIN billing_invoiceline l ON l.slot_id = v.slot_id AND l.period_start < v.end_on AND l.period_end > v.start_on
+JOIN billing_invoicebalance b ON b.invoice_id = l.invoice_id AND b.status <> 'void'
 LEFT JOIN billing_linecredit c ON c.line_id = l.id
 LEFT JOIN billing_billeddays d ON d.line_id = l.id AND d.released_at IS NULL
 WHERE l.kind = ANY(%s)
@@ -159,18 +188,18 @@ def read_billed(found: Mapping[int, Closing], agreements: Mapping[int, Agreement
     for note in notes:
         for part in note.lines:
             credited[part.of.id] = credited.get(part.of.id, 0) + part.amount_minor
-    rows: dict[int, tuple[int, int, Fraction, list[tuple[date, date]], tuple[date, date]]] = {}
+    rows: dict[int, _Line] = {}
     with connection.cursor() as cursor:
         starts, ends = [span[0] for span in spans.values()], [span[1] for span in spans.values()]
         cursor.execute(_BILLED, [list(spans), starts, ends, list(COUNTED)])
-        for line_id, sub_id, slot_id, amount, discount, given, start, end, first, last in cursor.fetchall():
-            left = Fraction(amount - given - credited.get(line_id, 0))
-            minor = (amount + discount) * left / amount if amount else Fraction(discount)
-            entry = rows.setdefault(line_id, (sub_id, slot_id, minor, [], (start, end)))
+        for line_id, *row, first, last in cursor.fetchall():
+            line = rows.setdefault(line_id, _Line._make((*row, [])))
             if first is not None:
-                entry[3].append((first, last))
-    for sub_id, slot_id, minor, days, period in rows.values():
-        found[sub_id].billed.append(Billed(slot_id, minor, tuple(days or [period])))
+                line.live.append((first, last))
+    for line_id, line in rows.items():
+        minor = line.counted(credited.get(line_id, 0))
+        days = tuple(line.live or [(line.start, line.end)])
+        found[line.subscription_id].billed.append(Billed(line.slot_id, minor, days))
 
 
 def _key(window: Window) -> tuple[bool, int, date]:

@@ -14,7 +14,7 @@ from django.db.models import F
 
 from billing.models import Invoice, InvoiceBalance, InvoiceLine
 from billing.services import allowances, books, draft_discounts, exchange, issuing, packs, snapshots
-from billing.services.draft_lines import DraftLine, Making, check, edit, is_by_hand
+from billing.services.draft_lines import DraftLine, Making, check, edit, is_by_hand, undecided
 from billing.services.due_days import due_day
 from billing.services.grouping import InvoiceDoc, Line, cut
 from billing.services.loading import CustomerRow, facts, lock_customers
@@ -338,7 +338,7 @@ def _document(invoice: Invoice, customer: CustomerRow, lines: list[Line]) -> Inv
     try:
         document.add_up()
     except PricingError as error:
-        raise Refused("draft.taxes", detail=error.code) from None
+        raise Refused("draft.taxes", detail=undecided(error)) from None
     return document
 
 

@@ -73,7 +73,7 @@ def replace(
     for line in covered:
         line.billed_days = 0
     issue_notes(company, [note], at=at, by=by, free=covered, pays=False)
-    moved = _release(list(known.lines), note.id, at)
+    moved = _release([row.pk for row in standing], note.id, at)
     return_uses(company, lowered(known.lines))
     audit_note(company, note, at=at, by=by)
 
@@ -105,7 +105,10 @@ RETURNING line_id, slot_id, lower(days), upper(days), kind, component
 
 
 def _release(line_ids: Sequence[int], note_id: int, at: datetime) -> dict[int, list[tuple[Any, ...]]]:
-    """Releases all live days of these lines; by line: slot, start, end, kind, component."""
+    """Releases all live days of these lines; by line: slot, start, end, kind, component.
+
+    Days of a line that was given back whole stay where they are: no line of the new invoice bills them.
+    """
     found: dict[int, list[tuple[Any, ...]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_RELEASED, [at, note_id, list(line_ids)])
@@ -189,7 +192,6 @@ def _move(company_id: int, lines: dict[int, int], moved: dict[int, list[tuple[An
             line_id=lines[line_id],
         )
         for line_id, rows in moved.items()
-        if line_id in lines
         for slot_id, start, end, kind, component in rows
     )  # fmt: skip
     params = {"old": list(lines), "new": list(lines.values())}

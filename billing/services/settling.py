@@ -167,7 +167,7 @@ def _settle_locked(
     # A draft takes neither credit nor uses of discounts: what is written beside documents is for those issued now.
     invoices, drafts = windows.sort_out(company, invoices, how, at=at)
     for document in (*invoices, *drafts):
-        document.notifies = quiet_before is None or document.charge_due_on >= quiet_before
+        document.notifies &= quiet_before is None or document.charge_due_on >= quiet_before
     returned = allowances.give_back(company, given_back.notes, on=today, free=given_back.free)
     if known.allowances or returned:
         allowances.apply(invoices, allowances.merged(known.allowances, returned), on=today)
