@@ -64,11 +64,17 @@ class Closing:
 
 
 def closing(
-    agreements: Sequence[Agreement], notes: Iterable[NoteDoc], *, on: date, last: Mapping[int, date] | None = None
+    agreements: Sequence[Agreement],
+    notes: Iterable[NoteDoc],
+    released: Mapping[int, date],
+    *,
+    on: date,
+    last: Mapping[int, date] | None = None,
 ) -> dict[int, Closing]:
     """What closes by that day, by subscription; those without a minimum are left out.
 
-    `notes` are written in this settling and credit lines already. `last`: an earlier day for some subscriptions.
+    `notes` and `released` are given back in this settling, see `read_billed`. `last`: an earlier day for some
+    subscriptions.
     """
     concerned = [agreement for agreement in agreements if minimums.has_any(agreement)]
     if not concerned:
@@ -86,7 +92,7 @@ def closing(
     spans = _spans(found, by_id)
     if spans:
         _leave_out_billed(found, by_id, spans)
-        read_billed(found, by_id, notes)
+        read_billed(found, by_id, notes, released)
     return found
 
 
@@ -159,7 +165,7 @@ SELECT l.id, l.subscription_id, l.slot_id, l.kind, l.amount_minor,
        l.discount_minor + coalesce((
            SELECT sum((told ->> 'amount_minor')::bigint) FROM jsonb_array_elements(l.calculation -> 'allowances') told
        ), 0)::bigint,
-       coalesce(c.credited_minor, 0), l.period_start, l.period_end, lower(d.days), upper(d.days)
+       coalesce(c.credited_minor, 0), l.period_start, l.period_end, lower(d.days), upper(d.days), d.id
 FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(slot_id, start_on, end_on)
 JOIN billing_invoiceline l ON l.slot_id = v.slot_id AND l.period_start < v.end_on AND l.period_end > v.start_on
 JOIN billing_invoicebalance b ON b.invoice_id = l.invoice_id AND b.status <> 'void'
@@ -181,8 +187,14 @@ def _spans(found: Mapping[int, Closing], agreements: Mapping[int, Agreement]) ->
     return spans
 
 
-def read_billed(found: Mapping[int, Closing], agreements: Mapping[int, Agreement], notes: Iterable[NoteDoc]) -> None:
-    """Fills in what was billed before for the days of windows, less what `notes` of this settling give back."""
+def read_billed(
+    found: Mapping[int, Closing],
+    agreements: Mapping[int, Agreement],
+    notes: Iterable[NoteDoc],
+    released: Mapping[int, date],
+) -> None:
+    """Fills in what was billed before for the days of windows, less what `notes` of this settling give back: of rows
+    of billed days (by id) those from the day on that `released` names."""
     spans = _spans(found, agreements)
     credited: dict[int, int] = {}
     for note in notes:
@@ -192,10 +204,10 @@ def read_billed(found: Mapping[int, Closing], agreements: Mapping[int, Agreement
     with connection.cursor() as cursor:
         starts, ends = [span[0] for span in spans.values()], [span[1] for span in spans.values()]
         cursor.execute(_BILLED, [list(spans), starts, ends, list(COUNTED)])
-        for line_id, *row, first, last in cursor.fetchall():
+        for line_id, *row, first, last, days_id in cursor.fetchall():
             line = rows.setdefault(line_id, _Line._make((*row, [])))
-            if first is not None:
-                line.live.append((first, last))
+            if first is not None and first < (kept := min(last, released.get(days_id, last))):
+                line.live.append((first, kept))
     for line_id, line in rows.items():
         minor = line.counted(credited.get(line_id, 0))
         days = tuple(line.live or [(line.start, line.end)])

@@ -16,11 +16,12 @@ from django.db import connection
 
 from billing.services.copying import array, copy, optional
 from billing.services.grouping import InvoiceDoc, Line, Priced
-from billing.services.loading import DiscountRow
+from billing.services.loading import DiscountRow, discount_row
 from billing.services.snapshots import plain
 from core.models import Company
 from pricing.discounts import Discount as Reduction
 from pricing.discounts import DiscountableLine, Discounted, Scope, discounted
+from subscriptions.models import AgreedDiscount
 from subscriptions.services.schedule import Agreement
 
 #: Lines that take discounts: periods, units added to them, usage, single charges. True-ups never do.
@@ -294,7 +295,8 @@ def _count(left: Sequence[_Left], at: datetime) -> None:
 _USES = """
 WITH gone AS (
     SELECT l.id FROM unnest(%(lines)s::bigint[]) l(id)
-    WHERE NOT EXISTS (SELECT 1 FROM billing_billeddays d WHERE d.line_id = l.id AND d.released_at IS NULL)
+    WHERE %(all)s
+       OR NOT EXISTS (SELECT 1 FROM billing_billeddays d WHERE d.line_id = l.id AND d.released_at IS NULL)
 ), touched AS (
     SELECT DISTINCT u.agreed_id, u.due_on FROM billing_discountuse u JOIN gone ON gone.id = u.line_id
 )
@@ -305,33 +307,53 @@ GROUP BY 1, 2, 3 HAVING sum(u.amount_minor) > 0 ORDER BY 1, 2, 3
 """
 _RETURNED = """
 UPDATE subscriptions_agreeddiscount d
-SET ended_at = CASE WHEN (d.duration = 'once' AND coalesce(d.left_minor, 0) = 0)
-                         OR (d.periods_left = 0 AND v.periods > 0) THEN NULL ELSE d.ended_at END,
-    until_on = CASE WHEN d.periods_left = 0 AND v.periods > 0 THEN NULL ELSE d.until_on END,
-    periods_left = d.periods_left + v.periods, left_minor = d.left_minor + v.minor
-FROM unnest(%(ids)s::bigint[], %(periods)s::int[], %(minors)s::bigint[]) v(id, periods, minor)
+SET ended_at = CASE WHEN v.is_live THEN NULL ELSE d.ended_at END, until_on = v.until_on,
+    periods_left = v.periods_left, left_minor = v.left_minor
+FROM unnest(%(ids)s::bigint[], %(live)s::bool[], %(until)s::date[], %(periods)s::int[], %(minors)s::bigint[])
+     v(id, is_live, until_on, periods_left, left_minor)
 WHERE d.id = v.id
-RETURNING d.id, d.subscription_id
 """
 
 
-def return_uses(company: Company, line_ids: Collection[int]) -> dict[int, int]:
-    """Gives back what discounts took off lines whose days are all given back: the amount left of one given once, and
-    a period where no line of its day is left that used it. Answers the discounts with their
-    subscriptions, by id.
+class Standing(NamedTuple):
+    """A discount with uses that came back, as it stands after them."""
 
-    Up to three statements; call it only for lines that a discount lowered.
+    subscription_id: int
+    row: DiscountRow
+    is_live: bool
+
+
+@dataclass(slots=True)
+class UsesBack:
+    """What discounts took off lines whose days are all given back, not written yet: the uses (discount, line, due day,
+    minor units, whether a period was used), and the discounts as they stand after it."""
+
+    uses: list[tuple[int, int, date, int, bool]] = field(default_factory=list)
+    discounts: list[Standing] = field(default_factory=list)
+
+    def bring_up(self, known: dict[int, list[DiscountRow]]) -> None:
+        """Live discounts by subscription, oldest first, as they stand after it."""
+        for one in self.discounts:
+            others = [row for row in known.get(one.subscription_id, ()) if row.id != one.row.id]
+            known[one.subscription_id] = sorted([*others, one.row] if one.is_live else others, key=lambda row: row.id)
+
+
+def uses_back(line_ids: Collection[int], *, are_gone: bool = True) -> UsesBack:
+    """What discounts took off these lines: the amount left of one given once comes back, and a period where no line of
+    its day is left that used it. `are_gone`: none of their days is billed any more; else only those count.
+
+    Two queries; none without lines. Call it only for lines that a discount lowered.
     """
+    found = UsesBack()
     if not line_ids:
-        return {}
+        return found
     with connection.cursor() as cursor:
-        cursor.execute(_USES, {"lines": sorted(line_ids)})
+        cursor.execute(_USES, {"lines": sorted(line_ids), "all": are_gone})
         rows = cursor.fetchall()
     minors: dict[int, int] = {}
     periods: dict[int, int] = {}
     standing = {(agreed, due_on) for agreed, due_on, _, _, used, is_gone in rows if used and not is_gone}
     counted: set[tuple[int, date]] = set()
-    lines = []
     for agreed, due_on, line_id, minor, used, is_gone in rows:
         if not is_gone:
             continue
@@ -341,16 +363,51 @@ def return_uses(company: Company, line_ids: Collection[int]) -> dict[int, int]:
         if used and key not in standing and key not in counted:
             counted.add(key)
             periods[agreed] += 1
-        lines.append(f"{company.pk}\t{agreed}\t{line_id}\t{due_on}\t{-minor}\t{'t' if used else 'f'}")
-    if not lines:
-        return {}
+        found.uses.append((agreed, line_id, due_on, minor, used))
+    if found.uses:
+        for one in AgreedDiscount.objects.filter(pk__in=minors).order_by("id"):
+            found.discounts.append(_after(one, minors[one.pk], periods[one.pk]))
+    return found
+
+
+def _after(one: AgreedDiscount, minor: int, periods: int) -> Standing:
+    """The discount with so much and so many periods back; one that was used up holds again."""
+    is_back = bool(periods) and one.periods_left == 0
+    is_live = one.ended_at is None or is_back or (one.duration == "once" and not one.left_minor)
+    row = discount_row(one)._replace(
+        until_on=None if is_back else one.until_on,
+        periods_left=None if one.periods_left is None else one.periods_left + periods,
+        left_minor=None if one.left_minor is None else one.left_minor + minor,
+    )
+    return Standing(one.subscription_id, row, is_live)
+
+
+def write_uses_back(company: Company, found: UsesBack) -> None:
+    """Writes what came back, in two statements; none without any."""
+    if not found.uses:
+        return
+    lines = [
+        f"{company.pk}\t{agreed}\t{line_id}\t{due_on}\t{-minor}\t{'t' if used else 'f'}"
+        for agreed, line_id, due_on, minor, used in found.uses
+    ]
     copy("billing_discountuse", USE_COLUMNS, lines)
+    rows = [one.row for one in found.discounts]
     with connection.cursor() as cursor:
         cursor.execute(
             _RETURNED,
-            {"ids": array(minors), "periods": array(periods[id_] for id_ in minors), "minors": array(minors.values())},
+            {
+                "ids": array(row.id for row in rows),
+                "live": array(one.is_live for one in found.discounts),
+                "until": array(row.until_on for row in rows),
+                "periods": array(row.periods_left for row in rows),
+                "minors": array(row.left_minor for row in rows),
+            },
         )
-        return dict(cursor.fetchall())
+
+
+def return_uses(company: Company, line_ids: Collection[int]) -> None:
+    """Gives back, and writes, what discounts took off those of these lines whose days are all given back."""
+    write_uses_back(company, uses_back(line_ids, are_gone=False))
 
 
 def lowered(lines: Mapping[int, Any]) -> list[int]:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from billing.services import commitments, crediting
 from billing.services.commitments import Billed, Closing
 from billing.services.invoiced import load_invoices
-from billing.services.loading import CreditLeft, CustomerRow
+from billing.services.loading import CustomerRow
 from billing.services.noting import Invoiced, InvoicedLine, NoteDoc, NoteLine, note_of
 from core.models import Company
 from pricing.money import spread
@@ -57,19 +57,13 @@ def give_back(
     known = {note.invoice.id: note.invoice for note in given_back.notes}
     missing = [one.invoice_id for one in charged if one.invoice_id not in known]
     invoices = known | (load_invoices(company, missing) if missing else {})
-    billed = _billed(charged, late, given_back.notes)
+    billed = _billed(charged, late, given_back)
     notes = []
     for one in charged:
         note = _note(one, billed[one.agreement.id], invoices[one.invoice_id], customers)
         if note is not None:
             notes.append(note)
-    crediting.prepare(company, notes)
-    given_back.notes += notes
-    given_back.credits += [
-        CreditLeft(note.credit_id, note.customer.id, note.currency, note.to_account_minor)
-        for note in notes
-        if note.to_account_minor
-    ]
+    given_back.add(notes)
 
 
 _CHARGED: Final = """
@@ -107,13 +101,15 @@ def _charged(late: Sequence[Rated]) -> list[Charged]:
     return list(found.values())
 
 
-def _billed(charged: Sequence[Charged], late: Sequence[Rated], notes: Sequence[NoteDoc]) -> dict[int, list[Billed]]:
+def _billed(
+    charged: Sequence[Charged], late: Sequence[Rated], given_back: crediting.GivenBack
+) -> dict[int, list[Billed]]:
     """What counts towards those windows, with the late usage that is charged now, by subscription."""
     agreements = {one.agreement.id: one.agreement for one in charged}
     closings = {id_: Closing() for id_ in agreements}
     for one in charged:
         closings[one.agreement.id].windows.append(one.window)
-    commitments.read_billed(closings, agreements, notes)
+    commitments.read_billed(closings, agreements, given_back.notes, given_back.released)
     for row in late:
         if row.agreement.id in closings:
             days = ((row.window.start, row.window.end),)

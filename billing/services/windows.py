@@ -90,8 +90,8 @@ BALANCE_COLUMNS = (
 )
 
 
-def keep(company: Company, drafts: Sequence[InvoiceDoc], *, today: date, at: datetime) -> None:
-    """Writes drafts with their lines and billed days, in five statements, however many. Nothing is owed yet."""
+def keep(company: Company, drafts: Sequence[InvoiceDoc], *, at: datetime) -> None:
+    """Writes dated drafts with their lines and billed days, in five statements, however many. Nothing is owed yet."""
     if not drafts:
         return
     ids = take_ids({issuing.INVOICES: len(drafts), issuing.LINES: sum(len(document.lines) for document in drafts)})
@@ -100,7 +100,6 @@ def keep(company: Company, drafts: Sequence[InvoiceDoc], *, today: date, at: dat
         document.id = id_
         for line in document.lines:
             line.id = next(line_ids)
-    issuing.set_dates(drafts, today)
     invoices, balances = [], []
     for document in drafts:
         customer, totals = document.customer, document.totals.totals
