@@ -62,6 +62,11 @@ def words_of(error: PricingError) -> str:
         return ", ".join(f"{name}: {value}" for name, value in error.params.items())
 
 
+def reason_of(error: PricingError) -> str:
+    """`words_of` as the end of a sentence."""
+    return words_of(error).rstrip(".")
+
+
 def register(words: Mapping[str, str | Promise]) -> None:
     """Gives codes their words: lazy translations with `%(name)s` placeholders. A code is registered once."""
     for code, text in words.items():

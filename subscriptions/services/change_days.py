@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from catalog.models import AnchorRule
 from catalog.services.price_specs import price_spec
-from core.refusal import Refused
+from core.refusal import Refused, reason_of
 from pricing.charge_models import amount
 from pricing.errors import PricingError
 from pricing.periods import Anchor, Interval
@@ -213,5 +213,5 @@ def first_anchor(held: Subscription, columns: Mapping[str, Any]) -> tuple[date, 
         else:
             anchor = Anchor.anniversary(held.paid_from_on)
     except PricingError as error:
-        raise Refused("subscription.terms_contradict", detail=error.code) from error
+        raise Refused("subscription.terms_contradict", detail=reason_of(error)) from error
     return anchor.on, anchor.day
