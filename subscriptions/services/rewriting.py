@@ -46,6 +46,8 @@ class Rewriting:
         self._stored: dict[int, dict[int, date | None]] = {}
         self._fresh: list[tuple[Subscription, Slot]] = []
         self._gone: list[tuple[Subscription, Slot]] = []
+        self._pinned: tuple[Subscription, date, int] | None = None
+        self._named: list[tuple[int, list[int]]] = []
 
     def rows(self, slot: Slot) -> list[SlotTerms]:
         """The slot's terms as they stand now, in order."""
@@ -133,20 +135,33 @@ class Rewriting:
         self._gone.append((subscription, slot))
 
     def pin(self, held: Subscription) -> None:
-        """Rows that rely on the subscription's anchor name it, before it moves. See `retiming.pin_anchor`."""
+        """Rows that rely on the subscription's anchor name it, before it moves: as `retiming.pin_anchor`, which writes
+        at once."""
+        for slot in held.slots.all():
+            self.rows(slot)
         for row in (row for rows in self._rows.values() for row in rows if row.anchor_on is None):
             row.anchor_on, row.anchor_month_day = held.anchor_on, held.anchor_month_day
+        self._pinned = held, held.anchor_on, held.anchor_month_day
 
     def name_product(self, slot: Slot) -> None:
-        """Writes the slot's product into its terms, before the slot supplies another one."""
+        """Puts the slot's product into its terms, before the slot supplies another one."""
         stale = [row for row in self.rows(slot) if row.product_id is None]
         for row in stale:
             row.product_id = slot.product_id
-        SlotTerms.objects.filter(pk__in=[row.pk for row in stale if row.pk]).update(product_id=slot.product_id)
+        if stored := [row.pk for row in stale if row.pk]:
+            self._named.append((slot.product_id, stored))
 
     def flush(self) -> None:
         """Writes everything; what was read with the subscriptions is brought up to date."""
         deleted, cut, fresh = list[int](), list[SlotTerms](), list[SlotTerms]()
+        if self._pinned is not None:
+            held, anchor_on, month_day = self._pinned
+            relying = SlotTerms.objects.filter(slot__subscription=held, anchor_on__isnull=True)
+            relying.update(anchor_on=anchor_on, anchor_month_day=month_day)
+        for product_id, named in self._named:
+            SlotTerms.objects.filter(pk__in=named).update(product_id=product_id)
+        for _, slot in self._fresh:
+            slot.pk = None
         Slot.objects.bulk_create([slot for _, slot in self._fresh])
         for key, rows in self._rows.items():
             stored = self._stored[key]
@@ -165,18 +180,22 @@ class Rewriting:
             SlotTerms.objects.bulk_create(fresh)
         if self._gone:
             Slot.objects.filter(pk__in=[slot.pk for _, slot in self._gone]).delete()
-        self._show()
+        self.show()
+        self.__init__()  # type: ignore[misc]
 
-    def _show(self) -> None:
+    def show(self) -> None:
+        """What was read with the subscriptions is brought up to date, and nothing is written. A new position is
+        numbered below 0 until `flush`."""
         for key, slot in self._slots.items():
             found = SlotTerms.objects.all()
             found._result_cache = self._rows[key]
             slot.__dict__.setdefault("_prefetched_objects_cache", {})["terms"] = found
-        for subscription, slot in self._fresh:
-            _positions(subscription).append(slot)
+        for number, (subscription, slot) in enumerate(self._fresh, 1):
+            slot.pk = slot.pk or -number
+            if all(one is not slot for one in _positions(subscription)):
+                _positions(subscription).append(slot)
         for subscription, slot in self._gone:
-            _positions(subscription).remove(slot)
-        self.__init__()  # type: ignore[misc]
+            _positions(subscription)[:] = [one for one in _positions(subscription) if one is not slot]
 
     def _put(self, slot: Slot, day: date, new: Sequence[SlotTerms]) -> None:
         kept = [row for row in self.rows(slot) if row.from_on < day]
