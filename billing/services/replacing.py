@@ -16,11 +16,12 @@ from django.db import connection, transaction
 
 from billing.models import BilledDays, CreditNote, Invoice, InvoiceBalance, InvoiceLine, Snapshot
 from billing.services import drafting
-from billing.services.crediting import audit_note, calculation_of, issue_notes, load_invoices, use_on_open
+from billing.services.crediting import audit_note, issue_notes, load_invoices, use_on_open
 from billing.services.discounting import lowered, return_uses
 from billing.services.loading import lock_customers
-from billing.services.noting import Invoiced, NoteLine, note_of
+from billing.services.noting import Invoiced, note_of
 from billing.services.reopening import Days
+from billing.services.voiding import all_left
 from core import checks
 from core.actors import Actor
 from core.refusal import Refused
@@ -61,11 +62,7 @@ def replace(
     )
     standing = [row for row in old if known.lines[row.pk].left_minor or not row.amount_minor]
     amounts = {row.pk: _amount_of(row, known) for row in standing}
-    lines = [
-        NoteLine(line, line.left_minor, line.period_start, line.period_end, calculation_of(line, None))
-        for line in known.lines.values()
-        if line.left_minor
-    ]
+    lines = all_left(known)
     note = note_of(known, customers[invoice.customer_id], lines, cause="replace", reason=reason) if lines else None
     if note is None:
         raise Refused("credit.nothing_left", number=known.number)
