@@ -11,16 +11,17 @@ from rest_framework.request import Request
 
 from api.fields import Choice, Ref, Text, Yes
 from api.resources.credit_notes import CreditNoteShape
-from api.resources.invoices import CREDIT, ISSUE, InvoiceAct, InvoiceShape, InvoiceView
-from api.resources.previews import TEXT
-from api.resources.trials import Token, act
+from api.resources.invoice_acts import InvoiceAct
+from api.resources.invoices import CREDIT, ISSUE, InvoiceShape, InvoiceView
+from api.resources.previews import TEXT, TokenInput
+from api.resources.trials import act
 from api.shapes import Computed, Part, PlainShape, Sum, amount_text
 from api.views import operation
 from billing.models import CreditNote, Invoice
 from billing.services import approving, replacing
 
 
-class ApproveInput(Token):
+class ApproveInput(TokenInput):
     """Which drafts are issued now."""
 
     ids = serializers.ListField(child=Ref(Invoice), required=False, max_length=500, help_text="These drafts.")
@@ -58,7 +59,7 @@ class ApprovalPreviewShape(PlainShape):
     preview_token = Computed(TEXT, lambda row, reading: row.token, help_text="Send it with the act.")
 
 
-class ReplacementInput(Token):
+class ReplacementInput(TokenInput):
     """How the new invoice comes, and why."""
 
     how = Choice(

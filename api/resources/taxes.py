@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from api.fields import Amount, Body, Day, ModelBody, Text
 from api.problems import Problem
 from api.query import Filter, Order
+from api.resources.previews import TokenInput
 from api.shapes import Computed, Number, Part, PlainShape, Shape, amount_text, number_text
 from api.views import ApiView, ResourceView, operation
 from billing.models import Invoice
@@ -69,14 +70,13 @@ class TaxRateCorrection(Body):
     reason = Text(max_length=500, help_text="Kept with the change; issued documents stay.")
 
 
-class CorrectionInput(Body):
+class CorrectionInput(TokenInput):
     """Which of the touched invoices are corrected, and what the credit notes say."""
 
     invoices = serializers.ListField(
         child=Text(max_length=40), max_length=200, required=False, help_text="Ids of invoices; left out: all."
     )
     reason = Text(max_length=500, help_text="Printed on the credit notes.")
-    preview_token = Text(required=False, max_length=100, help_text="Of the preview; refused when figures differ now.")
 
 
 class TouchedLineShape(PlainShape):

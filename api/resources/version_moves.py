@@ -8,8 +8,8 @@ from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
-from api.fields import Body, Day, Refs, Text
-from api.resources.previews import PreviewDocumentShape
+from api.fields import Day, Refs, Text
+from api.resources.previews import PreviewDocumentShape, TokenInput
 from api.shapes import Computed, Part, PlainShape
 from api.views import ApiView, operation
 from billing.services import acts_versions
@@ -22,7 +22,7 @@ DAY = {"type": "string", "format": "date"}
 STATUS = {"type": "string", "enum": [str(Change.Status.PLANNED), str(Change.Status.DONE)]}
 
 
-class MoveVersionsInput(Body):
+class MoveVersionsInput(TokenInput):
     """Which subscriptions get the version, and from when."""
 
     subscriptions = Refs(
@@ -37,7 +37,6 @@ class MoveVersionsInput(Body):
         help_text="Just this day, which must start a period; left out: each at the first period's start it may.",
     )
     reason = Text(required=False, allow_blank=True, max_length=500, help_text="Why; kept with each change.")
-    preview_token = Text(required=False, max_length=100, help_text="Of the preview; refused when figures differ now.")
 
 
 class MovedShape(PlainShape):
