@@ -347,7 +347,7 @@ def _finish(act: change_cycles.Act, made: Change) -> list[Slot]:
     held, moved = act.held, list[Slot]()
     act.now.show()
     if made.status == Status.DONE:
-        moved = change_columns.put(held, act.values, act.day, pins=False)
+        moved = change_columns.put(held, act.values, act.day)
     else:
         _refuse_term_over(held, act)
         standing.keep_planned(held, [*standing.planned_changes(held), made])
@@ -375,7 +375,7 @@ def _refuse_term_over(held: Subscription, act: change_cycles.Act) -> None:
     """A planned change is tried on a copy, so that its day brings no surprise."""
     kept = {name: getattr(held, name) for name in retiming.COLUMNS}
     slots = change_columns.of_slots(held)
-    change_columns.put(held, act.values, act.day, pins=False)
+    change_columns.put(held, act.values, act.day)
     for name, value in kept.items():
         setattr(held, name, value)
     for slot in held.slots.all():

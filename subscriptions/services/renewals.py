@@ -66,6 +66,7 @@ class Moved:
         self.closed: list[tuple[int, str, date]] = []
         self.dropped: list[int] = []
         self.slots: list[Slot] = []
+        self.pinned: list[SlotTerms] = []
         self.discounts: dict[int, AgreedDiscount] = {}
         self.touched: Sequence[Subscription] = ()
         self.rates: dict[int, Decimal] | None = None
@@ -167,6 +168,8 @@ def _write(
         Slot.objects.bulk_update(slots, ["mrr_minor"])
     if moved.slots:
         Slot.objects.bulk_update(moved.slots, ["product", "item"])
+    if pinned := [held for held in moved.pinned if held.pk]:
+        SlotTerms.objects.bulk_update(pinned, ["anchor_on", "anchor_month_day"])
     _tell(company, moved, at=at, by=by)
 
 
@@ -175,16 +178,11 @@ def recount(subscription: Subscription, day: date, on: date) -> None:
     if subscription.state not in moves.EARNING:
         return
     first = max(day, subscription.paid_from_on)
-    worth = holding.worth([subscription], max(day, on))
-    slots = list(subscription.slots.all())
     if first >= on:
-        movements.reprice(
-            company=subscription.company,
-            worth=[(subscription, slot, worth[slot.pk]) for slot in slots],
-            effective_on=first,
-            cause="subscription.change",
-        )
+        recount_all([subscription], first)
         return
+    worth = holding.worth([subscription], on)
+    slots = list(subscription.slots.all())
     changes = movements.since(
         subscription, first, lambda past: holding.worth([subscription], past), worth, "subscription.change"
     )
@@ -192,6 +190,20 @@ def recount(subscription: Subscription, day: date, on: date) -> None:
     for slot in slots:
         slot.mrr_minor = worth[slot.pk]
     Slot.objects.bulk_update(slots, ["mrr_minor"])
+
+
+def recount_all(subscriptions: Sequence[Subscription], day: date) -> None:
+    """Revenue of locked subscriptions of one company follows, from that day on, their terms of it: no day of the past.
+    However many they are, in as many statements."""
+    earning = [one for one in subscriptions if one.state in moves.EARNING]
+    if earning:
+        worth = holding.worth(earning, day)
+        movements.reprice(
+            company=earning[0].company,
+            worth=[(one, slot, worth[slot.pk]) for one in earning for slot in one.slots.all()],
+            effective_on=day,
+            cause="subscription.change",
+        )
 
 
 def waits(subscription: Subscription) -> bool:
@@ -234,7 +246,14 @@ def _step(subscription: Subscription, day: date, worth: dict[int, int], moved: M
 def _change(subscription: Subscription, moved: Moved) -> None:
     """The first of its planned changes takes effect; its terms are written already."""
     change = standing.planned_changes(subscription).pop(0)
-    moved.slots += change_columns.put(subscription, change.values, change.effective_on)
+    if change_columns.moves_anchor(subscription, change.values):
+        moved.pinned += retiming.pin_anchor(subscription)
+    slots = change_columns.put(subscription, change.values, change.effective_on)
+    moved.slots += slots
+    if slots and moved.rates is not None:
+        # What they supply now may be taxed at another rate.
+        rates = contained_tax(subscription.company, [(subscription, slot) for slot in slots])
+        moved.rates = {key: rate for key, rate in moved.rates.items() if key not in map(id, slots)} | rates
     moved.note(subscription, "changed", change.effective_on)
     moved.closed.append((subscription.pk, ChangeKind(change.kind), change.effective_on))
 
@@ -324,12 +343,13 @@ def _resume(subscription: Subscription, day: date, moved: Moved) -> None:
     """Its pause ends: terms hold again; where they are counted anew, the subscription is counted with them."""
     moves.move(subscription, State.ACTIVE)
     if resting.is_counted_anew(subscription, day):
-        retiming.pin_anchor(subscription)
+        moved.pinned += retiming.pin_anchor(subscription)
         subscription.anchor_on, subscription.anchor_month_day = day, day.day
         subscription.anchor_rule, subscription.anchor_day = AnchorRule.ANNIVERSARY, None
         subscription.term_start_on, subscription.term_ends_on = terms.running_term(subscription, day)
     subscription.paused_from_on = subscription.resumes_on = None
-    _earn(subscription, holding.worth([subscription], day), day, "subscription.resume", moved)
+    worth = holding.worth_of(subscription, day, _rates(subscription, moved))
+    _earn(subscription, worth, day, "subscription.resume", moved)
     moved.note(subscription, "resumed", day)
     moved.closed.append((subscription.pk, ChangeKind.RESUME, day))
 

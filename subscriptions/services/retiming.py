@@ -72,15 +72,13 @@ def replace(slot: Slot, from_on: date, rows: Sequence[SlotTerms]) -> None:
         found._result_cache = [*kept, *fresh]
 
 
-def pin_anchor(subscription: Subscription) -> None:
-    """Writes the subscription's anchor into the terms that rely on it, before it moves elsewhere."""
-    for slot in subscription.slots.all():
-        for held in slot.terms.all():
-            if held.anchor_on is None:
-                held.anchor_on, held.anchor_month_day = subscription.anchor_on, subscription.anchor_month_day
-    SlotTerms.objects.filter(slot__subscription=subscription, anchor_on__isnull=True).update(
-        anchor_on=subscription.anchor_on, anchor_month_day=subscription.anchor_month_day
-    )
+def pin_anchor(subscription: Subscription) -> list[SlotTerms]:
+    """Names the subscription's anchor, in memory, in the terms that rely on it, before it moves elsewhere; the rows
+    that say more than is stored."""
+    relying = [held for slot in subscription.slots.all() for held in slot.terms.all() if held.anchor_on is None]
+    for held in relying:
+        held.anchor_on, held.anchor_month_day = subscription.anchor_on, subscription.anchor_month_day
+    return relying
 
 
 def morning_of(subscription: Subscription) -> dict[str, Any]:

@@ -135,8 +135,7 @@ class Rewriting:
         self._gone.append((subscription, slot))
 
     def pin(self, held: Subscription) -> None:
-        """Rows that rely on the subscription's anchor name it, before it moves: as `retiming.pin_anchor`, which writes
-        at once."""
+        """Rows that rely on the subscription's anchor name it, before it moves. See `retiming.pin_anchor`."""
         for slot in held.slots.all():
             self.rows(slot)
         for row in (row for rows in self._rows.values() for row in rows if row.anchor_on is None):

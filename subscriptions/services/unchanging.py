@@ -158,6 +158,9 @@ def unplan(held: Subscription, now: Rewriting, made: Change) -> None:
 
 
 def _of_today(held: Subscription, on: date) -> list[Change]:
+    """The changes of terms that took effect that day; no query for one that was never changed."""
+    if not getattr(held, "has_changes", True):
+        return []
     rows = Change.objects.filter(subscription=held, status=Status.DONE, effective_on=on, kind__in=OF_TERMS)
     return list(rows.order_by("pk"))
 
@@ -215,7 +218,7 @@ def _put_back(held: Subscription, since: Sequence[Change], *, on: date, by: Acto
         values |= columns
         if SLOTS in made.values:
             values.setdefault(SLOTS, {}).update({key: made.before[SLOTS][key] for key in made.values[SLOTS]})
-    moved = change_columns.put(held, values, on, pins=False)
+    moved = change_columns.put(held, values, on)
     slots = {str(slot.pk): slot for slot in held.slots.all()}
     restored = set()
     for made in sorted(since, key=lambda made: made.pk):
