@@ -70,11 +70,12 @@ def closing(
     *,
     on: date,
     last: Mapping[int, date] | None = None,
+    lines: Iterable[Line] = (),
 ) -> dict[int, Closing]:
     """What closes by that day, by subscription; those without a minimum are left out.
 
     `notes` and `released` are given back in this settling, see `read_billed`. `last`: an earlier day for some
-    subscriptions.
+    subscriptions. `lines`: those of documents that are reckoned and not written.
     """
     concerned = [agreement for agreement in agreements if minimums.has_any(agreement)]
     if not concerned:
@@ -93,6 +94,9 @@ def closing(
     if spans:
         _leave_out_billed(found, by_id, spans)
         read_billed(found, by_id, notes, released)
+    for line in lines:
+        if line.subscription_id in found:
+            found[line.subscription_id].billed += _billed([line])
     return found
 
 
@@ -253,6 +257,17 @@ def counted_minor(billed: Iterable[Billed], window: Window) -> int:
     return int((counted * 2 + 1) // 2)
 
 
+def _billed(lines: Iterable[Line]) -> list[Billed]:
+    """What lines in memory count: before discounts, and before credit that lowered them."""
+    found = []
+    for line in lines:
+        if line.slot_id is not None and line.kind in COUNTED and line.period_start and line.period_end:
+            days = tuple((first, last) for first, last, _kind in line.days) or ((line.period_start, line.period_end),)
+            credit = sum(said["amount_minor"] for said in line.calculation.get("allowances", ()))
+            found.append(Billed(line.slot_id, Fraction(line.amount_minor + line.discount_minor + credit), days))
+    return found
+
+
 def lines(
     company: Company,
     customer: CustomerRow,
@@ -266,10 +281,7 @@ def lines(
     if closed.error is not None:
         raise closed.error
     billed = list(closed.billed)
-    for line in fresh:
-        if line.slot_id is not None and line.kind in COUNTED and line.period_start and line.period_end:
-            days = tuple((first, last) for first, last, _kind in line.days) or ((line.period_start, line.period_end),)
-            billed.append(Billed(line.slot_id, Fraction(line.amount_minor + line.discount_minor), days))
+    billed += _billed(fresh)
     found = []
     for window in closed.windows:
         if _key(window) in closed.standing:

@@ -234,8 +234,7 @@ def write_uses(company: Company, takes: Sequence[Take], drafts: Sequence[Invoice
 
     A draft uses nothing; it does when it is issued. A document that costs nothing and is not issued does.
     """
-    waiting = {id(line) for document in drafts for line in document.lines}
-    done = [made for made in takes if not any(id(part.line) in waiting for part in made.parts)]
+    done = _used(takes, drafts)
     if not done:
         return
     copy(
@@ -251,6 +250,26 @@ def write_uses(company: Company, takes: Sequence[Take], drafts: Sequence[Invoice
     left = _left_after(done)
     if left:
         _count(left, at)
+
+
+def _used(takes: Sequence[Take], drafts: Sequence[InvoiceDoc]) -> list[Take]:
+    waiting = {id(line) for document in drafts for line in document.lines}
+    return [made for made in takes if not any(id(part.line) in waiting for part in made.parts)]
+
+
+def after(rows: Iterable[DiscountRow], takes: Sequence[Take], drafts: Sequence[InvoiceDoc]) -> list[DiscountRow]:
+    """Live discounts as these uses leave them; see `write_uses`, which writes it."""
+    left = {one.row.id: one for one in _left_after(_used(takes, drafts))}
+    found = []
+    for row in rows:
+        one = left.get(row.id)
+        if one is None:
+            found.append(row)
+        elif not one.is_over:
+            found.append(
+                row._replace(periods_left=one.periods_left, left_minor=one.left_minor, until_on=one.until_on)
+            )  # fmt: skip
+    return found
 
 
 def _left_after(done: Iterable[Take]) -> list[_Left]:

@@ -83,11 +83,10 @@ def load_invoices(company: Company, invoice_ids: Sequence[int]) -> dict[int, Inv
 
 
 def _line(said: list[Any]) -> InvoicedLine:
-    *ids, description, quantity, unit_amount, start, end, amount, category, rate, calculation, account, given, days = (
-        said
-    )
+    id_, position, subscription_id, slot_id, description, quantity, unit_amount, start, end, amount, *rest = said
+    category, rate, calculation, account, credited, days = rest
     first, last = (None if day is None else date.fromisoformat(day) for day in (start, end))
     return InvoicedLine(
-        *ids, description, Decimal(quantity), Decimal(unit_amount), first, last, amount, category, Decimal(rate),
-        calculation, account, given, days,
+        id_, position, subscription_id, slot_id, description, Decimal(quantity), Decimal(unit_amount), first, last,
+        amount, category, Decimal(rate), calculation, account, credited, days,
     )  # fmt: skip

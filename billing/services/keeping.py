@@ -74,7 +74,7 @@ def write_state(
         for slot, due in zip(entry.agreement.slots, entry.slots, strict=True)
         if due.billed_through_on != through.get(slot.id, slot.billed_through_on)
     }
-    agreements = [(entry.agreement.id, _next_bill_on(entry, given_back)) for entry in dues]
+    agreements = [(entry.agreement.id, next_bill_on(entry, given_back)) for entry in dues]
     params: dict[str, Any] = {
         "company": company.pk,
         "at": at,
@@ -101,7 +101,7 @@ def write_state(
                     )
 
 
-def _next_bill_on(entry: Due, given_back: crediting.GivenBack) -> date | None:
+def next_bill_on(entry: Due, given_back: crediting.GivenBack) -> date | None:
     """When something falls due next: a period, or the day after a planned end that leaves billed days unused."""
     days = [due.next_due_on for due in entry.slots if due.next_due_on is not None]
     ends_on = entry.agreement.ends_on

@@ -292,6 +292,21 @@ def facts(
     return found._replace(last_invoice_on=last_on)
 
 
+def ask(also: Sequence[Also]) -> dict[str, list[AlsoRow]]:
+    """What else is asked, by kind, without the facts. One query; none without questions."""
+    found: dict[str, list[AlsoRow]] = {}
+    if not also:
+        return found
+    params: dict[str, Any] = {}
+    for asked in also:
+        params |= asked.params
+    with connection.cursor() as cursor:
+        cursor.execute("UNION ALL".join(asked.sql for asked in also), params)
+        for row in cursor.fetchall():
+            found.setdefault(row[0], []).append(row)
+    return found
+
+
 def _discount(id_: int, percent: Decimal | None, row: list[Any]) -> DiscountRow:
     name, amount, currency, duration, scope, product_id, price_id, from_on, until_on, periods, left, public_id = row
     first, last = date.fromisoformat(from_on), None if until_on is None else date.fromisoformat(until_on)

@@ -16,8 +16,9 @@ from billing.services import allowances, commitments, crediting, exchange, issui
 from billing.services.allowances import Returned
 from billing.services.crediting import GivenBack
 from billing.services.discounting import Take, take_discounts
-from billing.services.grouping import InvoiceDoc, group
+from billing.services.grouping import InvoiceDoc, Line, group
 from billing.services.loading import CustomerRow, Facts
+from billing.services.noting import NoteDoc
 from billing.services.owing import Due, days_only, price, waits
 from billing.services.taxing import Taxing
 from billing.services.usage_rating import Usage, days_without_line, rate_usage
@@ -49,6 +50,24 @@ class Reckoned:
     parked: list[tuple[int, str, str]] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Before:
+    """What earlier reckonings came to that is not written: lines, notes, and rows of billed days with the day from
+    which they are released."""
+
+    lines: list[Line] = field(default_factory=list)
+    notes: list[NoteDoc] = field(default_factory=list)
+    released: dict[int, date] = field(default_factory=dict)
+
+
+def revenue_codes(agreements: Sequence[Agreement]) -> list[str]:
+    """The revenue accounts that products of these agreements name."""
+    slots = [slot for agreement in agreements for slot in agreement.slots]
+    codes = [slot.revenue_account for slot in slots]
+    codes += [terms.product.revenue_account for slot in slots for terms in slot.terms if terms.product is not None]
+    return [code for code in codes if code]
+
+
 def reckon(
     company: Company,
     customers: Mapping[int, CustomerRow],
@@ -62,9 +81,11 @@ def reckon(
     notify_since: date | None = None,
     on_one_document: bool = False,
     how: Issuing,
+    before: Before | None = None,
 ) -> Reckoned:
     """Everything of these agreements that is due by that day; see `settling.settle` for what the keywords say.
 
+    `before`: what was reckoned for days before and is not written.
     `foreseen`: the usage that was looked at and asked for with the facts. What was billed before is read where
     something asks for it; `known` may be brought up to date.
     """
@@ -72,7 +93,11 @@ def reckon(
     given_back = crediting.give_back_due(company, customers, agreements, known, on=on)
     usage = rate_usage(company, customers, foreseen, known, given_back, on=on)
     waiting = {one.id: one.paid_from_on - ONE_DAY for one in agreements if waits(one, customers[one.customer_id])}
-    minimum = commitments.closing(agreements, given_back.notes, given_back.released, on=on, last=waiting)
+    before = before or Before()
+    minimum = commitments.closing(
+        agreements, [*before.notes, *given_back.notes], before.released | given_back.released, on=on, last=waiting,
+        lines=before.lines,
+    )  # fmt: skip
     taxing = Taxing(company, known.rates, today=today)
     dues: list[Due] = []
     parked: list[tuple[int, str, str]] = []

@@ -29,7 +29,7 @@ from billing.services.discounting import write_uses
 from billing.services.grouping import InvoiceDoc
 from billing.services.keeping import close_changes, write_state
 from billing.services.loading import CustomerRow, Facts, facts, lock_customers
-from billing.services.reckoning import reckon
+from billing.services.reckoning import reckon, revenue_codes
 from billing.services.usage_rating import keep_rated
 from billing.services.usage_reading import Foreseen, foresee
 from billing.services.windows import Issuing
@@ -126,10 +126,7 @@ def _settle_locked(
     how: Issuing,
 ) -> None:
     today = clock.day_in(at, company.time_zone)
-    codes = [slot.revenue_account for agreement in agreements for slot in agreement.slots if slot.revenue_account]
-    codes += [terms.product.revenue_account for agreement in agreements for slot in agreement.slots
-              for terms in slot.terms if terms.product is not None and terms.product.revenue_account]  # fmt: skip
-    books.revenue_accounts(company, known.accounts, codes)
+    books.revenue_accounts(company, known.accounts, revenue_codes(agreements))
     found = reckon(
         company, customers, agreements, known, usage, on=on, at=at, run_id=run.pk if run else None,
         notify_since=notify_since, on_one_document=on_one_document, how=how,

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -17,7 +18,7 @@ from billing.models import Invoice, InvoiceLine
 from billing.services import issuing
 from billing.services.copying import canonical, copy, json_text, optional, take_ids, text
 from billing.services.grouping import InvoiceDoc
-from billing.services.loading import lock_customers
+from billing.services.loading import Also, lock_customers
 from billing.services.reopening import let_go
 from core import clock
 from core.models import Company
@@ -163,11 +164,26 @@ def remove(invoice_ids: Sequence[int]) -> None:
 
 _DRAFTS = """
 SELECT i.id FROM billing_invoice i
-WHERE i.company_id = %s AND i.customer_id = %s AND i.sequence IS NULL AND i.waits_for <> '' AND NOT EXISTS (
+WHERE i.company_id = %(company)s AND i.customer_id = %(customer)s AND i.sequence IS NULL AND i.waits_for <> ''
+  AND NOT EXISTS (
     SELECT FROM billing_invoiceline l JOIN subscriptions_subscription s ON s.id = l.subscription_id
-    WHERE l.invoice_id = i.id AND (s.parked_at IS NOT NULL OR s.time_zone <> %s)
+    WHERE l.invoice_id = i.id AND (s.parked_at IS NOT NULL OR s.time_zone <> %(zone)s)
 )
 """
+
+
+def waiting(subscription: Subscription) -> Also:
+    """Asks with the facts (`draft`) for the drafts that `recompute` would take back."""
+    sql = f"SELECT 'draft', '', '', '', NULL, NULL, found.id, NULL, NULL FROM ({_DRAFTS}) found"  # noqa: S608
+    return Also(sql, _naming(subscription))
+
+
+def _naming(subscription: Subscription) -> dict[str, Any]:
+    return {
+        "company": subscription.company_id,
+        "customer": subscription.customer_id,
+        "zone": subscription.time_zone,
+    }
 
 
 def recompute(subscription: Subscription) -> Issuing:
@@ -177,9 +193,9 @@ def recompute(subscription: Subscription) -> Issuing:
     """
     company = subscription.company
     with connection.cursor() as cursor:
-        cursor.execute(_DRAFTS, [company.pk, subscription.customer_id, subscription.time_zone])
-        waiting = [row[0] for row in cursor.fetchall()]
-    if not waiting:
+        cursor.execute(_DRAFTS, _naming(subscription))
+        found = [row[0] for row in cursor.fetchall()]
+    if not found:
         return Issuing()
     lock_customers(company, [subscription.customer_id])
-    return take_back(company, waiting)[0]
+    return take_back(company, found)[0]
