@@ -17,7 +17,6 @@ from standins.providers.wire import Answer, Call, Provider, Refused, Request, Ro
 from standins.providers.world import World
 
 KEY_LIFE = 24 * 3600
-NOT_KEPT = {"content-length", "connection"}
 
 
 @dataclass(slots=True)
@@ -104,30 +103,36 @@ class Exchange:
         """Do the work, or find it done, in one transaction."""
         now = self.world.clock.now()
         fingerprint = half.fingerprint(request, route.operation) if key else ""
-        replayed = False
         try:
             with self.world.store.transaction() as tx:
                 kept = tx.kept(half.name, key, now - KEY_LIFE) if key else None
                 if kept is not None:
-                    replayed = kept.fingerprint == fingerprint
-                    if not replayed:
-                        raise Refused(half.trouble("key_mismatch", request))
-                    answer = Answer(kept.status, kept.body, dict(kept.headers), kept.headers.pop("content-type", ""))
-                    answer.headers.pop("content-type", None)
-                else:
-                    outcome = fault if fault and fault.kind in OUTCOME else None
-                    answer = route.handler(Call(request, params, tx, self.world, now, key, outcome))
-                    if fault and fault.kind == "error_500_after":
-                        answer = half.trouble("internal", request)
-                    if key:
-                        headers = {**answer.headers, "content-type": answer.content_type()}
-                        tx.keep(half.name, key, now, Kept(fingerprint, answer.status, answer.bytes(), headers))
+                    return self._replay(half, request, kept, fingerprint)
+                outcome = fault if fault and fault.kind in OUTCOME else None
+                answer = route.handler(Call(request, params, tx, self.world, now, key, outcome))
+                if fault and fault.kind == "error_500_after":
+                    answer = half.trouble("internal", request)
+                half.finish(request, answer, replayed=False)
+                if key:
+                    headers = {**answer.headers, "content-type": answer.content_type()}
+                    tx.keep(half.name, key, now, Kept(fingerprint, answer.status, answer.bytes(), headers))
+                return answer
         except Refused as refused:
             answer = refused.answer
         except Exception:  # noqa: BLE001  a bug here is a 500 there, as at a real provider, and is printed
             traceback.print_exc()
             answer = half.trouble("internal", request)
-        half.finish(request, answer, replayed=replayed)
+        half.finish(request, answer, replayed=False)
+        return answer
+
+    @staticmethod
+    def _replay(half: Provider, request: Request, kept: Kept, fingerprint: str) -> Answer:
+        """The answer that was given before, if this is the same request."""
+        if kept.fingerprint != fingerprint:
+            raise Refused(half.trouble("key_mismatch", request))
+        headers = dict(kept.headers)
+        answer = Answer(kept.status, kept.body, kind=headers.pop("content-type", ""), headers=headers)
+        half.finish(request, answer, replayed=True)
         return answer
 
     def _claim(self, provider: str, key: str) -> bool:
