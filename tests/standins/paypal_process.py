@@ -1,4 +1,4 @@
-"""PayPal's stand-in as a process of its own, and the vendor's SDK as its client. What tests read is what went over TCP."""
+"""PayPal's stand-in as a process of its own, with the vendor's SDK as its client: what tests read went over TCP."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -66,6 +67,10 @@ class Standin:
     def ledger(self, **wanted: Any) -> list[Json]:
         rows = self.control("ledger")["rows"]
         return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+    def now(self) -> datetime:
+        """The stand-in's instant."""
+        return datetime.fromtimestamp(self.control("clock")["now"], UTC)
 
     def events(self, object_id: str) -> list[str]:
         """The types of events about a thing, oldest first."""
