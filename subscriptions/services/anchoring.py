@@ -121,7 +121,6 @@ def _close(held: Subscription, planned: Change, status: Change.Status, *, at: da
 
 
 def _plan(held: Subscription, day: int, reason: str, *, on: date, at: datetime) -> None:
-    morning = retiming.morning_of(held)
     firsts = {slot.pk: _first_day(held, slot, on) for slot in held.slots.all()}
     own = (held.interval_unit, held.interval_count)
     live = [(begins, row) for begins, row in firsts.values() if row is not None]
@@ -150,7 +149,7 @@ def _plan(held: Subscription, day: int, reason: str, *, on: date, at: datetime) 
     }  # fmt: skip
     made = Change.objects.create(
         company_id=held.company_id, subscription=held, kind=DAY, status=Status.PLANNED, effective_on=first,
-        values=change_columns.plain(columns), before=morning, summary={"day": day, COUNTED: counted}, reason=reason,
+        values=change_columns.plain(columns), summary={"day": day, COUNTED: counted}, reason=reason,
         asked_at=at,
     )  # fmt: skip
     standing.keep_planned(held, [*standing.planned_changes(held), made])

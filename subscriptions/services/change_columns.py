@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import Field
@@ -16,7 +15,7 @@ from django.db.models import Field
 from catalog.models import Unused
 from core.refusal import Refused
 from subscriptions.models import Slot, Subscription
-from subscriptions.services import terms
+from subscriptions.services import retiming, terms
 
 ONE_DAY = timedelta(days=1)
 EndKind = Subscription.EndKind
@@ -26,7 +25,7 @@ SLOTS = "slots"
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Columns as JSON keeps them."""
-    return {name: _plain(value) for name, value in values.items()}
+    return {name: retiming.plain(value) for name, value in values.items()}
 
 
 def moves_anchor(held: Subscription, values: Mapping[str, Any]) -> bool:
@@ -76,9 +75,3 @@ def _column(name: str, value: Any) -> Any:
     field = Subscription._meta.get_field(name)
     assert isinstance(field, Field)
     return field.to_python(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, date):
-        return value.isoformat()
-    return format(value, "f") if isinstance(value, Decimal) else value

@@ -17,7 +17,8 @@ from catalog.services.texts import in_language
 from core.refusal import Refused
 from subscriptions.models import Slot, SlotTerms, Subscription
 from subscriptions.services.items import PRICED, ItemSpec, Offer, PricedItem, checked_terms, priced
-from subscriptions.services.rewriting import CONTENT, Again, Rewriting, content_of
+from subscriptions.services.retiming import CONTENT, content_of
+from subscriptions.services.rewriting import Again, Rewriting
 
 RECURRING, ONE_OFF = PlanItem.Kind.RECURRING, PlanItem.Kind.ONE_OFF
 #: Columns of a plan that a change of plan brings to the subscription, beside its name and minimum.

@@ -186,9 +186,9 @@ def split(rows: Sequence[SlotTerms], day: date) -> tuple[list[SlotTerms], list[S
 
 def put(slot: Slot, day: date, rows: Sequence[SlotTerms]) -> None:
     """`retiming.replace` that leaves no row which only says what the one before it says: a row's end cuts a period."""
-    rows = merged(rows)
+    rows = _merged(slot, rows)
     before = retiming.terms_on(slot.terms.all(), day - ONE_DAY)
-    if before is None or not rows or rows[0].from_on > day or not _goes_on(before, rows[0]):
+    if before is None or not rows or rows[0].from_on > day or not retiming.goes_on(slot, before, rows[0]):
         retiming.replace(slot, day, rows)
         return
     retiming.replace(slot, day, rows[1:])
@@ -196,19 +196,15 @@ def put(slot: Slot, day: date, rows: Sequence[SlotTerms]) -> None:
     SlotTerms.objects.filter(pk=before.pk).update(until_on=before.until_on)
 
 
-def merged(rows: Sequence[SlotTerms]) -> list[SlotTerms]:
+def _merged(slot: Slot, rows: Sequence[SlotTerms]) -> list[SlotTerms]:
     """Rows that say the same and follow each other, as one."""
     found: list[SlotTerms] = []
     for row in rows:
-        if found and _goes_on(found[-1], row):
+        if found and retiming.goes_on(slot, found[-1], row):
             found[-1].until_on = row.until_on
         else:
             found.append(row)
     return found
-
-
-def _goes_on(before: SlotTerms, row: SlotTerms) -> bool:
-    return not row.settles and all(getattr(before, name) == getattr(row, name) for name in retiming.KEPT)
 
 
 def _unbilled_from(slot: Slot, day: date) -> date:

@@ -8,33 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any
 
 from subscriptions.models import Slot, SlotTerms, Subscription
 from subscriptions.services import resting, retiming
+from subscriptions.services.retiming import content_of, says
 
 ONE_DAY = timedelta(days=1)
 Standing = SlotTerms.Standing
 Settles = SlotTerms.Settles
 Anchor = tuple[date | None, int | None]
 Again = Callable[[SlotTerms], Mapping[str, Any]]
-
-#: Columns of terms that say what is supplied and what it costs.
-CONTENT: Final = (
-    "product_id", "price_id", "model", "unit_amount", "details", "minimum_amount", "quantity", "billed",
-    "is_prorated", "interval_unit", "interval_count",
-)  # fmt: skip
-
-
-def content_of(row: SlotTerms) -> dict[str, Any]:
-    """What a row says is supplied and what it costs."""
-    return {name: getattr(row, name) for name in CONTENT}
-
-
-def says(slot: Slot, row: SlotTerms, content: Mapping[str, Any]) -> bool:
-    """Whether the row says exactly that; a product left out is the slot's."""
-    same = all(getattr(row, name) == content[name] for name in CONTENT if name != "product_id")
-    return same and (row.product_id or slot.product_id) == (content["product_id"] or slot.product_id)
 
 
 class Rewriting:
@@ -202,7 +186,7 @@ class Rewriting:
             kept[-1].until_on = day
         rows = list(kept)
         for row in new:
-            if rows and not row.settles and rows[-1].until_on == row.from_on and _alike(slot, rows[-1], row):
+            if rows and rows[-1].until_on == row.from_on and retiming.goes_on(slot, rows[-1], row):
                 rows[-1].until_on = row.until_on
             else:
                 rows.append(row)
@@ -219,19 +203,6 @@ def _positions(subscription: Subscription) -> list[Slot]:
     found = subscription.slots.all()
     assert found._result_cache is not None, "read with holding"
     return found._result_cache
-
-
-def _alike(slot: Slot, one: SlotTerms, two: SlotTerms) -> bool:
-    if one.standing != two.standing or not says(slot, one, content_of(two)):
-        return False
-    return anchor_of(slot.subscription, one) == anchor_of(slot.subscription, two)
-
-
-def anchor_of(subscription: Subscription, row: SlotTerms) -> tuple[date, int]:
-    """What the periods of a row are counted from: its own anchor, or the subscription's."""
-    if row.anchor_on is None:
-        return subscription.anchor_on, subscription.anchor_month_day
-    return row.anchor_on, row.anchor_month_day or row.anchor_on.day
 
 
 def rows_of(slot: Slot, plain: Iterable[Mapping[str, Any]]) -> list[SlotTerms]:

@@ -20,7 +20,8 @@ from subscriptions.services import change_columns, change_days, change_story, ho
 from subscriptions.services.change_columns import SLOTS
 from subscriptions.services.change_specs import Wanted, Wish
 from subscriptions.services.items import PRICED
-from subscriptions.services.rewriting import CONTENT, Rewriting, content_of, rows_of, says
+from subscriptions.services.retiming import CONTENT, content_of, says
+from subscriptions.services.rewriting import Rewriting, rows_of
 
 Kind, Status = Change.Kind, Change.Status
 #: Changes of what is supplied and what it costs.
@@ -51,7 +52,8 @@ class Worked:
 
 
 def undo(*, change: Change, on: date, by: Actor, at: datetime) -> Changed:
-    """Takes a planned change back, or one of today (see `take_back`). Undone already: nothing happens.
+    """Takes a planned change back, or one of today: the terms of the morning hold again, anchor and price version
+    included. Undone already: nothing happens.
 
     Refuses `change.undo_too_late`, `change.is_replaced`, and `change.later_first` while a later one builds on it.
     """
@@ -81,17 +83,6 @@ def undo(*, change: Change, on: date, by: Actor, at: datetime) -> Changed:
         holding.save([held])
         change_story.tell_undone(held, made, by=by, at=at)
     return Changed(held, made)
-
-
-def take_back(*, change: Change, on: date, by: Actor, at: datetime) -> Changed:
-    """Takes a change back on its own day: the terms of before hold again, anchor and price version included."""
-    with transaction.atomic():
-        held = holding.lock(change.subscription)
-        renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
-        made = Change.objects.get(pk=change.pk)
-        if made.status == Status.UNDONE:
-            return Changed(held, made)
-        return _take_back_today(held, made, on=on, by=by, at=at)
 
 
 def _take_back_today(held: Subscription, made: Change, *, on: date, by: Actor, at: datetime) -> Changed:

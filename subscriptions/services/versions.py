@@ -35,7 +35,8 @@ from subscriptions.services import (
     standing,
 )
 from subscriptions.services.items import PRICED
-from subscriptions.services.rewriting import Rewriting, content_of
+from subscriptions.services.retiming import content_of
+from subscriptions.services.rewriting import Rewriting
 from subscriptions.services.unchanging import TOUCHED, Changed
 
 Kind, Status = Change.Kind, Change.Status
