@@ -101,21 +101,6 @@ def postings(document: InvoiceDoc, accounts: Mapping[tuple[str, str], int]) -> l
     return found
 
 
-def write(company: Company, invoices: Iterable[InvoiceDoc]) -> None:
-    """The uses of credit on these dated invoices and what they leave of it, in two statements; none without any."""
-    rows: list[str] = []
-    used: dict[int, int] = {}
-    for document in invoices:
-        for allowance in document.allowances:
-            if allowance.used_minor:
-                used[allowance.credit_id] = used.get(allowance.credit_id, 0) + allowance.used_minor
-                rows.append(
-                    f"{company.pk}\t{allowance.credit_id}\t{allowance.line.id}\t{allowance.used_minor}\t"
-                    f"{document.issued_on}"
-                )
-    _write(rows, used)
-
-
 def _write(rows: Sequence[str], used: Mapping[int, int]) -> None:
     if not rows:
         return

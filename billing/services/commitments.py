@@ -6,7 +6,7 @@ credit notes and before discounts and credit; never below 0. A batch is read in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -18,7 +18,6 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.services import books
-from billing.services.copying import array
 from billing.services.grouping import Line
 from billing.services.loading import CustomerRow, words
 from billing.services.noting import NoteDoc
@@ -350,23 +349,11 @@ def _line(
     )
 
 
-_CLOSED: Final = """
-WITH slots AS (
-    UPDATE subscriptions_slot slot SET minimum_through_on = v.day
-    FROM unnest(%s::bigint[], %s::date[]) v(id, day) WHERE slot.id = v.id
-)
-UPDATE subscriptions_subscription s SET minimum_through_on = v.day
-FROM unnest(%s::bigint[], %s::date[]) v(id, day) WHERE s.id = v.id
-"""
-
-
-def mark_closed(found: Mapping[int, Closing]) -> None:
-    """Moves on the days up to which minimums are closed, in one statement; in none when nothing closed."""
+def closed_through(found: Mapping[int, Closing], billed: Collection[int]) -> tuple[dict[int, date], dict[int, date]]:
+    """The days up to which minimums are closed: of slots, and of whole subscriptions; of those `billed`."""
     slots: dict[int, date] = {}
     whole: dict[int, date] = {}
     for id_, closed in found.items():
-        for window in closed.windows:
+        for window in closed.windows if id_ in billed else ():
             (whole if window.is_whole else slots)[id_ if window.is_whole else window.slot.id] = window.end - ONE_DAY
-    if slots or whole:
-        with connection.cursor() as cursor:
-            cursor.execute(_CLOSED, [array(slots), array(slots.values()), array(whole), array(whole.values())])
+    return slots, whole

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from billing.services.copying import array, copy, optional
+from billing.services.copying import array, copy
 from billing.services.grouping import InvoiceDoc, Line, Priced
 from billing.services.loading import DiscountRow, discount_row
 from billing.services.snapshots import plain
@@ -57,7 +57,7 @@ class Take:
 
 
 @dataclass(slots=True)
-class _Left:
+class Left:
     """An agreed discount while due days are gone through."""
 
     row: DiscountRow
@@ -67,6 +67,11 @@ class _Left:
     is_over: bool = False
     taken: list[Take] = field(default_factory=list)
 
+    @property
+    def change_on(self) -> date | None:
+        """Revenue changes with the first period that takes it no longer."""
+        return self.until_on if any(made.until_on is not None for made in self.taken) else None
+
 
 def take_discounts(agreement: Agreement, priced: Sequence[Priced], rows: Sequence[DiscountRow] | None) -> list[Take]:
     """Lowers the lines of a subscription by its discounts, given oldest first; what each took, in order of due days.
@@ -75,7 +80,7 @@ def take_discounts(agreement: Agreement, priced: Sequence[Priced], rows: Sequenc
     """
     if not rows or not priced:
         return []
-    left = [_Left(row, row.periods_left, row.left_minor, row.until_on) for row in rows]
+    left = [Left(row, row.periods_left, row.left_minor, row.until_on) for row in rows]
     by_day: dict[date, list[Line]] = {}
     for item in priced:
         if item.line.kind in TAKING:
@@ -86,7 +91,7 @@ def take_discounts(agreement: Agreement, priced: Sequence[Priced], rows: Sequenc
     return found
 
 
-def _take_on(agreement: Agreement, due_on: date, lines: list[Line], left: list[_Left]) -> list[Take]:
+def _take_on(agreement: Agreement, due_on: date, lines: list[Line], left: list[Left]) -> list[Take]:
     acting = [(one, among) for one in left if (among := _among(one, agreement, lines, due_on))]
     if not acting:
         return []
@@ -118,7 +123,7 @@ def _take_on(agreement: Agreement, due_on: date, lines: list[Line], left: list[_
     return takes
 
 
-def _reduction(one: _Left, among: frozenset[int], age: int) -> Reduction:
+def _reduction(one: Left, among: frozenset[int], age: int) -> Reduction:
     """The discount for the arithmetic: which lines it covers was found already, its scope gives its place in line."""
     row = one.row
     target: Scope = "product" if row.scope == "product" else "price" if row.scope == "price" else "everything"
@@ -129,7 +134,7 @@ def _reduction(one: _Left, among: frozenset[int], age: int) -> Reduction:
     return Reduction(amount_minor=amount or 0, scope=target, age=age, among=among, recurring=is_recurring)
 
 
-def _among(one: _Left, agreement: Agreement, lines: Sequence[Line], due_on: date) -> frozenset[int]:
+def _among(one: Left, agreement: Agreement, lines: Sequence[Line], due_on: date) -> frozenset[int]:
     """Places of the lines that take the discount."""
     row = one.row
     if one.is_over or (row.currency and row.currency != agreement.currency):
@@ -212,54 +217,16 @@ def _told(row: DiscountRow, taken_minor: int) -> dict[str, Any]:
 
 # What is left ---------------------------------------------------------------------------------------------------------
 
-_COUNTED = """
-WITH counted AS (
-    UPDATE subscriptions_agreeddiscount d
-    SET periods_left = v.periods_left, left_minor = v.left_minor, until_on = v.until_on,
-        next_change_on = coalesce(v.change_on, d.next_change_on),
-        ended_at = CASE WHEN v.is_over THEN %(at)s END
-    FROM unnest(%(ids)s::bigint[], %(periods)s::int[], %(minors)s::bigint[], %(until)s::date[], %(change)s::date[],
-                %(over)s::bool[]) v(id, periods_left, left_minor, until_on, change_on, is_over)
-    WHERE d.id = v.id
-    RETURNING d.subscription_id, v.change_on
-)
-UPDATE subscriptions_subscription s SET next_move_on = least(s.next_move_on, c.day)
-FROM (SELECT subscription_id, min(change_on) AS day FROM counted WHERE change_on IS NOT NULL GROUP BY 1) c
-WHERE s.id = c.subscription_id AND s.state NOT IN ('canceled', 'expired')
-"""
 
-
-def write_uses(company: Company, takes: Sequence[Take], drafts: Sequence[InvoiceDoc], *, at: datetime) -> None:
-    """Writes what was used, on lines that have their ids, and what is left: two statements; none without any.
-
-    A draft uses nothing; it does when it is issued. A document that costs nothing and is not issued does.
-    """
-    done = _used(takes, drafts)
-    if not done:
-        return
-    copy(
-        "billing_discountuse",
-        USE_COLUMNS,
-        [
-            f"{company.pk}\t{made.row.id}\t{optional(part.line.id or None)}\t{made.due_on}\t{part.taken_minor}\t"
-            f"{'t' if part.uses_period else 'f'}"
-            for made in done
-            for part in made.parts
-        ],
-    )
-    left = _left_after(done)
-    if left:
-        _count(left, at)
-
-
-def _used(takes: Sequence[Take], drafts: Sequence[InvoiceDoc]) -> list[Take]:
+def used(takes: Sequence[Take], drafts: Sequence[InvoiceDoc]) -> list[Take]:
+    """What is used now: a draft uses nothing, a document that costs nothing and is not issued does."""
     waiting = {id(line) for document in drafts for line in document.lines}
     return [made for made in takes if not any(id(part.line) in waiting for part in made.parts)]
 
 
 def after(rows: Iterable[DiscountRow], takes: Sequence[Take], drafts: Sequence[InvoiceDoc]) -> list[DiscountRow]:
-    """Live discounts as these uses leave them; see `write_uses`, which writes it."""
-    left = {one.row.id: one for one in _left_after(_used(takes, drafts))}
+    """Live discounts as these uses leave them; `discount_uses` writes it."""
+    left = {one.row.id: one for one in left_after(used(takes, drafts))}
     found = []
     for row in rows:
         one = left.get(row.id)
@@ -272,14 +239,14 @@ def after(rows: Iterable[DiscountRow], takes: Sequence[Take], drafts: Sequence[I
     return found
 
 
-def _left_after(done: Iterable[Take]) -> list[_Left]:
+def left_after(done: Iterable[Take]) -> list[Left]:
     """The discounts whose counters moved, as they stand now."""
-    by_id: dict[int, _Left] = {}
+    by_id: dict[int, Left] = {}
     for made in done:
         row = made.row
         if row.periods_left is None and row.left_minor is None and row.duration != "once":
             continue
-        one = by_id.setdefault(row.id, _Left(row, row.periods_left, row.left_minor, row.until_on))
+        one = by_id.setdefault(row.id, Left(row, row.periods_left, row.left_minor, row.until_on))
         one.taken.append(made)
         if made.uses_period and one.periods_left:
             one.periods_left -= 1
@@ -288,25 +255,6 @@ def _left_after(done: Iterable[Take]) -> list[_Left]:
         one.until_on = made.until_on or one.until_on
         one.is_over = row.duration == "once" and not one.left_minor
     return list(by_id.values())
-
-
-def _count(left: Sequence[_Left], at: datetime) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _COUNTED,
-            {
-                "at": at,
-                "ids": array(one.row.id for one in left),
-                "periods": array(one.periods_left for one in left),
-                "minors": array(one.left_minor for one in left),
-                "until": array(one.until_on for one in left),
-                # Revenue changes with the first period that takes it no longer.
-                "change": array(
-                    one.until_on if any(made.until_on is not None for made in one.taken) else None for one in left
-                ),
-                "over": array(one.is_over for one in left),
-            },
-        )
 
 
 # Giving back ----------------------------------------------------------------------------------------------------------

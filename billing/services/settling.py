@@ -21,16 +21,17 @@ from billing.services import (
     issuing,
     one_offs,
     snapshots,
+    spending,
     windows,
 )
 from billing.services.agreed import lock_due
 from billing.services.copying import canonical
-from billing.services.discounting import write_uses
+from billing.services.discount_uses import uses
 from billing.services.grouping import InvoiceDoc
-from billing.services.keeping import close_changes, write_state
+from billing.services.keeping import Moves, settled_clauses, write_state
 from billing.services.loading import CustomerRow, Facts, facts, lock_customers
 from billing.services.reckoning import reckon, revenue_codes
-from billing.services.usage_rating import keep_rated
+from billing.services.usage_rating import marks_seen, rated_clauses
 from billing.services.usage_reading import Foreseen, foresee
 from billing.services.windows import Issuing
 from core import clock
@@ -141,18 +142,22 @@ def _settle_locked(
     seller = snapshots.seller_body(company) if invoices or given_back.notes else None
     audit = _audit(company, customers, invoices, given_back, outcome, by=by, run=run)
     beside = audit | issuing.beside(invoices)
-    write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
-    close_changes(dues, on)
     windows.keep(company, found.drafts, at=at)
-    keep_rated(company, found.usage, found.billed, at=at)
-    write_uses(company, found.discounts, found.drafts, at=at)
-    allowances.write(company, invoices)
     issuing.write_ahead(
         company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,
         more_days=found.free_days,
     )  # fmt: skip
-    one_offs.mark_billed([billed for due in dues for billed in due.one_offs])
-    commitments.mark_closed({id_: closed for id_, closed in found.minimum.items() if id_ in found.billed})
+    used = uses(company, found.discounts, found.drafts, at=at)
+    minimums = commitments.closed_through(found.minimum, found.billed)
+    write_state(
+        company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at,
+        moves=Moves(minimums[0], marks_seen(found.usage, found.billed), minimums[1], used.moves),
+        clauses=[
+            *settled_clauses(dues, on), *rated_clauses(company, found.usage, found.billed, at=at), *used.clauses,
+            *spending.clauses(company, invoices, allocations=allocations, at=at),
+            *one_offs.billed_clauses([billed for due in dues for billed in due.one_offs]),
+        ],
+    )  # fmt: skip
 
     # From here on others wait for the numbers.
     seller_hash = snapshots.sha256(seller) if seller else ""
@@ -161,7 +166,7 @@ def _settle_locked(
     hashes = [note.sha256 for note in given_back.notes] + [document.sha256 for document in invoices]
     issuing.link(company, link_id=link_id, hashes=hashes, at=at)
     crediting.write_notes(company, given_back.notes, known.accounts, link_id=link_id, at=at)
-    issuing.write_numbered(company, invoices, link_id=link_id, allocations=allocations, at=at)
+    issuing.write_numbered(company, invoices, link_id=link_id, at=at)
     crediting.use_on_open(company, given_back.notes, at=at, by=by)
     _sum_up(outcome, invoices, given_back)
     outcome.draft_ids = [document.id for document in found.drafts]

@@ -12,11 +12,10 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from django.db import connection
-
 from billing.services import crediting, issuing, minimum_less, usage_less, usage_reading
 from billing.services.charging import Charge, SlotDue
-from billing.services.copying import copy, optional
+from billing.services.clauses import Clause
+from billing.services.copying import array
 from billing.services.grouping import Line
 from billing.services.loading import CustomerRow, Facts
 from billing.services.snapshots import plain
@@ -262,51 +261,53 @@ def days_without_line(company: Company, found: Usage, billed: set[int]) -> list[
     ]
 
 
-RATED_COLUMNS: Final = (
-    "company_id, slot_id, kind, start_at, end_at, period_start, period_end, quantity, cost_minor, billed_minor, "
-    "line_id, note_id, rated_at"
-)
-_SEEN: Final = """
-UPDATE subscriptions_slot slot
-SET usage_due_on = NULL, late_from_on = CASE WHEN slot.late_from_on IS DISTINCT FROM v.late THEN slot.late_from_on END
-FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(id, due, late)
-WHERE slot.id = v.id AND slot.usage_due_on = v.due
+_RATED: Final = """
+    INSERT INTO billing_ratedusage (company_id, rated_at, slot_id, kind, start_at, end_at, period_start, period_end,
+                                    quantity, cost_minor, billed_minor, line_id, note_id)
+    SELECT %(rated_company)s, %(rated_at)s, v.* FROM unnest(
+        %(rated_slots)s::bigint[], %(rated_kinds)s::text[], %(rated_starts)s::timestamptz[],
+        %(rated_ends)s::timestamptz[], %(rated_first)s::date[], %(rated_end)s::date[], %(rated_quantities)s::numeric[],
+        %(rated_costs)s::bigint[], %(rated_billed)s::bigint[], %(rated_lines)s::bigint[], %(rated_notes)s::bigint[]
+    ) v
 """
+_COLUMNS: Final = (
+    "slots",
+    "kinds",
+    "starts",
+    "ends",
+    "first",
+    "end",
+    "quantities",
+    "costs",
+    "billed",
+    "lines",
+    "notes",
+)
 
 
-def keep_rated(company: Company, found: Usage, billed: set[int], *, at: datetime) -> None:
-    """Keeps what was rated, in one COPY, and takes the marks back that were seen to. `billed`: subscriptions that were.
+def rated_clauses(company: Company, found: Usage, billed: set[int], *, at: datetime) -> list[Clause]:
+    """What keeps what was rated, once the lines that are written have their ids; none without any.
 
-    Call it once the lines that are written have their ids.
+    `billed`: subscriptions that were.
     """
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for one in found.rated:
-        window, quantity = one.window, plain(as_decimal(one.counted.quantity))
+        window, slot_id = one.window, one.stretch.slot.id
         # The period is that of the close, also while it runs.
-        days = f"{window.start}\t{one.stretch.served_end}"
-        common = f"{window.start_at}\t{window.end_at}\t{days}\t{quantity}\t{one.cost_minor}"
-        slot_id = one.stretch.slot.id
+        days = (window.start_at, window.end_at, window.start, one.stretch.served_end)
+        figures = (plain(as_decimal(one.counted.quantity)), one.cost_minor)
         if one.agreement.id in billed and (one.kind == "usage" or not one.less):
             line_id = one.line.id or None if one.line is not None else None
             kind = "closed" if one.is_first_close else "interim" if one.kind == "interim" else "late"
-            rows.append(_row(company, slot_id, kind, common, max(one.more_minor, 0), line_id, None, at))
+            rows.append((slot_id, kind, *days, *figures, max(one.more_minor, 0), line_id, None))
         for less in one.less:
-            rows.append(_row(company, slot_id, "late", common, -less.amount_minor, less.line_id, less.note_id, at))
-    copy("billing_ratedusage", RATED_COLUMNS, rows)
-    seen = [(slot_id, due, late) for slot_id, (agreement_id, due, late) in found.seen.items() if agreement_id in billed]
-    if seen:
-        with connection.cursor() as cursor:
-            cursor.execute(_SEEN, [list(column) for column in zip(*seen, strict=True)])
+            rows.append((slot_id, "late", *days, *figures, -less.amount_minor, less.line_id, less.note_id))
+    if not rows:
+        return []
+    columns = {f"rated_{name}": array(column) for name, column in zip(_COLUMNS, zip(*rows, strict=True), strict=True)}
+    return [Clause("rated", _RATED, {"rated_company": company.pk, "rated_at": at, **columns})]
 
 
-def _row(
-    company: Company,
-    slot_id: int,
-    kind: str,
-    common: str,
-    billed: int,
-    line_id: int | None,
-    note_id: int | None,
-    at: datetime,
-) -> str:
-    return f"{company.pk}\t{slot_id}\t{kind}\t{common}\t{billed}\t{optional(line_id)}\t{optional(note_id)}\t{at}"
+def marks_seen(found: Usage, billed: set[int]) -> dict[int, tuple[date | None, date | None]]:
+    """By slot the marks that were seen to: the day to look at it, and the first day with late usage."""
+    return {slot: (due, late) for slot, (agreement_id, due, late) in found.seen.items() if agreement_id in billed}
