@@ -110,13 +110,14 @@ class Exchange:
                     return self._replay(half, request, kept, fingerprint)
                 outcome = fault if fault and fault.kind in OUTCOME else None
                 answer = route.handler(Call(request, params, tx, self.world, now, key, outcome))
-                if fault and fault.kind == "error_500_after":
-                    answer = half.trouble("internal", request)
-                half.finish(request, answer, replayed=False)
+                shown = half.trouble("internal", request) if fault and fault.kind == "error_500_after" else answer
+                if getattr(half, "keeps_server_errors", True):
+                    answer = shown
+                half.finish(request, shown, replayed=False)
                 if key:
                     headers = {**answer.headers, "content-type": answer.content_type()}
                     tx.keep(half.name, key, now, Kept(fingerprint, answer.status, answer.bytes(), headers))
-                return answer
+                return shown
         except Refused as refused:
             answer = refused.answer
         except Exception:  # noqa: BLE001  a bug here is a 500 there, as at a real provider, and is printed

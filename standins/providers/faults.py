@@ -31,7 +31,7 @@ BEFORE = {
 AFTER = {
     "hang_after": "all is done, nothing is answered for `seconds`, then the connection is closed",
     "reset_after": "all is done, the connection is reset",
-    "error_500_after": "all is done, 500 is answered and kept under the idempotency key",
+    "error_500_after": "all is done, 500 is answered, and at Stripe kept under the idempotency key",
     "malformed": "all is done, the body of the answer is cut in the middle",
     "empty": "all is done, 200 without a body",
 }

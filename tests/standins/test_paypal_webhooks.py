@@ -147,7 +147,8 @@ def test_a_dropped_event_is_listed_and_can_be_sent_again(standin: Standin, recei
 
 def test_events_are_listed_by_time_and_type_in_pages(standin: Standin) -> None:
     captures = [captured(standin)["id"] for _ in range(3)]
-    span = f"start_time={standin.now() - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}&end_time={standin.now():%Y-%m-%dT%H:%M:%SZ}"
+    now, form = standin.now(), "%Y-%m-%dT%H:%M:%SZ"
+    span = f"start_time={(now - timedelta(minutes=5)).strftime(form)}&end_time={now.strftime(form)}"
     path, seen = f"{EVENTS}?page_size=2&event_type=PAYMENT.CAPTURE.COMPLETED&{span}", list[str]()
     for _ in range(2):
         page = standin.api().get(path)
