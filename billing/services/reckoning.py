@@ -18,10 +18,11 @@ from billing.services.crediting import GivenBack
 from billing.services.discounting import Take, take_discounts
 from billing.services.grouping import InvoiceDoc, Line, group
 from billing.services.loading import CustomerRow, Facts
+from billing.services.minimum_before import Closing
 from billing.services.noting import NoteDoc
 from billing.services.owing import Due, days_only, price, waits
 from billing.services.taxing import Taxing
-from billing.services.usage_rating import Usage, days_without_line, rate_usage
+from billing.services.usage_rating import Usage, days_without_line, fallen, rate_usage
 from billing.services.usage_reading import Foreseen
 from billing.services.windows import Issuing
 from core import clock
@@ -39,7 +40,7 @@ class Reckoned:
 
     given_back: GivenBack
     usage: Usage
-    minimum: Mapping[int, commitments.Closing]
+    minimum: Mapping[int, Closing]
     returned: Returned
     dues: list[Due] = field(default_factory=list)
     discounts: list[Take] = field(default_factory=list)
@@ -96,7 +97,7 @@ def reckon(
     before = before or Before()
     minimum = commitments.closing(
         agreements, [*before.notes, *given_back.notes], before.released | given_back.released, on=on, last=waiting,
-        lines=before.lines,
+        lines=before.lines, fallen=fallen(usage),
     )  # fmt: skip
     taxing = Taxing(company, known.rates, today=today)
     dues: list[Due] = []

@@ -136,8 +136,9 @@ def bill_again(released: Sequence[Released]) -> None:
             if row.component.startswith("late:"):
                 usage_again.rate_again(row.slot_id, row.start, row.end)
                 _due_from(cursor, [(_subscription_of(cursor, row.slot_id), row.end)])
-            if row.component in _MARKS:
-                cursor.execute(_MARKS[row.component], [row.start - ONE_DAY, row.slot_id, row.start])
+            mark = _MARKS.get(row.component.partition(":late:")[0])
+            if mark is not None:
+                cursor.execute(mark, [row.start - ONE_DAY, row.slot_id, row.start])
                 _due_from(cursor, [(_subscription_of(cursor, row.slot_id), row.end)])
         for (slot_id, component), until in added.items():
             _add_again(cursor, slot_id, date.fromisoformat(component.removeprefix("added:")), until)

@@ -215,6 +215,16 @@ def _charge(one: Rated, on: date) -> Charge:
     )  # fmt: skip
 
 
+def fallen(found: Usage) -> dict[int, list[tuple[int, date, date, int]]]:
+    """By subscription, positions, closed days [start, end), and by how much less was used than was billed for them."""
+    less: dict[int, list[tuple[int, date, date, int]]] = {}
+    for one in found.rated:
+        if one.kind == "late" and one.more_minor < 0:
+            row = (one.stretch.slot.id, one.window.start, one.window.end, -one.more_minor)
+            less.setdefault(one.agreement.id, []).append(row)
+    return less
+
+
 def complete_usage(line: Line, one: Rated) -> None:
     """A line of usage: its quantity, its days, and the calculation that explains it."""
     one.line = line
