@@ -17,7 +17,7 @@ from standins.providers.store import Thing, Tx
 from standins.providers.wire import Answer, Call, Refused
 
 PROVIDER = "paypal"
-MERCHANT = {"email_address": "merchant@standin.example", "merchant_id": "STANDINMERCH2"}
+MERCHANT = {"email_address": "merchant@standin.example", "merchant_id": "STANDBYMERCH2"}
 CAPITALS = "ABCDEFGHJKLMNPRSTUVWXY"
 DIGITS = "0123456789"
 

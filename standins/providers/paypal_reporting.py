@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from standins.providers.paypal_desk import PROVIDER, Desk, instant, integer, new_transaction_id, seconds
+from standins.providers.paypal_desk import MERCHANT, PROVIDER, Desk, instant, integer, new_transaction_id, seconds
 from standins.providers.paypal_errors import Json, bad_request
 from standins.providers.paypal_money import money
 from standins.providers.store import Thing
@@ -49,8 +49,8 @@ def record(desk: Desk, entry: Entry) -> None:
         "paypal_reference_id": entry.reference,
         "paypal_reference_id_type": entry.reference_type,
         "transaction_event_code": entry.code,
-        "transaction_initiation_date": instant(desk.now).replace("Z", "+0000"),
-        "transaction_updated_date": instant(desk.now).replace("Z", "+0000"),
+        "transaction_initiation_date": instant(desk.now),
+        "transaction_updated_date": instant(desk.now),
         "transaction_amount": money(currency, entry.amount),
         "transaction_status": entry.state,
         "protection_eligibility": "01",
@@ -76,7 +76,7 @@ def settle_entry(desk: Desk, transaction_id: str, state: str, fee: int) -> None:
     """An entry that was pending comes to its end, with the fee there is now."""
     for thing in desk.children("entry", transaction_id):
         info = thing.body["transaction_info"]
-        info |= {"transaction_status": state, "transaction_updated_date": instant(desk.now).replace("Z", "+0000")}
+        info |= {"transaction_status": state, "transaction_updated_date": instant(desk.now)}
         if fee:
             info["fee_amount"] = money(info["transaction_amount"]["currency_code"], -fee)
         desk.put(thing)
@@ -113,10 +113,10 @@ def search(desk: Desk) -> Answer:
     )
     answer: Json = {
         "transaction_details": [{name: one.body[name] for name in shown} for one in found.things],
-        "account_number": "STANDINMERCH2",
-        "start_date": instant(start).replace("Z", "+0000"),
-        "end_date": instant(end).replace("Z", "+0000"),
-        "last_refreshed_datetime": instant(desk.now).replace("Z", "+0000"),
+        "account_number": MERCHANT["merchant_id"],
+        "start_date": instant(start),
+        "end_date": instant(end),
+        "last_refreshed_datetime": instant(desk.now),
         "page": page,
         "total_items": total,
         "total_pages": pages,

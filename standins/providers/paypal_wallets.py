@@ -12,6 +12,7 @@ from typing import Any
 
 Json = dict[str, Any]
 PAYS = "pays"
+PAYER_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # as in PayPal's ids of people: none that is easily misread
 KINDS: dict[str, str] = {
     PAYS: "Pays at once",
     "declined": "Declined now (INSTRUMENT_DECLINED)",
@@ -80,7 +81,8 @@ def ready(email: str, kind: str = "") -> Wallet:
     local = email.partition("@")[0].lower()
     chosen = kind if kind in BEHAVIOURS else (local if local in BEHAVIOURS else PAYS)
     names = [part.capitalize() for part in local.replace("_", ".").split(".") if part] or ["Payer"]
-    payer_id = hashlib.sha256(email.lower().encode()).hexdigest()[:12].upper() + "P"
+    digest = hashlib.sha256(email.lower().encode()).digest()
+    payer_id = "".join(PAYER_LETTERS[byte % len(PAYER_LETTERS)] for byte in digest[:13])
     return Wallet(
         email=email,
         payer_id=payer_id,
