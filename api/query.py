@@ -224,6 +224,19 @@ class Order:
         return Q(**{f"{self.column}__lte": column}) & (Q(**{f"{self.column}__lt": column}) | Q(id__lt=last_id))
 
 
+class ByPlace(Order):
+    """Pages of rows that have no id of their own: the place in the list names them."""
+
+    def token(self, row: Any) -> str:
+        return f"{row.pk:x}"
+
+    def seen(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
+        try:
+            return rows.filter(pk=int(after[:15], 16))
+        except ValueError:
+            raise Problem.parameter("after", "invalid_ref") from None
+
+
 def archived(operator: str, value: bool) -> Q:
     """Rows that were hidden, or the others: for rows that carry `archived_at`."""
     return Q(archived_at__isnull=not value)

@@ -70,6 +70,7 @@ register(
         ),
         "run.not_held": _("This billing run doesn't wait for anybody."),
         "tax_rate_missing": _("No tax rate is known for %(country)s (%(category)s) on %(on)s."),
+        "tax_outside_scope_not_alone": _("What is outside the scope of VAT stands alone on its document."),
         "billing.unexpected": _("Something unexpected happened; the details say what."),
         "preview.differs": _("The figures have changed since the preview. Look at the new ones, then confirm again."),
         "rate_correction.nothing": _("No issued document bears another rate than the table says."),

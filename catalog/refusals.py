@@ -29,6 +29,17 @@ register(
         "plan.term_missing": _("A plan whose term ends needs the length of the term."),
         "plan.interval_too_long": _("The cycle is too long."),
         "price.details": _("The price lacks what its model needs, or contradicts itself: %(detail)s."),
+        "tiers_missing": _("It needs at least one tier."),
+        "last_tier_without_bound": _("The last tier has no upper bound, and no other is without."),
+        "tier_bounds_not_rising": _("Each tier reaches further than the one before."),
+        "package_of_nothing": _("A package holds more than nothing."),
+        "ceiling_below_floor": _("The most one event costs is less than the least."),
+        "price_below_zero": _("No figure of a price lies below zero."),
+        "anchor_calendar_of_days": _("Cycles of days have no calendar; choose another billing day."),
+        "anchor_calendar_count": _("A cycle bound to the calendar must divide the year; %(count)s does not divide 12."),
+        "anchor_day_without_months": _("A chosen billing day needs a cycle of months or years."),
+        "term_without_length": _("A plan whose term ends needs the length of the term."),
+        "date_out_of_range": _("A day would be too far away."),
         "price.minimum_once": _("What is charged once has no minimum per period."),
         "price.valid_from_past_version": _(
             "Version %(version)s is valid from %(day)s; a new version must begin later."

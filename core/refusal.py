@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from django.utils.functional import Promise
 
 from core.design import formats
+from pricing.errors import PricingError
 from pricing.money import Money
 
 _words: dict[str, str | Promise] = {}
@@ -49,6 +50,21 @@ def _shown(value: object) -> object:
         case Money():
             return formats.money(value.minor, value.currency)
     return value
+
+
+def words_of(error: PricingError) -> str:
+    """Why the arithmetic refused, in the active language; its bare figures where its code has no words."""
+    try:
+        refusal = Refused(error.code)
+        refusal.params = error.params
+        return refusal.message
+    except (LookupError, TypeError, ValueError):
+        return ", ".join(f"{name}: {value}" for name, value in error.params.items())
+
+
+def reason_of(error: PricingError) -> str:
+    """`words_of` as the end of a sentence."""
+    return words_of(error).rstrip(".")
 
 
 def register(words: Mapping[str, str | Promise]) -> None:

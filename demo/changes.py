@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from billing.services import acts, acts_changing, acts_pausing
+from billing.services import acts, acts_changing, acts_pausing, acts_versions
 from catalog.models import Plan, PlanItem, Price, Product, TaxCategory
 from catalog.services import plans, products
 from catalog.services.plans import PlanItemSpec, PriceSpec
@@ -253,7 +253,7 @@ def some_move_to_todays_price(stage: Stage) -> None:
     [item] = PlanItem.objects.filter(plan__company=stage.company, plan__code="team", product__code="team")
     price = Price.objects.filter(item=item, currency="EUR").latest("version")
     held = versions.held_on_others(price).filter(state="active", end_kind="")
-    acts_changing.move_versions(
+    acts_versions.move_versions(
         company=stage.company, price=price, subscriptions=list(held.order_by("pk")[:4]),
         reason="Neue Preisliste, angekündigt im September", on=stage.day, by=stage.staff("sales"), at=stage.at,
     )  # fmt: skip

@@ -11,11 +11,11 @@ from django.urls import path
 from rest_framework.request import Request
 
 from api.fields import Amount, Body, Day, Plain, Quantity, Ref, Text, Whole, Yes
-from api.problems import Problem
 from api.query import Filter
+from api.resources.acting import twins
 from api.resources.plans import PlanShape
-from api.resources.previews import PreviewShape
-from api.resources.subscriptions import OVERRIDE, READ, SubscriptionShape, SubscriptionView
+from api.resources.previews import TokenInput
+from api.resources.subscriptions import READ, SubscriptionShape, SubscriptionView
 from api.shapes import Computed, Id, Link, Shape
 from api.views import ResourceView, operation
 from billing.services import acts_changing
@@ -25,7 +25,6 @@ from subscriptions.models import Change, Slot
 from subscriptions.services.change_specs import ItemChange
 
 CHANGE = "subscription.change"
-TOKEN = "Of the preview; refused when figures differ now."  # noqa: S105  words about it
 
 
 class ItemChangeInput(Body):
@@ -49,7 +48,7 @@ class ItemChangeInput(Body):
     meter = Ref(Meter, required=False, help_text="Of a new one by usage: what counts it.")
 
 
-class ChangeInput(Body):
+class ChangeInput(TokenInput):
     """Another plan, or what is to become of positions; from when, and how the running period counts."""
 
     plan = Ref(Plan, required=False, help_text="Another plan, at the prices on sale on the day of the change.")
@@ -69,13 +68,6 @@ class ChangeInput(Body):
     reason = Text(required=False, allow_blank=True, max_length=500, help_text="Why.")
     override = Yes(required=False, help_text="Dates the change back; needs subscriptions:override.")
     override_reason = Text(required=False, allow_blank=True, max_length=500, help_text="Why it is dated back.")
-    preview_token = Text(required=False, max_length=100, help_text=TOKEN)
-
-
-class UndoChangeInput(Body):
-    """Nothing is needed."""
-
-    preview_token = Text(required=False, max_length=100, help_text=TOKEN)
 
 
 class ChangeShape(Shape):
@@ -98,37 +90,19 @@ class ChangeShape(Shape):
         )  # fmt: skip
 
 
-class ChangingView(SubscriptionView):
-    def change(self, subscription: str, given: dict[str, Any]) -> Callable[[], ActResult]:
-        if given.get("override") and OVERRIDE not in self.rights:
-            raise Problem(403, "scope_missing", scope="subscriptions:override")
-        row = self.find(subscription)
-        items = []
-        for values in given.pop("items", ()):
-            values = dict(values)
-            items.append(ItemChange(slot=values.pop("item", None), **values))
-        return lambda: acts_changing.change(subscription=row, items=items, by=self.by, at=self.at, **given)
+def _changed(view: SubscriptionView, ids: dict[str, str], given: dict[str, Any]) -> Callable[[], ActResult]:
+    row = view.find(ids["subscription"])
+    items = []
+    for values in given.pop("items", ()):
+        values = dict(values)
+        items.append(ItemChange(slot=values.pop("item", None), **values))
+    return lambda: acts_changing.change(subscription=row, items=items, by=view.by, at=view.at, **given)
 
 
-class ChangeSubscription(ChangingView):
-    @operation(
-        "Change a subscription",
-        right=CHANGE,
-        body=ChangeInput,
-        answer=SubscriptionShape,
-        description="Changes plan, prices, quantities or positions; the day of the change belongs to the new terms. "
-        "Billed days are given back by a credit note and billed anew; `issued` names the documents.",
-        refusals=["change.nothing", "subscription.act_in_the_past", "subscription.act_after_end", "preview.differs"],
-    )
-    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-        return self.done(self.change(subscription, given)())
-
-
-class PreviewChange(ChangingView):
-    @operation("Preview a change", right=CHANGE, body=ChangeInput, answer=PreviewShape)
-    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-        given.pop("preview_token", None)
-        return self.seen(self.change(subscription, given))
+def _undone(view: SubscriptionView, ids: dict[str, str], given: dict[str, Any]) -> Callable[[], ActResult]:
+    rows = Change.objects.filter(company=view.company).select_related("subscription__company")
+    row = Change.by_ref(rows, ids["change"])
+    return lambda: acts_changing.undo_change(change=row, by=view.by, at=view.at, **given)
 
 
 class ChangeView(ResourceView):
@@ -158,36 +132,17 @@ class Changes(ChangeView):
         return self.page(self.rows().filter(subscription=row))
 
 
-class UndoChange(SubscriptionView):
-    places: ClassVar[dict[str, Any]] = {"change": "chg"}
-
-    def undo(self, change: str, given: dict[str, Any]) -> Callable[[], ActResult]:  # type: ignore[override]
-        row = Change.by_ref(Change.objects.filter(company=self.company).select_related("subscription__company"), change)
-        return lambda: acts_changing.undo_change(change=row, by=self.by, at=self.at, **given)
-
-    @operation(
-        "Undo a change",
-        right=CHANGE,
-        body=UndoChangeInput,
-        answer=SubscriptionShape,
-        description="Takes a planned change back, or one of today with what it billed.",
-        refusals=["change.undo_too_late", "change.is_replaced", "change.later_first", "preview.differs"],
-    )
-    def post(self, request: Request, given: dict[str, Any], change: str) -> HttpResponse:
-        return self.done(self.undo(change, given)())
-
-
-class PreviewUndoChange(UndoChange):
-    @operation("Preview undoing a change", right=CHANGE, body=UndoChangeInput, answer=PreviewShape)
-    def post(self, request: Request, given: dict[str, Any], change: str) -> HttpResponse:
-        given.pop("preview_token", None)
-        return self.seen(self.undo(change, given))
-
-
 urlpatterns = [
-    path("subscriptions/<str:subscription>/change", ChangeSubscription.as_view()),
-    path("subscriptions/<str:subscription>/change/preview", PreviewChange.as_view()),
+    *twins(
+        "subscriptions/<str:subscription>/change", _changed, "Change a subscription", ChangeInput, right=CHANGE,
+        description="Changes plan, prices, quantities or positions; the day of the change belongs to the new terms. "
+        "Billed days are given back by a credit note and billed anew; `issued` names the documents.",
+        refusals=("change.nothing", "subscription.act_in_the_past", "subscription.act_after_end"),
+    ),
     path("subscriptions/<str:subscription>/changes", Changes.as_view()),
-    path("changes/<str:change>/undo", UndoChange.as_view()),
-    path("changes/<str:change>/undo/preview", PreviewUndoChange.as_view()),
-]
+    *twins(
+        "changes/<str:change>/undo", _undone, "Undo a change", TokenInput, right=CHANGE,
+        description="Takes a planned change back, or one of today with what it billed.",
+        refusals=("change.undo_too_late", "change.is_replaced", "change.later_first"),
+    ),
+]  # fmt: skip

@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from api.fields import Amount, Coded, Currency, Day, Ref, Text, Whole, minor_of
 from api.query import Filter
 from api.resources.invoices import InvoiceShape, InvoiceView
-from api.resources.trials import MoneyAct, Plan, Token, act
+from api.resources.previews import TokenInput
+from api.resources.trials import MoneyAct, Plan, act
 from api.shapes import Computed, Id, Shape, Sum
 from api.views import ResourceView, operation
 from billing.models import Credit, Invoice
@@ -49,7 +50,7 @@ class CreditShape(Shape):
         )  # fmt: skip
 
 
-class GrantInput(Token):
+class GrantInput(TokenInput):
     """Credit as a goodwill."""
 
     amount = Amount(help_text="How much; it lowers invoices before tax.")
@@ -58,13 +59,13 @@ class GrantInput(Token):
     reason = Text(max_length=500, help_text="Why.")
 
 
-class ReverseInput(Token):
+class ReverseInput(TokenInput):
     """Why it is taken back."""
 
     reason = Text(max_length=500, help_text="For the books.")
 
 
-class PackInput(Token):
+class PackInput(TokenInput):
     """Prepaid credit, sold with tax. Product or tax category say at which rate."""
 
     amount = Amount(help_text="Credit, without tax.")

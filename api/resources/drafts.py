@@ -9,30 +9,57 @@ from django.urls import path
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from api.fields import Body, Choice, Ref, Text, Yes
+from api.fields import Choice, Ref, Text, Yes
 from api.resources.credit_notes import CreditNoteShape
-from api.resources.invoices import CREDIT, ISSUE, InvoiceAct, InvoiceShape, InvoiceView
-from api.resources.trials import Token, act
-from api.shapes import Part, PlainShape
+from api.resources.invoice_acts import InvoiceAct
+from api.resources.invoices import CREDIT, ISSUE, InvoiceShape, InvoiceView
+from api.resources.previews import TEXT, TokenInput
+from api.resources.trials import act
+from api.shapes import Computed, Part, PlainShape, Sum, amount_text
 from api.views import operation
 from billing.models import CreditNote, Invoice
 from billing.services import approving, replacing
 
 
-class ApproveInput(Body):
+class ApproveInput(TokenInput):
     """Which drafts are issued now."""
 
     ids = serializers.ListField(child=Ref(Invoice), required=False, max_length=500, help_text="These drafts.")
     all = Yes(required=False, help_text="All that wait for the end of their approval window.")
 
 
+class LeftDraftShape(PlainShape):
+    """A draft that can't be issued."""
+
+    invoice = Computed(TEXT, lambda row, reading: row[0].ref)
+    code = Computed(TEXT, lambda row, reading: row[1].code, help_text="A problem code.")
+    reason = Computed(TEXT, lambda row, reading: row[1].message, help_text="The code in words.")
+
+
 class ApprovedShape(PlainShape):
     """The invoices issued; what could not be issued stays a draft."""
 
-    data = Part(InvoiceShape, lambda row: row, many=True)
+    data = Part(InvoiceShape, lambda row: row[0], many=True)
+    skipped = Part(LeftDraftShape, lambda row: row[1], many=True)
 
 
-class ReplacementInput(Token):
+class ApprovalSumShape(PlainShape):
+    """Invoices of one currency."""
+
+    currency = Computed(TEXT, lambda row, reading: row[0])
+    count = Computed({"type": "integer"}, lambda row, reading: row[1])
+    gross = Computed(Sum.SCHEMA, lambda row, reading: amount_text(row[2], row[0]), help_text="Their sum.")
+
+
+class ApprovalPreviewShape(PlainShape):
+    """What would be issued. Nothing was changed."""
+
+    totals = Part(ApprovalSumShape, lambda row: [(code, *sums) for code, sums in row.totals.items()], many=True)
+    skipped = Part(LeftDraftShape, lambda row: row.skipped, many=True)
+    preview_token = Computed(TEXT, lambda row, reading: row.token, help_text="Send it with the act.")
+
+
+class ReplacementInput(TokenInput):
     """How the new invoice comes, and why."""
 
     how = Choice(
@@ -58,14 +85,31 @@ class Approve(InvoiceView):
         body=ApproveInput,
         answer=ApprovedShape,
         description="Each customer's for itself: what can't be issued stays a draft and stops no other.",
+        refusals=["preview.differs"],
     )
     def post(self, request: Request, given: dict[str, Any]) -> HttpResponse:
+        outcome = approving.issue_many(**self.what(given), preview_token=given.get("preview_token"))
+        issued = list(self.rows().filter(pk__in=outcome.invoice_ids).order_by("sequence"))
+        return self.shaped(ApprovedShape, (issued, outcome.skipped))
+
+    def what(self, given: dict[str, Any]) -> dict[str, Any]:
         ids = [row.pk for row in given.get("ids", [])]
         if given.get("all"):
             waiting = Invoice.objects.filter(company=self.company, sequence__isnull=True, waits_for="window")
             ids += waiting.order_by("pk").values_list("pk", flat=True)
-        issued = approving.approve(company=self.company, invoice_ids=ids, at=self.at, by=self.by)
-        return self.shaped(ApprovedShape, list(self.rows().filter(pk__in=issued).order_by("sequence")))
+        return {"company": self.company, "invoice_ids": ids, "at": self.at, "by": self.by}
+
+
+class PreviewApprove(Approve):
+    @operation(
+        "Preview issuing many drafts",
+        right=ISSUE,
+        body=ApproveInput,
+        answer=ApprovalPreviewShape,
+        description="The very act, taken back: how many invoices over how much, and what is left and why.",
+    )
+    def post(self, request: Request, given: dict[str, Any]) -> HttpResponse:
+        return self.shaped(ApprovalPreviewShape, approving.preview_many(**self.what(given)))
 
 
 class Replace(InvoiceAct):
@@ -82,6 +126,7 @@ class Replace(InvoiceAct):
 
 urlpatterns = [
     path("invoices/approve", Approve.as_view()),
+    path("invoices/approve/preview", PreviewApprove.as_view()),
     *act(
         "invoices/<str:invoice>/replace",
         Replace,

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import Q
 from django.http import HttpResponse
-from django.urls import path
 from rest_framework.request import Request
 
-from api.fields import Body, Day, Ref, Text
+from api.fields import Day, Ref, Text
 from api.query import Filter, Order
+from api.resources.acting import on_subscription, twins
 from api.resources.discounts import amount_off, percent_text
-from api.resources.previews import PreviewShape
+from api.resources.previews import TokenInput
 from api.resources.subscriptions import READ as READ_SUBSCRIPTION
-from api.resources.subscriptions import SubscriptionShape, SubscriptionView
+from api.resources.subscriptions import SubscriptionView
 from api.shapes import Computed, Id, Shape, Sum, amount_text, compiled
 from api.views import operation
 from billing.services import acts_discounting
 from billing.services.acting import ActResult
 from catalog.models import Discount
-from subscriptions.models import AgreedDiscount, Subscription
+from subscriptions.models import AgreedDiscount
 
 GIVE = "subscription.change"
-TOKEN = "Of the preview; refused when figures differ now."  # noqa: S105  words about it
 
 
 def _left(row: AgreedDiscount) -> str | None:
@@ -57,45 +56,26 @@ class AgreedDiscountShape(Shape):
         )  # fmt: skip
 
 
-class GiveInput(Body):
+class GiveInput(TokenInput):
     """Which discount."""
 
     discount = Ref(Discount, help_text="Which.")
     from_on = Day(required=False, help_text="Periods from this day on take it; today when left out.")
-    preview_token = Text(required=False, max_length=100, help_text=TOKEN)
 
 
-class RedeemInput(Body):
+class RedeemInput(TokenInput):
     """The code, in any case."""
 
     code = Text(max_length=40, help_text="What the customer was given.")
-    preview_token = Text(required=False, max_length=100, help_text=TOKEN)
 
 
-class EndDiscountInput(Body):
-    """Nothing is needed."""
-
-    preview_token = Text(required=False, max_length=100, help_text=TOKEN)
-
-
-class GivenView(SubscriptionView):
-    """Acts on a subscription's discounts."""
-
-    places: ClassVar[dict[str, Any]] = {"subscription": "sub", "agreed_discount": "agd"}
-
-    def give(self, row: Subscription, given: dict[str, Any]) -> ActResult:
-        return acts_discounting.give(subscription=row, by=self.by, at=self.at, **given)
-
-    def redeem(self, row: Subscription, given: dict[str, Any]) -> ActResult:
-        return acts_discounting.redeem(subscription=row, by=self.by, at=self.at, **given)
-
-    def ending(self, subscription: str, agreed_discount: str, given: dict[str, Any]) -> Callable[[], ActResult]:
-        rows = AgreedDiscount.objects.filter(company=self.company, subscription=self.find(subscription))
-        row = AgreedDiscount.by_ref(rows.select_related("subscription", "code"), agreed_discount)
-        return lambda: acts_discounting.end(agreed=row, by=self.by, at=self.at, **given)
+def _ended(view: SubscriptionView, ids: dict[str, str], given: dict[str, Any]) -> Callable[[], ActResult]:
+    rows = AgreedDiscount.objects.filter(company=view.company, subscription=view.find(ids["subscription"]))
+    row = AgreedDiscount.by_ref(rows.select_related("subscription", "code"), ids["agreed_discount"])
+    return lambda: acts_discounting.end(agreed=row, by=view.by, at=view.at, **given)
 
 
-class GivenDiscounts(GivenView):
+class GivenDiscounts(SubscriptionView):
     @operation(
         "List a subscription's discounts",
         right=READ_SUBSCRIPTION,
@@ -112,73 +92,22 @@ class GivenDiscounts(GivenView):
         data = [read(row, reading) for row in found]
         return self.answer({"data": data, "has_more": more, "next": order.token(found[-1]) if more else None})
 
-    @operation(
-        "Give a discount to a subscription",
-        right=GIVE,
-        body=GiveInput,
-        answer=SubscriptionShape,
-        description="Periods from today on take it; what is billed stands.",
-        refusals=["discount.given_already", "discount.covers_nothing", "discount.currency", "preview.differs"],
-    )
-    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-        return self.done(self.give(self.find(subscription), given))
-
-
-class PreviewGive(GivenView):
-    @operation("Preview giving a discount", right=GIVE, body=GiveInput, answer=PreviewShape)
-    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-        row = self.find(subscription)
-        given.pop("preview_token", None)
-        return self.seen(lambda: self.give(row, given))
-
-
-class RedeemCode(GivenView):
-    @operation(
-        "Redeem an offer code",
-        right=GIVE,
-        body=RedeemInput,
-        answer=SubscriptionShape,
-        description="Gives the subscription what the code stands for, and counts the use.",
-        refusals=["offer_code.unknown", "offer_code.expired", "offer_code.used_up", "preview.differs"],
-    )
-    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-        return self.done(self.redeem(self.find(subscription), given))
-
-
-class PreviewRedeem(GivenView):
-    @operation("Preview redeeming an offer code", right=GIVE, body=RedeemInput, answer=PreviewShape)
-    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-        row = self.find(subscription)
-        given.pop("preview_token", None)
-        return self.seen(lambda: self.redeem(row, given))
-
-
-class EndDiscount(GivenView):
-    @operation(
-        "End a subscription's discount",
-        right=GIVE,
-        body=EndDiscountInput,
-        answer=SubscriptionShape,
-        description="Periods that begin from today on no longer take it; what is billed stands.",
-        refusals=["discount.over", "preview.differs"],
-    )
-    def post(self, request: Request, given: dict[str, Any], subscription: str, agreed_discount: str) -> HttpResponse:
-        return self.done(self.ending(subscription, agreed_discount, given)())
-
-
-class PreviewEnd(GivenView):
-    @operation("Preview ending a discount", right=GIVE, body=EndDiscountInput, answer=PreviewShape)
-    def post(self, request: Request, given: dict[str, Any], subscription: str, agreed_discount: str) -> HttpResponse:
-        given.pop("preview_token", None)
-        return self.seen(self.ending(subscription, agreed_discount, given))
-
 
 GIVEN = "subscriptions/<str:subscription>/discounts"
 urlpatterns = [
-    path(GIVEN, GivenDiscounts.as_view()),
-    path(f"{GIVEN}/preview", PreviewGive.as_view()),
-    path(f"{GIVEN}/<str:agreed_discount>/end", EndDiscount.as_view()),
-    path(f"{GIVEN}/<str:agreed_discount>/end/preview", PreviewEnd.as_view()),
-    path("subscriptions/<str:subscription>/redeem", RedeemCode.as_view()),
-    path("subscriptions/<str:subscription>/redeem/preview", PreviewRedeem.as_view()),
-]
+    *twins(
+        GIVEN, on_subscription(acts_discounting.give), "Give a discount to a subscription", GiveInput, right=GIVE,
+        description="Periods from today on take it; what is billed stands.", base=GivenDiscounts,
+        refusals=("discount.given_already", "discount.covers_nothing", "discount.currency"),
+    ),
+    *twins(
+        f"{GIVEN}/<str:agreed_discount>/end", _ended, "End a subscription's discount", TokenInput, right=GIVE,
+        description="Periods that begin from today on no longer take it; what is billed stands.",
+        refusals=("discount.over",),
+    ),
+    *twins(
+        "subscriptions/<str:subscription>/redeem", on_subscription(acts_discounting.redeem), "Redeem an offer code",
+        RedeemInput, right=GIVE, description="Gives the subscription what the code stands for, and counts the use.",
+        refusals=("offer_code.unknown", "offer_code.expired", "offer_code.used_up"),
+    ),
+]  # fmt: skip

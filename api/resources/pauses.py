@@ -1,31 +1,33 @@
-"""Stopping and taking up service, moving the billing day, leaving beside the cancellation; each with its preview."""
+"""Stopping and taking up service, moving the billing day, cancellation and other ways out; each with its preview."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpResponse
-from django.urls import URLPattern, path
-from rest_framework.request import Request
+from django.urls import URLPattern
 
 from api.fields import Body, Day, Text, Whole, Yes
-from api.problems import Problem
-from api.resources.previews import PreviewShape
-from api.resources.subscriptions import OVERRIDE, SubscriptionShape, SubscriptionView
-from api.views import operation
-from billing.services import acts_exits, acts_pausing
+from api.resources.acting import on_subscription, twins
+from api.resources.previews import TokenInput
+from api.resources.subscriptions import CANCEL, OVERRIDE
+from billing.services import acts, acts_exits, acts_pausing
 from billing.services.acting import ActResult
 
-CHANGE, CANCEL = "subscription.change", "subscription.cancel"
-TOKEN = "Of the preview; refused when figures differ now."  # noqa: S105  words about it
+CHANGE = "subscription.change"
 OVERRIDES = "Dates the act back; needs subscriptions:override."
 
 
-class TokenInput(Body):
-    """Nothing is needed."""
+class CancelInput(TokenInput):
+    """When it ends and what becomes of paid days after it."""
 
-    preview_token = Text(required=False, max_length=100, help_text=TOKEN)
+    timing = Text(max_length=10, help_text="now, period_end or date.")
+    ends_on = Day(required=False, help_text="Last day of service; with timing date.")
+    unused = Text(required=False, max_length=6, help_text="credit, refund or none; as agreed when left out.")
+    reason = Text(required=False, allow_blank=True, max_length=40, help_text="Reason code.")
+    comment = Text(required=False, allow_blank=True, max_length=5000, help_text="The customer's own words.")
+    override = Yes(required=False, help_text="The contract's terms don't bind; needs subscriptions:override.")
+    override_reason = Text(required=False, allow_blank=True, max_length=500, help_text="Why they don't.")
 
 
 class DatedInput(TokenInput):
@@ -93,40 +95,23 @@ class SwitchInput(TokenInput):
 def _act(
     name: str, act: Callable[..., ActResult], summary: str, body: type[Body], *, right: str = CHANGE, **described: Any
 ) -> list[URLPattern]:
-    """The addresses of an act on a subscription and of its preview."""
-
-    def carry_out(view: SubscriptionView, subscription: str, given: dict[str, Any]) -> Callable[[], ActResult]:
-        if given.get("override") and OVERRIDE not in view.rights:
-            raise Problem(403, "scope_missing", scope="subscriptions:override")
-        row = view.find(subscription)
-        return lambda: act(subscription=row, by=view.by, at=view.at, **given)
-
-    refusals = [*described.pop("refusals", ()), "preview.differs"]
-
-    def doing() -> Callable[..., HttpResponse]:
-        @operation(summary, right=right, body=body, answer=SubscriptionShape, refusals=refusals, **described)
-        def post(self: SubscriptionView, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-            return self.done(carry_out(self, subscription, given)())
-
-        return post
-
-    def trying() -> Callable[..., HttpResponse]:
-        @operation(f"Preview: {summary[0].lower()}{summary[1:]}", right=right, body=body, answer=PreviewShape)
-        def post(self: SubscriptionView, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-            given.pop("preview_token", None)
-            return self.seen(carry_out(self, subscription, given))
-
-        return post
-
-    title = "".join(part.capitalize() for part in name.split("-"))
-    does: Any = type(f"{title}Subscription", (SubscriptionView,), {"post": doing()})
-    tries: Any = type(f"Preview{title}", (SubscriptionView,), {"post": trying()})
-    address = f"subscriptions/<str:subscription>/{name}"
-    return [path(address, does.as_view()), path(f"{address}/preview", tries.as_view())]
+    return twins(
+        f"subscriptions/<str:subscription>/{name}", on_subscription(act), summary, body, right=right, **described
+    )
 
 
 DATED = ("subscription.act_in_the_past", "subscription.books_closed")
 urlpatterns = [
+    *_act(
+        "cancel", acts.cancel, "Cancel a subscription", CancelInput, right=CANCEL,
+        description="Plans its end. Paid days after an end of today are given back at once; `issued` names the notes.",
+        refusals=("subscription.end_too_early",),
+    ),
+    *_act(
+        "undo-cancel", acts.undo_cancel, "Undo a cancellation", TokenInput, right=CANCEL,
+        description="Takes a planned end back, until its last day is over.",
+        refusals=("subscription.undo_too_late",),
+    ),
     *_act(
         "pause", acts_pausing.pause, "Pause a subscription", PauseInput, refusals=DATED,
         description="Service and billing stop from a day on; billed days from it on are given back.",

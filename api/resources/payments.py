@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from api.fields import Amount, Choice, Currency, Day, Ref, Text, minor_of
 from api.query import Filter, Order
 from api.resources.customers import CustomerShape, with_addresses
-from api.resources.trials import MoneyAct, Plan, Token, act
+from api.resources.previews import TokenInput
+from api.resources.trials import MoneyAct, Plan, act
 from api.shapes import Computed, Id, Link, Part, PlainShape, Shape, Sum, amount_text
 from api.views import ResourceView, operation
 from billing.models import Allocation, Invoice, Payment, Refund
@@ -90,7 +91,7 @@ class BalancesShape(PlainShape):
     data = Part(BalanceShape, lambda row: row.items(), many=True)
 
 
-class PaymentInput(Token):
+class PaymentInput(TokenInput):
     """Money that came in. It pays the named invoice, then the oldest due; the rest becomes account credit."""
 
     customer = Ref(Customer, required=False, help_text="Who paid; left out: the invoice's, or unknown.")
@@ -103,7 +104,7 @@ class PaymentInput(Token):
     note = Text(required=False, allow_blank=True, max_length=500, help_text="For colleagues.")
 
 
-class AllocateInput(Token):
+class AllocateInput(TokenInput):
     """Whose it is and what it pays."""
 
     customer = Ref(Customer, required=False, help_text="Who paid.")
@@ -111,7 +112,7 @@ class AllocateInput(Token):
     amount = Amount(required=False, help_text="Exactly so much; left out: all that is left.")
 
 
-class TakeBackInput(Token):
+class TakeBackInput(TokenInput):
     """Why the money is gone again."""
 
     reason = Text(max_length=500, help_text="For the books.")
@@ -120,14 +121,14 @@ class TakeBackInput(Token):
     )
 
 
-class ApplyCreditInput(Token):
+class ApplyCreditInput(TokenInput):
     """What account credit pays."""
 
     currency = Currency(help_text="Which credit.")
     invoice = Ref(Invoice, required=False, help_text="This one; left out: the open ones, oldest due first.")
 
 
-class RefundInput(Token):
+class RefundInput(TokenInput):
     """Account credit to be paid out."""
 
     currency = Currency(help_text="Which credit.")
@@ -135,14 +136,14 @@ class RefundInput(Token):
     reason = Text(max_length=500, help_text="Why.")
 
 
-class SettleRefundInput(Token):
+class SettleRefundInput(TokenInput):
     """That it was paid out."""
 
     paid_on = Day(help_text="Day of the money.")
     reference = Text(required=False, allow_blank=True, max_length=140, help_text="Bank reference.")
 
 
-class CancelRefundInput(Token):
+class CancelRefundInput(TokenInput):
     """Why it isn't paid out."""
 
     reason = Text(max_length=500, help_text="For the books.")

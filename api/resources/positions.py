@@ -40,6 +40,7 @@ class SlotTermsShape(Shape):
         fields = (
             "from_on",
             "until_on",
+            "standing",
             "price",
             "model",
             "unit_amount",

@@ -1,12 +1,19 @@
-"""What previews look like: documents to be issued, money now, invoices to come, and the token for the act."""
+"""What previews look like (documents, money now, invoices to come), and the body that carries their token."""
 
 from __future__ import annotations
 
+from api.fields import Body, Text
 from api.shapes import Computed, Part, PlainShape, Sum, amount_text, number_text
 
 TEXT = {"type": "string"}
 DAY = {"type": "string", "format": "date"}
 KIND = {"type": "string", "enum": ["invoice", "credit_note"]}
+
+
+class TokenInput(Body):
+    """Nothing is needed; the token of a preview binds the act to what it showed."""
+
+    preview_token = Text(required=False, max_length=100, help_text="Of the preview; refused when figures differ now.")
 
 
 class PreviewLineShape(PlainShape):

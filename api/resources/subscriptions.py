@@ -1,4 +1,4 @@
-"""Subscriptions: start, cancel, take back, each with its preview; what comes next; the contract clock."""
+"""Subscriptions: how they are shown, their start with its preview, what comes next, the contract clock."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
-from api.fields import Amount, Body, Currency, Day, Metadata, ModelBody, Ref, Text, Whole, Yes
-from api.problems import Problem
+from api.fields import Amount, Currency, Day, Metadata, ModelBody, Ref, Text, Whole
 from api.query import Filter, Order
 from api.resources.customers import CustomerShape, with_addresses
 from api.resources.details import Least
@@ -161,28 +160,11 @@ class StartInput(ModelBody):
         extra_kwargs: ClassVar[dict[str, Any]] = {"name": {"required": False}}
 
 
-class CancelInput(Body):
-    """When it ends and what becomes of paid days after it."""
-
-    timing = Text(max_length=10, help_text="now, period_end or date.")
-    ends_on = Day(required=False, help_text="Last day of service; with timing date.")
-    unused = Text(required=False, max_length=6, help_text="credit, refund or none; as agreed when left out.")
-    reason = Text(required=False, allow_blank=True, max_length=40, help_text="Reason code.")
-    comment = Text(required=False, allow_blank=True, max_length=5000, help_text="The customer's own words.")
-    override = Yes(required=False, help_text="The contract's terms don't bind; needs subscriptions:override.")
-    override_reason = Text(required=False, allow_blank=True, max_length=500, help_text="Why they don't.")
-    preview_token = Text(required=False, max_length=100, help_text="Of the preview; refused when figures differ now.")
-
-
-class UndoInput(Body):
-    """Nothing is needed."""
-
-    preview_token = Text(required=False, max_length=100, help_text="Of the preview; refused when figures differ now.")
-
-
 class SubscriptionView(ResourceView):
     tag = "Subscriptions"
-    places: ClassVar[dict[str, Any]] = {"subscription": "sub"}
+    places: ClassVar[dict[str, Any]] = {
+        "subscription": "sub", "change": "chg", "one_off": "oof", "agreed_discount": "agd",
+    }  # fmt: skip
     model, shape, order = Subscription, SubscriptionShape, Order("created_at")
     shown_alone = frozenset({"contract_clock"})
 
@@ -211,14 +193,6 @@ class SubscriptionView(ResourceView):
         zone = values.get("overrides", {}).get("time_zone") or zone_of(values["customer"])
         day = clock.day_in(self.at, zone)
         return acts.start(company=self.company, on=day, by=self.by, at=self.at, **values)
-
-    def cancel(self, row: Subscription, given: dict[str, Any]) -> ActResult:
-        if given.get("override") and OVERRIDE not in self.rights:
-            raise Problem(403, "scope_missing", scope="subscriptions:override")
-        return acts.cancel(subscription=row, by=self.by, at=self.at, **given)
-
-    def undo(self, row: Subscription, given: dict[str, Any]) -> ActResult:
-        return acts.undo_cancel(subscription=row, by=self.by, at=self.at, **given)
 
     def done(self, result: ActResult, status: int = 200) -> HttpResponse:
         row = self.rows().get(pk=result.subscription.pk)
@@ -276,6 +250,7 @@ class PreviewStart(SubscriptionView):
         description="Does everything starting would do, shows it and takes it back.",
     )
     def post(self, request: Request, given: dict[str, Any]) -> HttpResponse:
+        given.pop("preview_token", None)
         return self.seen(lambda: self.start(given))
 
 
@@ -300,53 +275,9 @@ class UpcomingInvoices(SubscriptionView):
         return self.shaped(UpcomingListShape, found)
 
 
-class CancelSubscription(SubscriptionView):
-    @operation(
-        "Cancel a subscription",
-        right=CANCEL,
-        body=CancelInput,
-        answer=SubscriptionShape,
-        description="Plans its end. Paid days after an end of today are given back at once; `issued` names the notes.",
-        refusals=["subscription.end_too_early", "preview.differs"],
-    )
-    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-        return self.done(self.cancel(self.find(subscription), given))
-
-
-class PreviewCancel(SubscriptionView):
-    @operation("Preview a cancellation", right=CANCEL, body=CancelInput, answer=PreviewShape)
-    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-        row = self.find(subscription)
-        return self.seen(lambda: self.cancel(row, given))
-
-
-class UndoCancel(SubscriptionView):
-    @operation(
-        "Undo a cancellation",
-        right=CANCEL,
-        body=UndoInput,
-        answer=SubscriptionShape,
-        description="Takes a planned end back, until its last day is over.",
-        refusals=["subscription.undo_too_late", "preview.differs"],
-    )
-    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-        return self.done(self.undo(self.find(subscription), given))
-
-
-class PreviewUndo(SubscriptionView):
-    @operation("Preview undoing a cancellation", right=CANCEL, body=UndoInput, answer=PreviewShape)
-    def post(self, request: Request, given: dict[str, Any], subscription: str) -> HttpResponse:
-        row = self.find(subscription)
-        return self.seen(lambda: self.undo(row, given))
-
-
 urlpatterns = [
     path("subscriptions", Subscriptions.as_view()),
     path("subscriptions/preview", PreviewStart.as_view()),
     path("subscriptions/<str:subscription>", OneSubscription.as_view()),
     path("subscriptions/<str:subscription>/upcoming", UpcomingInvoices.as_view()),
-    path("subscriptions/<str:subscription>/cancel", CancelSubscription.as_view()),
-    path("subscriptions/<str:subscription>/cancel/preview", PreviewCancel.as_view()),
-    path("subscriptions/<str:subscription>/undo-cancel", UndoCancel.as_view()),
-    path("subscriptions/<str:subscription>/undo-cancel/preview", PreviewUndo.as_view()),
 ]

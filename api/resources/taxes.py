@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from api.fields import Amount, Body, Day, ModelBody, Text
 from api.problems import Problem
 from api.query import Filter, Order
+from api.resources.previews import TokenInput
 from api.shapes import Computed, Number, Part, PlainShape, Shape, amount_text, number_text
 from api.views import ApiView, ResourceView, operation
 from billing.models import Invoice
@@ -22,6 +23,8 @@ from catalog.models import TaxCategory, TaxRate
 from catalog.services import taxes
 
 READ, WRITE = "catalog.read", "catalog.write"
+#: Touched lines one answer names.
+MOST_LINES = 1000
 
 
 class TaxCategoryShape(Shape):
@@ -67,7 +70,7 @@ class TaxRateCorrection(Body):
     reason = Text(max_length=500, help_text="Kept with the change; issued documents stay.")
 
 
-class CorrectionInput(Body):
+class CorrectionInput(TokenInput):
     """Which of the touched invoices are corrected, and what the credit notes say."""
 
     invoices = serializers.ListField(
@@ -97,9 +100,10 @@ class TouchedLineShape(PlainShape):
 
 
 class TouchedLinesShape(PlainShape):
-    """The issued lines a rate touches, oldest first."""
+    """The issued lines a rate touches, oldest first; at most a thousand of them."""
 
     data = Part(TouchedLineShape, lambda row: row["data"], many=True)
+    count = Computed({"type": "integer"}, lambda row, reading: row["count"], help_text="How many there are.")
 
 
 class CorrectedShape(PlainShape):
@@ -127,6 +131,12 @@ class CorrectionShape(PlainShape):
     """A batch of corrections."""
 
     data = Part(CorrectedShape, lambda row: row["data"], many=True)
+    preview_token = Computed(
+        {"type": "string"},
+        lambda row, reading: row["token"],
+        allow_null=True,
+        help_text="Of a preview: send it with the act.",
+    )
 
 
 class AddedRatesShape(PlainShape):
@@ -266,7 +276,11 @@ class TouchedLines(RateView):
         description="Those that bear another rate than the table says since that row was entered.",
     )
     def get(self, request: Request, tax_rate: str) -> HttpResponse:
-        return self.shaped(TouchedLinesShape, {"data": rate_corrections.touched(self.company, self.rate(tax_rate))})
+        rate = self.rate(tax_rate)
+        found = rate_corrections.touched(self.company, rate, MOST_LINES)
+        full = len(found) == MOST_LINES
+        count = rate_corrections.touched_lines(self.company, rate).count() if full else len(found)
+        return self.shaped(TouchedLinesShape, {"data": found, "count": count})
 
 
 class CorrectDocuments(RateView):
@@ -276,10 +290,10 @@ class CorrectDocuments(RateView):
         body=CorrectionInput,
         answer=CorrectionShape,
         description="Each invoice gets a credit note and is billed anew with the table of now.",
-        refusals=["rate_correction.nothing", "rate_correction.too_many"],
+        refusals=["rate_correction.nothing", "rate_correction.too_many", "preview.differs"],
     )
     def post(self, request: Request, given: dict[str, Any], tax_rate: str) -> HttpResponse:
-        return self.shaped(CorrectionShape, {"data": self.outcome(given, tax_rate)})
+        return self.shaped(CorrectionShape, {"data": self.outcome(given, tax_rate), "token": None})
 
     def outcome(self, given: dict[str, Any], ref: str) -> list[rate_corrections.Corrected]:
         chosen = None
@@ -287,7 +301,7 @@ class CorrectDocuments(RateView):
             chosen = [self.of(Invoice, invoice).pk for invoice in given["invoices"]]
         return rate_corrections.correct(
             company=self.company, rate=self.rate(ref), invoice_ids=chosen, reason=given["reason"], by=self.by,
-            at=self.at,
+            at=self.at, preview_token=given.get("preview_token"),
         )  # fmt: skip
 
 
@@ -301,8 +315,9 @@ class PreviewCorrection(CorrectDocuments):
         refusals=["rate_correction.nothing", "rate_correction.too_many"],
     )
     def post(self, request: Request, given: dict[str, Any], tax_rate: str) -> HttpResponse:
+        given.pop("preview_token", None)
         seen = rate_corrections.preview(lambda: self.outcome(given, tax_rate))
-        return self.shaped(CorrectionShape, {"data": seen})
+        return self.shaped(CorrectionShape, {"data": seen, "token": rate_corrections.token_of(seen)})
 
 
 urlpatterns = [

@@ -9,18 +9,11 @@ from django.http import HttpResponse
 from django.urls import URLPattern, path
 from rest_framework.request import Request
 
-from api.fields import Body, Text
 from api.resources.previews import TEXT, PreviewDocumentShape
 from api.shapes import Computed, Part, PlainShape, Sum, amount_text
 from api.views import ResourceView, operation
 from billing.services import trying
 from customers.models import Customer
-
-
-class Token(Body):
-    """A body of an act that was previewed."""
-
-    preview_token = Text(required=False, max_length=100, help_text="Of the preview; refused when figures differ now.")
 
 
 class StandingShape(PlainShape):

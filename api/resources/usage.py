@@ -1,4 +1,4 @@
-"""Meters, usage events in batches, and what subscriptions have used so far."""
+"""Usage events in batches, and what subscriptions have used so far."""
 
 from __future__ import annotations
 
@@ -11,128 +11,23 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from api.fields import Amount, Body, ModelBody, Quantity, Ref, Texts, Whole, minor_of
-from api.problems import Problem
-from api.query import Filter, Order, archived
-from api.resources.products import TEXTS
+from api.fields import Amount, Body, Quantity, Ref, minor_of
+from api.query import ByPlace, Filter
 from api.shapes import Computed, Id, Number, Part, PlainShape, Shape, Sum, amount_text, number_text
 from api.views import ApiView, ResourceView, operation
 from billing.services import current_usage, using
 from billing.services.current_usage import CurrentUsage
 from billing.services.using import TakenIn
 from catalog.models import Meter
-from catalog.services import meters
 from core.refusal import Refused
 from subscriptions.models import Slot, Subscription, UsageEvent, UsageRefusal
 from subscriptions.services.usage_thresholds import set_thresholds
 
-CATALOG, CATALOG_WRITE, READ, WRITE = "catalog.read", "catalog.write", "usage.read", "usage.write"
+READ, WRITE = "usage.read", "usage.write"
 MOST_EVENTS = 10_000
 TEXT, COUNT = {"type": "string"}, {"type": "integer"}
 DAY, INSTANT = {"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}
 NUMBER = Sum.SCHEMA
-
-
-# Meters ---------------------------------------------------------------------------------------------------------------
-
-
-class MeterShape(Shape):
-    """How usage is counted. Events name a meter by its code."""
-
-    id = Id("mtr")
-    name = Computed(TEXTS, lambda row, reading: row.name, help_text="Name by language.")
-    unit_name = Computed(TEXTS, lambda row, reading: row.unit_name, help_text="What one is called, by language.")
-
-    class Meta:
-        model = Meter
-        fields = ("id", "code", "name", "aggregation", "unit_name", "late_days", "archived_at")
-
-
-class MeterInput(ModelBody):
-    """A meter. How it counts can't be changed later."""
-
-    name = Texts(help_text="Name by language; the company's language is required.")
-    unit_name = Texts(required=False, help_text="What one is called, by language, such as call.")
-    late_days = Whole(
-        required=False, min_value=0, max_value=meters.MOST_LATE_DAYS, help_text="Days for late events; 90 if left out."
-    )
-
-    class Meta:
-        model = Meter
-        fields = ("code", "name", "aggregation", "unit_name", "late_days")
-
-
-class MeterChanges(ModelBody):
-    """What of a meter can change."""
-
-    name = Texts(required=False, help_text="Name by language; the company's language is required.")
-    unit_name = Texts(required=False, help_text="What one is called, by language, such as call.")
-    late_days = Whole(required=False, min_value=0, max_value=meters.MOST_LATE_DAYS, help_text="Days for late events.")
-
-    class Meta:
-        model = Meter
-        fields = ("name", "unit_name", "late_days")
-
-
-class MeterView(ResourceView):
-    tag = "Usage"
-    places: ClassVar[dict[str, Any]] = {"meter": "mtr"}
-    model, shape = Meter, MeterShape
-
-
-class Meters(MeterView):
-    @operation(
-        "List meters",
-        right=CATALOG,
-        answer=MeterShape,
-        paged=True,
-        filters=[
-            Filter("code", "text", help="Short name."),
-            Filter("archived", "yes", build=archived, help="Takes no new events or does."),
-        ],
-    )
-    def get(self, request: Request) -> HttpResponse:
-        return self.page()
-
-    @operation(
-        "Create a meter",
-        right=CATALOG_WRITE,
-        body=MeterInput,
-        answer=MeterShape,
-        status=201,
-        refusals=["catalog.code_taken"],
-    )
-    def post(self, request: Request, given: dict[str, Any]) -> HttpResponse:
-        return self.fresh(meters.create_meter(company=self.company, by=self.by, at=self.at, **given), 201)
-
-
-class OneMeter(MeterView):
-    @operation("Get a meter", right=CATALOG, answer=MeterShape)
-    def get(self, request: Request, meter: str) -> HttpResponse:
-        return self.one(self.find(meter))
-
-    @operation("Change a meter", right=CATALOG_WRITE, body=MeterChanges, answer=MeterShape)
-    def patch(self, request: Request, given: dict[str, Any], meter: str) -> HttpResponse:
-        row = self.find(meter)
-        return self.fresh(meters.update_meter(meter=row, changes=given, by=self.by, at=self.at))
-
-
-class ArchiveMeter(MeterView):
-    @operation(
-        "Archive a meter",
-        right=CATALOG_WRITE,
-        answer=MeterShape,
-        description="It takes no new events. What came in is billed.",
-        refusals=["meter.on_sale"],
-    )
-    def post(self, request: Request, meter: str) -> HttpResponse:
-        return self.fresh(meters.archive_meter(meter=self.find(meter), by=self.by, at=self.at))
-
-
-class RestoreMeter(MeterView):
-    @operation("Restore a meter", right=CATALOG_WRITE, answer=MeterShape)
-    def post(self, request: Request, meter: str) -> HttpResponse:
-        return self.fresh(meters.restore_meter(meter=self.find(meter), by=self.by, at=self.at))
 
 
 # Events ---------------------------------------------------------------------------------------------------------------
@@ -237,19 +132,6 @@ class UsageRefusalShape(Shape):
         fields = ("meter", "event_id", "subscription", "at", "value", "key", "code", "message", "received_at")
 
 
-class ByArrival(Order):
-    """Events carry no id of ours to the outside; a page is named by the place of its last row."""
-
-    def token(self, row: Any) -> str:
-        return f"{row.pk:x}"
-
-    def seen(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
-        try:
-            return rows.filter(pk=int(after[:16], 16))
-        except ValueError:
-            raise Problem.parameter("after", "invalid_ref") from None
-
-
 FILTERS = [
     Filter("meter", "ref", model=Meter, help="What counts it."),
     Filter("subscription", "ref", model=Subscription, help="Whose usage."),
@@ -262,7 +144,7 @@ FILTERS = [
 class EventView(ResourceView):
     tag = "Usage"
     places: ClassVar[dict[str, Any]] = {}
-    order = ByArrival()
+    order = ByPlace()
     body_limit = 8 * 1024 * 1024
 
     def rows(self) -> QuerySet[Any]:
@@ -428,10 +310,6 @@ class UsageThresholds(UsageView):
 
 
 urlpatterns = [
-    path("meters", Meters.as_view()),
-    path("meters/<str:meter>", OneMeter.as_view()),
-    path("meters/<str:meter>/archive", ArchiveMeter.as_view()),
-    path("meters/<str:meter>/restore", RestoreMeter.as_view()),
     path("usage-events", UsageEvents.as_view()),
     path("usage-refusals", UsageRefusals.as_view()),
     path("subscriptions/<str:subscription>/usage", SubscriptionUsage.as_view()),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
-from api.problems import Problem
-from api.query import Filter, Order
+from api.query import ByPlace, Filter
 from api.resources.customers import CustomerShape, CustomerView
 from api.shapes import Shape
 from api.views import ResourceView, operation
@@ -26,19 +24,6 @@ class VatCheckShape(Shape):
     class Meta:
         model = VatCheck
         fields = ("vat_id", "answer", "name", "address", "proof", "detail", "asked_at")
-
-
-class ByPlace(Order):
-    """Pages of rows that have no id of their own: the place in the list names them."""
-
-    def token(self, row: Any) -> str:
-        return f"{row.pk:x}"
-
-    def seen(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
-        try:
-            return rows.filter(pk=int(after[:15], 16))
-        except ValueError:
-            raise Problem.parameter("after", "invalid_ref") from None
 
 
 class CheckVatId(CustomerView):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
-from api.fields import Body, Day, Refs, Text
+from api.fields import Day, Refs, Text
+from api.resources.previews import PreviewDocumentShape, TokenInput
 from api.shapes import Computed, Part, PlainShape
 from api.views import ApiView, operation
-from billing.services import acts_changing
+from billing.services import acts_versions
 from catalog.models import Price
-from core.refusal import Refused
 from subscriptions.models import Change, Subscription
-from subscriptions.services import versions
-from subscriptions.services.versions import VersionMoves
 
 CHANGE = "subscription.change"
 TEXT = {"type": "string"}
@@ -25,16 +22,7 @@ DAY = {"type": "string", "format": "date"}
 STATUS = {"type": "string", "enum": [str(Change.Status.PLANNED), str(Change.Status.DONE)]}
 
 
-#: Why a subscription is left as it is.
-LEFT_AS_THEY_ARE = frozenset(
-    (
-        "change.version_day", "change.version_of_other", "change.day_taken", "subscription.act_after_end",
-        "subscription.ended",
-    )
-)  # fmt: skip
-
-
-class MoveVersionsInput(Body):
+class MoveVersionsInput(TokenInput):
     """Which subscriptions get the version, and from when."""
 
     subscriptions = Refs(
@@ -54,18 +42,18 @@ class MoveVersionsInput(Body):
 class MovedShape(PlainShape):
     """A subscription that gets the version."""
 
-    subscription = Computed(TEXT, lambda row, reading: row[0].subscription.ref)
-    change = Computed(
-        TEXT,
-        lambda row, reading: row[0].change.ref if row[1] else None,
-        allow_null=True,
-        help_text="Takes it back while it is planned; null in a preview.",
-    )
-    status = Computed(STATUS, lambda row, reading: str(row[0].change.status), help_text="planned, or done today.")
-    effective_on = Computed(DAY, lambda row, reading: row[0].change.effective_on, help_text="First day of the version.")
+    subscription = Computed(TEXT, lambda row, reading: row.subscription.ref)
+    status = Computed(STATUS, lambda row, reading: str(row.change.status), help_text="planned, or done today.")
+    effective_on = Computed(DAY, lambda row, reading: row.change.effective_on, help_text="First day of the version.")
     summary = Computed(
-        {"type": "object"}, lambda row, reading: row[0].change.summary, help_text="Positions before and after."
+        {"type": "object"}, lambda row, reading: row.change.summary, help_text="Positions before and after."
     )
+
+
+class MovedForGoodShape(MovedShape):
+    """A subscription that got the version."""
+
+    change = Computed(TEXT, lambda row, reading: row.change.ref, help_text="Takes it back while it is planned.")
 
 
 class SkippedShape(PlainShape):
@@ -79,8 +67,20 @@ class SkippedShape(PlainShape):
 class VersionMovesShape(PlainShape):
     """What came of a move of subscriptions to a version."""
 
-    moved = Part(MovedShape, lambda row: row["moved"], many=True)
-    skipped = Part(SkippedShape, lambda row: row["skipped"], many=True)
+    moved = Part(MovedForGoodShape, lambda row: row.changed, many=True)
+    skipped = Part(SkippedShape, lambda row: row.skipped, many=True)
+
+
+class VersionMovesPreviewShape(PlainShape):
+    """What would come of it. Nothing was changed."""
+
+    moved = Part(MovedShape, lambda row: row.moved.changed, many=True)
+    skipped = Part(SkippedShape, lambda row: row.moved.skipped, many=True)
+    documents = Part(PreviewDocumentShape, lambda row: row.documents, many=True, help_text="To be issued at once.")
+    preview_token = Computed(TEXT, lambda row, reading: row.token, help_text="Send it with the act.")
+
+
+REFUSALS = ["change.version_day", "change.version_of_other", "change.day_taken"]
 
 
 class MoveSubscriptions(ApiView):
@@ -94,27 +94,13 @@ class MoveSubscriptions(ApiView):
         answer=VersionMovesShape,
         description="Each moves at the start of a period, after what is billed and not before its minimum term is "
         "over. One that can't is skipped with the reason; named alone, it is refused.",
-        refusals=["change.version_day", "change.version_of_other", "change.day_taken"],
+        refusals=[*REFUSALS, "preview.differs"],
     )
     def post(self, request: Request, given: dict[str, Any], price: str) -> HttpResponse:
-        return self.moved(acts_changing.move_versions, given, price)
+        return self.shaped(VersionMovesShape, acts_versions.move_versions(**self.what(given, price)))
 
-    def moved(
-        self, act: Callable[..., VersionMoves], given: dict[str, Any], ref: str, *, is_kept: bool = True
-    ) -> HttpResponse:
-        price = self.of(Price, ref)
-        named = given.pop("subscriptions", None)
-        chosen = named if named is not None else list(versions.held_on_others(price))
-        common = {"company": self.company, "price": price, "by": self.by, "at": self.at}
-        try:
-            found = act(**common, subscriptions=chosen, **given)
-        except Refused as refused:
-            # The act refuses one that is alone; nobody named this one.
-            if named is not None or len(chosen) != 1 or refused.code not in LEFT_AS_THEY_ARE:
-                raise
-            found = VersionMoves(skipped=[(chosen[0], refused)])
-        moved = [(one, is_kept) for one in found.changed]
-        return self.shaped(VersionMovesShape, {"moved": moved, "skipped": found.skipped})
+    def what(self, given: dict[str, Any], ref: str) -> dict[str, Any]:
+        return {"company": self.company, "price": self.of(Price, ref), "by": self.by, "at": self.at, **given}
 
 
 class PreviewMoveSubscriptions(MoveSubscriptions):
@@ -122,12 +108,13 @@ class PreviewMoveSubscriptions(MoveSubscriptions):
         "Preview moving subscriptions to a price version",
         right=CHANGE,
         body=MoveVersionsInput,
-        answer=VersionMovesShape,
+        answer=VersionMovesPreviewShape,
         description="The very move, taken back.",
-        refusals=["change.version_day", "change.version_of_other", "change.day_taken"],
+        refusals=REFUSALS,
     )
     def post(self, request: Request, given: dict[str, Any], price: str) -> HttpResponse:
-        return self.moved(acts_changing.preview_versions, given, price, is_kept=False)
+        given.pop("preview_token", None)
+        return self.shaped(VersionMovesPreviewShape, acts_versions.preview_versions(**self.what(given, price)))
 
 
 urlpatterns = [

@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from backoffice import previewing
 from backoffice.acting import actor, done, found, now, own
@@ -16,7 +15,7 @@ from backoffice.forms.credits import GrantForm, PackForm, ReplaceForm
 from backoffice.pages import crumbs
 from backoffice.views.invoices import above, an_invoice
 from billing.models import Credit, CreditNote, Invoice
-from billing.services import approving, granting, replacing, selling, trying
+from billing.services import granting, replacing, selling, trying
 from core.rights import needs
 from customers.models import Customer
 from customers.services.customers import currency_of
@@ -125,24 +124,3 @@ def replace(request: HttpRequest, ref: str) -> HttpResponse:
         "back": back,
     }
     return previewing.act_page(request, form=form, preview=preview, do=do, context=context)
-
-
-@needs("invoice.issue")
-@require_POST
-def approve(request: HttpRequest) -> HttpResponse:
-    """Issues the drafts that were checked, each customer's for itself."""
-    refs = [ref for ref in request.POST.getlist("row") if ref.startswith(f"{Invoice.PREFIX}_")][:500]
-    ids = [invoice.pk for invoice in own(request, Invoice).filter(public_id__in=_public_ids(refs))]
-    issued = approving.approve(company=request.company, invoice_ids=ids, at=now(request), by=actor(request))
-    text = _("Issued: %(count)s of %(asked)s.") % {"count": len(issued), "asked": len(ids)}
-    return done(request, text, reverse("backoffice:invoices") + "?state=draft")
-
-
-def _public_ids(refs: list[str]) -> list[Any]:
-    found_ids = []
-    for ref in refs:
-        try:
-            found_ids.append(Invoice.public_id_of(ref))
-        except ValueError:
-            continue
-    return found_ids

@@ -1,4 +1,4 @@
-"""Invoices by hand: written as drafts, changed, issued with a preview, or thrown away."""
+"""Drafts: written by hand, changed, issued with a preview alone or many together, or thrown away."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from customers.models import Customer
 from customers.services.customers import currency_of
 
 MORE_LINES = 5
+#: Drafts issued together.
+MOST_AT_ONCE = 500
 
 
 def _draft(request: HttpRequest, ref: str) -> Invoice:
@@ -177,6 +179,51 @@ def issue(request: HttpRequest, ref: str) -> HttpResponse:
         "back": reverse("backoffice:invoice", args=[ref]),
     }
     return previewing.act_page(request, form=form, preview=preview, do=do, context=context)
+
+
+@needs("invoice.issue")
+@require_POST
+def approve(request: HttpRequest) -> HttpResponse:
+    """The drafts that were checked: what issuing them comes to and which stay, then the act."""
+    refs = [ref for ref in request.POST.getlist("row") if ref.startswith(f"{Invoice.PREFIX}_")][:MOST_AT_ONCE]
+    drafts = own(request, Invoice).filter(public_id__in=_public_ids(refs), sequence__isnull=True).order_by("pk")
+    chosen = {invoice.pk: invoice.ref for invoice in drafts}
+    back = reverse("backoffice:invoices") + "?state=draft"
+    given: dict[str, Any] = {
+        "company": request.company, "invoice_ids": list(chosen), "at": now(request), "by": actor(request),
+    }  # fmt: skip
+    token, refused = request.POST.get("preview_token"), ""
+    if request.POST.get("step") == "do" and token:
+        try:
+            outcome = approving.issue_many(**given, preview_token=token)
+        except Refused as refusal:
+            refused = refusal.message
+        else:
+            words = {"count": len(outcome.invoice_ids), "asked": len(chosen)}
+            return done(request, _("Issued: %(count)s of %(asked)s.") % words, back)
+    seen = approving.preview_many(**given)
+    title = _("Issue drafts")
+    context = {
+        "title": title,
+        "crumbs": crumbs((_("Invoices"), reverse("backoffice:invoices")), (_("Drafts"), back), (title, "")),
+        "refs": chosen.values(),
+        "totals": [(currency, count, gross) for currency, (count, gross) in seen.totals.items()],
+        "skipped": seen.skipped,
+        "token": seen.token,
+        "refused": refused,
+        "back": back,
+    }
+    return page(request, "invoices/approve", context, status=422 if refused else 200)
+
+
+def _public_ids(refs: list[str]) -> list[Any]:
+    found_ids = []
+    for ref in refs:
+        try:
+            found_ids.append(Invoice.public_id_of(ref))
+        except ValueError:
+            continue
+    return found_ids
 
 
 @needs("invoice.issue")

@@ -84,7 +84,7 @@ def create(request: HttpRequest) -> HttpResponse:
         except Refused as refused:
             show_refusal(form, refused)
         else:
-            if rate_corrections.touched(request.company, rate):
+            if rate_corrections.touched_lines(request.company, rate).exists():
                 said = _("The rate is kept. Documents issued before bear another one; they can be corrected below.")
                 return done(request, said, "tax-rate", rate.ref)
             return done(request, _("The rate is kept; documents issued before keep theirs."), back)
@@ -115,7 +115,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
     if rate is None:
         raise Http404
     step = request.POST.get("step", "")
-    if request.method == "POST" and not (may(request, "catalog.write") and may(request, "invoice.issue")):
+    if request.method == "POST" and not may(request, "catalog.write" if step == "figure" else "invoice.issue"):
         raise Http404
     form = RateCorrectionForm(
         request.POST if step == "figure" else None, initial={"percent": rate.percent, "source": rate.source}
@@ -128,25 +128,28 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         else:
             return done(request, _("The rate is corrected."), "tax-rate", ref)
     reason = CorrectionForm(request.POST if step in ("preview", "do") else None)
-    outcome, refused_words = None, ""
+    outcome, refused_words, token = None, "", request.POST.get("preview_token")
     if step in ("preview", "do") and reason.is_valid():
 
-        def act() -> list[rate_corrections.Corrected]:
+        def act(token: str | None = None) -> list[rate_corrections.Corrected]:
             return rate_corrections.correct(
                 company=request.company, rate=rate, reason=reason.cleaned_data["reason"], by=actor(request),
-                at=now(request),
+                at=now(request), preview_token=token,
             )  # fmt: skip
 
         try:
-            outcome = act() if step == "do" else rate_corrections.preview(act)
-        except Refused as refused:
-            refused_words = refused.message
-        else:
-            if step == "do":
-                count = sum(one.note is not None for one in outcome)
+            if step == "do" and token:
+                count = sum(one.note is not None for one in act(token))
                 said = ngettext("%(count)s invoice was corrected.", "%(count)s invoices were corrected.", count)
                 return done(request, said % {"count": count}, "tax-rate", ref)
-    touched = rate_corrections.touched(request.company, rate)
+        except Refused as refused:
+            refused_words = refused.message
+        try:
+            outcome = rate_corrections.preview(act)
+        except Refused as refused:
+            refused_words = refused.message
+    touched = rate_corrections.touched(request.company, rate, SHOWN)
+    full = len(touched) == SHOWN
     title = f"{country_name(rate.country)} {rate.region} {rate.get_level_display()}".replace("  ", " ")
     context: dict[str, Any] = {
         "title": title,
@@ -157,14 +160,17 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "region_name": name_of(rate.country, rate.region),
         "form": form,
         "reason": reason,
-        "touched": touched[:SHOWN],
-        "touched_count": len(touched),
+        "touched": touched,
+        "touched_count": rate_corrections.touched_lines(request.company, rate).count() if full else len(touched),
         "outcome": outcome,
+        "token": rate_corrections.token_of(outcome) if outcome is not None else "",
         "sums": rate_corrections.totals(outcome) if outcome is not None else {},
         "refused": refused_words,
-        "may_change": may(request, "catalog.write") and may(request, "invoice.issue"),
+        "may_change": may(request, "catalog.write"),
+        "may_correct": may(request, "invoice.issue"),
     }
-    return page(request, "settings/tax_rate", context, status=422 if form.errors or reason.errors else 200)
+    failed = form.errors or reason.errors or refused_words
+    return page(request, "settings/tax_rate", context, status=422 if failed else 200)
 
 
 @needs("settings.read")

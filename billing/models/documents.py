@@ -352,6 +352,12 @@ class CreditNote(Document):
     reason = models.CharField(max_length=500, blank=True, help_text=_("Words printed on it."))
     settled_minor = models.BigIntegerField(help_text=_("Part that lowered what was due on the invoice."))
     to_account_minor = models.BigIntegerField(help_text=_("Part that became account credit or was refunded."))
+    tax_currency_minor = models.BigIntegerField(
+        null=True, blank=True, help_text=_("Tax in the company's tax currency, where the document has another.")
+    )
+    tax_currency_rate = models.DecimalField(
+        max_digits=20, decimal_places=10, null=True, blank=True, help_text=_("Units of the document's for one of it.")
+    )
 
     class Meta:
         verbose_name = _("credit note")
@@ -364,7 +370,10 @@ class CreditNote(Document):
             models.CheckConstraint(
                 condition=Q(gross_minor=F("settled_minor") + F("to_account_minor")), name="credit_note_goes_somewhere"
             ),
-            models.CheckConstraint(condition=Q(gross_minor__gt=0), name="credit_note_positive"),
+            models.CheckConstraint(
+                condition=Q(gross_minor__gt=0) | Q(gross_minor=0, cause__in=["void", "replace"]),
+                name="credit_note_positive",
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["company", "customer", "-id"], name="credit_note_by_customer"),

@@ -1,4 +1,4 @@
-"""Acts that change a running agreement: plan, price, quantity, positions, price versions; then `settle`.
+"""Acts that change a running agreement: plan, price, quantity, positions; then `settle`.
 
 The rule that matters: as for every act, what is agreed and what is billed never part, and a preview's token binds.
 `on` is today in the subscription's zone unless given; an act dated back is billed on one document of today.
@@ -8,21 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Any
-
-from django.db import transaction
 
 from billing.services.acting import ActResult, Done, carry_out
-from billing.services.settling import settle
-from catalog.models import Plan, Price
-from core import clock
+from catalog.models import Plan
 from core.actors import Actor
-from core.models import Company
 from subscriptions.models import Change, Subscription
-from subscriptions.services import changing, unchanging, versions
+from subscriptions.services import changing, unchanging
 from subscriptions.services.change_specs import ItemChange
 from subscriptions.services.unchanging import Changed
-from subscriptions.services.versions import VersionMoves
 
 
 def change(
@@ -73,48 +66,6 @@ def undo_change(
         return unchanging.undo(change=change, on=today, by=by, at=at)
 
     return _act(change.subscription, verb, on=on, by=by, at=at, preview_token=preview_token)
-
-
-def move_versions(
-    *,
-    company: Company,
-    price: Price,
-    subscriptions: Sequence[Subscription],
-    effective_on: date | None = None,
-    reason: str = "",
-    on: date | None = None,
-    by: Actor,
-    at: datetime,
-) -> VersionMoves:
-    """Moves many subscriptions to `price`, a version of what they hold, and settles those that move today; see
-    `subscriptions.services.versions.move_versions`. One alone that can't be moved is refused."""
-    zones = [one.time_zone for one in subscriptions]
-    with transaction.atomic():
-        found = VersionMoves()
-        for zone in sorted(set(zones)):
-            today = on or clock.day_in(at, zone)
-            batch = [one for one in subscriptions if one.time_zone == zone]
-            part = versions.move_versions(
-                company=company, price=price, subscriptions=batch, effective_on=effective_on, reason=reason,
-                on=today, by=by, at=at,
-            )  # fmt: skip
-            if len(subscriptions) == 1 and part.skipped:
-                raise part.skipped[0][1]
-            moved = {one.subscription.customer_id for one in part.changed if one.change.effective_on <= today}
-            if moved:
-                settle(company=company, customer_ids=sorted(moved), on=today, at=at, by=by, zones=[zone])
-            found.changed += part.changed
-            found.skipped += part.skipped
-    return found
-
-
-def preview_versions(**given: Any) -> VersionMoves:
-    """What `move_versions` with these keywords would do; nothing is changed."""
-    with transaction.atomic():
-        try:
-            return move_versions(**given)
-        finally:
-            transaction.set_rollback(True)
 
 
 def _act(

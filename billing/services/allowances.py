@@ -7,6 +7,7 @@ gives back a line's amount after the allowance; the allowance itself goes back t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from typing import Final
@@ -100,21 +101,6 @@ def postings(document: InvoiceDoc, accounts: Mapping[tuple[str, str], int]) -> l
     return found
 
 
-def write(company: Company, invoices: Iterable[InvoiceDoc]) -> None:
-    """The uses of credit on these dated invoices and what they leave of it, in two statements; none without any."""
-    rows: list[str] = []
-    used: dict[int, int] = {}
-    for document in invoices:
-        for allowance in document.allowances:
-            if allowance.used_minor:
-                used[allowance.credit_id] = used.get(allowance.credit_id, 0) + allowance.used_minor
-                rows.append(
-                    f"{company.pk}\t{allowance.credit_id}\t{allowance.line.id}\t{allowance.used_minor}\t"
-                    f"{document.issued_on}"
-                )
-    _write(rows, used)
-
-
 def _write(rows: Sequence[str], used: Mapping[int, int]) -> None:
     if not rows:
         return
@@ -135,33 +121,55 @@ WHERE u.company_id = %s AND u.line_id = ANY(%s::bigint[]) GROUP BY u.line_id, c.
 """
 
 
+@dataclass(slots=True)
+class Returned:
+    """Credit given back: what is at hand again, and the rows to be written: uses taken back, by how much less of each
+    credit is used, entries of the books."""
+
+    at_hand: list[CreditLeft] = field(default_factory=list)
+    rows: list[str] = field(default_factory=list)
+    used: dict[int, int] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+
 def give_back(
     company: Company, notes: Sequence[NoteDoc], *, on: date, free: Sequence[InvoicedLine] = ()
 ) -> list[CreditLeft]:
-    """Gives credit back that lowered lines which these notes, not numbered yet, give back: in the same proportion.
+    """Gives credit back that lowered lines, see `returned`, and writes it; answers what is at hand again."""
+    found = returned(company, notes, on=on, free=free)
+    write_returned(company, found)
+    return found.at_hand
+
+
+def write_returned(company: Company, found: Returned) -> None:
+    """Writes what `returned` found. No statement without any."""
+    _write(found.rows, found.used)
+    books.post(company=company, entries=found.entries)
+
+
+def returned(company: Company, notes: Sequence[NoteDoc], *, on: date, free: Sequence[InvoicedLine] = ()) -> Returned:
+    """The credit that lowered lines which these notes, not numbered yet, give back: in the same proportion. The notes
+    say so; nothing is written.
 
     `free`: lines that credit covered whole, so that no note gives anything back of them; they go by their released
-    days, or whole when they have none left. Answers what is at hand again. No query where no credit was used.
+    days, or whole when they have none left. No query where no credit was used.
     """
+    found = Returned()
     of_line = {line.of.id: (line.of, note, line) for note in notes for line in note.lines if _is_lowered(line.of)}
     alone = {line.id: line for line in free if _is_lowered(line) and line.id not in of_line}
     if not of_line and not alone:
-        return []
+        return found
     with connection.cursor() as cursor:
         cursor.execute(_USES, [company.pk, [*of_line, *alone]])
         uses = cursor.fetchall()
-    rows: list[str] = []
-    used: dict[int, int] = {}
-    at_hand: list[CreditLeft] = []
-    entries: list[Entry] = []
     for line_id, credit_id, customer_id, currency, source, expires_on, category, rate, taken, returned in uses:
         line = of_line[line_id][0] if line_id in of_line else alone[line_id]
         back = round_half_up(taken * _returned_share(line)) - returned
         if back <= 0:
             continue
-        rows.append(f"{company.pk}\t{credit_id}\t{line_id}\t{-back}\t{on}")
-        used[credit_id] = used.get(credit_id, 0) - back
-        at_hand.append(CreditLeft(credit_id, customer_id, currency, back, source, expires_on, category, rate))
+        found.rows.append(f"{company.pk}\t{credit_id}\t{line_id}\t{-back}\t{on}")
+        found.used[credit_id] = found.used.get(credit_id, 0) - back
+        found.at_hand.append(CreditLeft(credit_id, customer_id, currency, back, source, expires_on, category, rate))
         if line_id in of_line:
             _, note, note_line = of_line[line_id]
             said = note_line.calculation.setdefault("credit_back", [])
@@ -170,10 +178,8 @@ def give_back(
                 note.prepaid_back.append((line, back))
         elif source == "prepaid":
             amounts = [("prepaid", currency, -back), (f"revenue:{line.revenue_account}", currency, back)]
-            entries.append(Entry(amounts, on, customer_id, "credit", credit_id))
-    _write(rows, used)
-    books.post(company=company, entries=entries)
-    return at_hand
+            found.entries.append(Entry(amounts, on, customer_id, "credit", credit_id))
+    return found
 
 
 def _is_lowered(line: InvoicedLine) -> bool:

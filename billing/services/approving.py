@@ -6,15 +6,15 @@ can't be computed stays as it is.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
 from billing.models import Invoice
-from billing.services import drafting, keeping, windows
+from billing.services import drafting, keeping, signing, windows
 from billing.services.loading import lock_customers
 from billing.services.running.halving import in_halves
 from billing.services.settling import settle
@@ -60,16 +60,69 @@ def issue(*, invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     return issued.get(invoice.public_id) or next(iter(issued.values()))
 
 
-def approve(*, company: Company, invoice_ids: Sequence[int], at: datetime, by: Actor) -> list[int]:
-    """Issues drafts now, those of billing computed anew: ids of the invoices. One that fails stops no other.
+@dataclass(slots=True)
+class Issued:
+    """What came of many: ids of the invoices, and each draft that was left with the reason."""
 
-    Refuses nothing; what can't be issued stays a draft.
+    invoice_ids: list[int] = field(default_factory=list)
+    skipped: list[tuple[Invoice, Refused]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedPreview:
+    """What issuing many would come to; by currency the number of invoices and their gross sum in minor units."""
+
+    totals: dict[str, tuple[int, int]]
+    skipped: list[tuple[Invoice, Refused]]
+    token: str
+
+
+def issue_many(
+    *, company: Company, invoice_ids: Sequence[int], at: datetime, by: Actor, preview_token: str | None = None
+) -> Issued:
+    """Issues drafts now, those of billing computed anew. One that fails stops no other: it stays a draft, with why.
+
+    Refuses `preview.differs` alone.
     """
+    if preview_token is None:
+        return _issue_many(company, invoice_ids, at=at, by=by)
+    with transaction.atomic():
+        outcome = _issue_many(company, invoice_ids, at=at, by=by)
+        signing.check(preview_token, _seen(outcome).token)
+    return outcome
+
+
+def preview_many(*, company: Company, invoice_ids: Sequence[int], at: datetime, by: Actor) -> IssuedPreview:
+    """What `issue_many` would do: the very act, taken back."""
+    with transaction.atomic():
+        try:
+            return _seen(_issue_many(company, invoice_ids, at=at, by=by))
+        finally:
+            transaction.set_rollback(True)
+
+
+def _seen(outcome: Issued) -> IssuedPreview:
+    totals: dict[str, tuple[int, int]] = {}
+    rows = Invoice.objects.filter(pk__in=outcome.invoice_ids).order_by("customer_id", "charge_due_on", "gross_minor")
+    figures = list(rows.values_list("customer_id", "currency", "net_minor", "tax_minor", "gross_minor"))
+    for _, currency, _, _, gross in figures:
+        count, sum_ = totals.get(currency, (0, 0))
+        totals[currency] = (count + 1, sum_ + gross)
+    left = sorted((str(invoice.public_id), refused.code) for invoice, refused in outcome.skipped)
+    return IssuedPreview(dict(sorted(totals.items())), outcome.skipped, signing.signed("drafts", [figures, left]))
+
+
+def approve(*, company: Company, invoice_ids: Sequence[int], at: datetime, by: Actor) -> list[int]:
+    """Issues drafts now, as `issue_many`: ids of the invoices. Refuses nothing; what can't be issued stays a draft."""
+    return issue_many(company=company, invoice_ids=invoice_ids, at=at, by=by).invoice_ids
+
+
+def _issue_many(company: Company, invoice_ids: Sequence[int], *, at: datetime, by: Actor) -> Issued:
+    outcome = Issued()
     rows = Invoice.objects.filter(company=company, pk__in=invoice_ids, sequence__isnull=True)
     of_billing: dict[int, list[Invoice]] = {}
-    issued: list[int] = []
     by_hand: list[Invoice] = []
-    for invoice in rows.select_related("company").order_by("customer_id", "pk"):
+    for invoice in rows.select_related("company", "customer").order_by("customer_id", "pk"):
         if invoice.waits_for:
             of_billing.setdefault(invoice.customer_id, []).append(invoice)
         else:
@@ -77,15 +130,19 @@ def approve(*, company: Company, invoice_ids: Sequence[int], at: datetime, by: A
 
     def attempt(customer_ids: Sequence[int]) -> None:
         drafts = [invoice.pk for customer_id in customer_ids for invoice in of_billing[customer_id]]
-        issued.extend(_approve(company, customer_ids, drafts, at=at, by=by))
+        outcome.invoice_ids.extend(_approve(company, customer_ids, drafts, at=at, by=by))
 
-    def give_up(_customer_id: int, error: Exception) -> None:
+    def give_up(customer_id: int, error: Exception) -> None:
         if isinstance(error, _Stuck):
             error.note(at)
+        why = error if isinstance(error, Refused) else Refused("draft.not_issued", detail=str(error))
+        outcome.skipped.extend((invoice, why) for invoice in of_billing.pop(customer_id))
 
     for invoice in by_hand:
-        with contextlib.suppress(Refused):
-            issued.append(drafting.issue(invoice=invoice, at=at, by=by).pk)
+        try:
+            outcome.invoice_ids.append(drafting.issue(invoice=invoice, at=at, by=by).pk)
+        except Refused as refused:
+            outcome.skipped.append((invoice, refused))
     # Settled up to one day together; most drafts of a run share theirs.
     by_day: dict[date, list[int]] = {}
     for customer_id, drafts in of_billing.items():
@@ -94,7 +151,11 @@ def approve(*, company: Company, invoice_ids: Sequence[int], at: datetime, by: A
         for start in range(0, len(customer_ids), BATCH):
             part = customer_ids[start : start + BATCH]
             in_halves(part, attempt, give_up, splits=lambda error: isinstance(error, _Stuck | Refused))
-    return issued
+    served = set(Invoice.objects.filter(pk__in=outcome.invoice_ids).values_list("customer_id", flat=True))
+    for customer_id, drafts in of_billing.items():
+        if customer_id not in served:
+            outcome.skipped.extend((invoice, Refused("draft.zero")) for invoice in drafts)
+    return outcome
 
 
 @transaction.atomic

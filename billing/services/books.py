@@ -91,6 +91,12 @@ def revenue_accounts(company: Company, accounts: dict[tuple[str, str], int], cod
             accounts["revenue", code] = account.pk
 
 
+def revenue_accounts_to_be(accounts: dict[tuple[str, str], int], codes: Sequence[str]) -> None:
+    """As `revenue_accounts` without writing: accounts that would be added stand in `accounts` under the id 0."""
+    taken = {code for _, code in accounts}
+    accounts.update({("revenue", code): 0 for code in codes if code not in taken})
+
+
 def revenue_account(accounts: dict[tuple[str, str], int], code: str, product: str) -> int:
     """The id of a product's revenue account. Refuses one of another role (`billing.revenue_account`)."""
     try:

@@ -1,26 +1,38 @@
 """Minimum commitments in settling: what a closed window lacks of its minimum becomes a line.
 
 The rule that matters: minimum, prorated as the base price and rounded, less what was billed for the window's days after
-credits and before discounts; never below 0. A whole batch is read in two queries; without minimums there is none.
+credit notes and before discounts and credit; never below 0. A batch is read in two queries; without minimums in none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from itertools import takewhile
+from typing import Any, Final
 
 from django.db import connection
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.services import books
-from billing.services.copying import array
 from billing.services.grouping import Line
 from billing.services.loading import CustomerRow, words
+from billing.services.minimum_before import (
+    OWN,
+    WHOLE,
+    Closing,
+    Fallen,
+    billed_in,
+    counted_minor,
+    key_of,
+    leave_out_billed,
+    read_billed,
+    read_fallen,
+    spans_of,
+)
 from billing.services.noting import NoteDoc
 from billing.services.snapshots import plain
 from billing.services.taxing import Taxing
@@ -31,44 +43,24 @@ from subscriptions.services import minimums, schedule
 from subscriptions.services.minimums import Former, Window
 from subscriptions.services.schedule import ONE_DAY, Agreement
 
-#: What counts towards a minimum: everything that is billed for days.
-COUNTED: Final = ("base", "added", "usage", "interim", "late")
-OWN, WHOLE = "minimum", "minimum:all"
 _MOST_WINDOWS: Final = 1200
 
 
-class Billed(NamedTuple):
-    """What was billed for days of a slot, before discounts and after credits, spread evenly over `days`."""
-
-    slot_id: int
-    minor: Fraction
-    days: tuple[tuple[date, date], ...]
-
-    def within(self, start: date, end: date) -> Fraction:
-        """The part for the days [start, end)."""
-        total = sum((last - first).days for first, last in self.days)
-        inside = sum(max(0, (min(last, end) - max(first, start)).days) for first, last in self.days)
-        return self.minor * inside / total if total else Fraction(0)
-
-
-@dataclass(slots=True)
-class Closing:
-    """What closes for a subscription: windows in order, when the next one does, what was billed before, windows that
-    stand on a line; what went wrong."""
-
-    windows: list[Window] = field(default_factory=list)
-    next_on: date | None = None
-    billed: list[Billed] = field(default_factory=list)
-    standing: set[tuple[bool, int, date]] = field(default_factory=set)
-    error: PricingError | None = None
-
-
 def closing(
-    agreements: Sequence[Agreement], notes: Iterable[NoteDoc], *, on: date, last: Mapping[int, date] | None = None
+    agreements: Sequence[Agreement],
+    notes: Iterable[NoteDoc],
+    released: Mapping[int, date],
+    *,
+    on: date,
+    last: Mapping[int, date] | None = None,
+    lines: Iterable[Line] = (),
+    fallen: Mapping[int, Sequence[Fallen]] | None = None,
 ) -> dict[int, Closing]:
     """What closes by that day, by subscription; those without a minimum are left out.
 
-    `notes` are written in this settling and credit lines already. `last`: an earlier day for some subscriptions.
+    `notes` and `released` are given back in this settling, see `read_billed`. `last`: an earlier day for some
+    subscriptions. `lines`: those of documents that are reckoned and not written. `fallen`: by subscription, closed
+    days of usage positions in which less was used than was billed.
     """
     concerned = [agreement for agreement in agreements if minimums.has_any(agreement)]
     if not concerned:
@@ -77,16 +69,22 @@ def closing(
     found: dict[int, Closing] = {}
     for agreement in concerned:
         until = min(on, (last or {}).get(agreement.id, on))
-        closed = found[agreement.id] = Closing()
+        closed = found[agreement.id] = Closing(on=on)
         try:
             _walk(agreement, former.get(agreement.id, []), closed, until)
+            closed.fallen = list((fallen or {}).get(agreement.id, ()))
+            closed.again = _closed_over(agreement, former.get(agreement.id, []), closed.fallen)
         except PricingError as error:
             closed.error = error
     by_id = {agreement.id: agreement for agreement in concerned}
-    spans = _spans(found, by_id)
+    spans = spans_of(found, by_id)
     if spans:
-        _leave_out_billed(found, by_id, spans)
-        read_billed(found, by_id, notes)
+        leave_out_billed(found, by_id, spans)
+        read_billed(found, by_id, notes, released)
+        read_fallen(found, spans)
+    for line in lines:
+        if line.subscription_id in found:
+            found[line.subscription_id].billed += billed_in([line])
     return found
 
 
@@ -101,8 +99,28 @@ def _walk(agreement: Agreement, former: Sequence[Former], closed: Closing, until
             closed.windows.append(window)
 
 
+def _closed_over(agreement: Agreement, former: Sequence[Former], fallen: Sequence[Fallen]) -> list[Window]:
+    """The windows, closed before, whose minimum these days count towards."""
+    if not fallen:
+        return []
+    walks: list[tuple[date | None, Iterable[Window]]] = [
+        (slot.minimum_through_on, minimums.of_price(agreement, slot._replace(minimum_through_on=None)))
+        for slot in agreement.slots
+        if any(slot.id == slot_id for slot_id, *_ in fallen)
+    ]
+    if agreement.minimum_through_on is not None:
+        walks.append((agreement.minimum_through_on, _whole(agreement._replace(minimum_through_on=None), former)))
+    return [
+        window
+        for through, windows in walks
+        if through is not None
+        for window in takewhile(lambda window, last=through: window.end <= last + ONE_DAY, windows)  # type: ignore[misc]
+        if any(first < window.end and end > window.start for _, first, end, _ in fallen)
+    ]
+
+
 def _whole(agreement: Agreement, former: Sequence[Former]) -> Iterable[Window]:
-    if agreement.minimum_amount is None and agreement.minimum_through_on is None:
+    if agreement.minimum_amount is None and agreement.minimum_through_on is None and not former:
         return ()
     return minimums.of_whole(agreement, former)
 
@@ -129,89 +147,6 @@ def _former(subscription_ids: Sequence[int]) -> dict[int, list[Former]]:
     return found
 
 
-_BILLED: Final = """
-SELECT l.id, l.subscription_id, l.slot_id, l.amount_minor, l.discount_minor, coalesce(c.credited_minor, 0),
-       l.period_start, l.period_end, lower(d.days), upper(d.days)
-FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(slot_id, start_on, end_on)
-JOIN billing_invoiceline l ON l.slot_id = v.slot_id AND l.period_start < v.end_on AND l.period_end > v.start_on
-LEFT JOIN billing_linecredit c ON c.line_id = l.id
-LEFT JOIN billing_billeddays d ON d.line_id = l.id AND d.released_at IS NULL
-WHERE l.kind = ANY(%s)
-ORDER BY l.id, lower(d.days)
-"""
-
-
-def _spans(found: Mapping[int, Closing], agreements: Mapping[int, Agreement]) -> dict[int, tuple[date, date]]:
-    """The days that windows reach over, by the slots that count towards them."""
-    spans: dict[int, tuple[date, date]] = {}
-    for id_, closed in found.items():
-        for window in closed.windows:
-            for slot in agreements[id_].slots if window.is_whole else [window.slot]:
-                start, end = spans.get(slot.id, (window.start, window.end))
-                spans[slot.id] = min(start, window.start), max(end, window.end)
-    return spans
-
-
-def read_billed(found: Mapping[int, Closing], agreements: Mapping[int, Agreement], notes: Iterable[NoteDoc]) -> None:
-    """Fills in what was billed before for the days of windows, less what `notes` of this settling give back."""
-    spans = _spans(found, agreements)
-    credited: dict[int, int] = {}
-    for note in notes:
-        for part in note.lines:
-            credited[part.of.id] = credited.get(part.of.id, 0) + part.amount_minor
-    rows: dict[int, tuple[int, int, Fraction, list[tuple[date, date]], tuple[date, date]]] = {}
-    with connection.cursor() as cursor:
-        starts, ends = [span[0] for span in spans.values()], [span[1] for span in spans.values()]
-        cursor.execute(_BILLED, [list(spans), starts, ends, list(COUNTED)])
-        for line_id, sub_id, slot_id, amount, discount, given, start, end, first, last in cursor.fetchall():
-            left = Fraction(amount - given - credited.get(line_id, 0))
-            minor = (amount + discount) * left / amount if amount else Fraction(discount)
-            entry = rows.setdefault(line_id, (sub_id, slot_id, minor, [], (start, end)))
-            if first is not None:
-                entry[3].append((first, last))
-    for sub_id, slot_id, minor, days, period in rows.values():
-        found[sub_id].billed.append(Billed(slot_id, minor, tuple(days or [period])))
-
-
-def _key(window: Window) -> tuple[bool, int, date]:
-    return window.is_whole, window.slot.id, window.start
-
-
-_STANDING: Final = """
-SELECT d.slot_id, d.component, lower(d.days), upper(d.days)
-FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(slot_id, start_on, end_on)
-JOIN billing_billeddays d ON d.slot_id = v.slot_id AND d.days && daterange(v.start_on, v.end_on)
-WHERE d.component = ANY(%s) AND d.released_at IS NULL
-"""
-
-
-def _leave_out_billed(
-    found: Mapping[int, Closing], agreements: Mapping[int, Agreement], spans: Mapping[int, tuple[date, date]]
-) -> None:
-    """Windows that stand on a line need no further one: a voided invoice may have opened one before them again."""
-    with connection.cursor() as cursor:
-        starts, ends = [span[0] for span in spans.values()], [span[1] for span in spans.values()]
-        cursor.execute(_STANDING, [list(spans), starts, ends, [OWN, WHOLE]])
-        standing = cursor.fetchall()
-    if not standing:
-        return
-    for id_, closed in found.items():
-        mine = {slot.id for slot in agreements[id_].slots}
-        for slot_id, component, start, end in standing:
-            for window in closed.windows:
-                is_same = (component == WHOLE) == window.is_whole and (window.is_whole or slot_id == window.slot.id)
-                if slot_id in mine and is_same and window.start < end and window.end > start:
-                    closed.standing.add(_key(window))
-
-
-def counted_minor(billed: Iterable[Billed], window: Window) -> int:
-    """What counts towards the minimum of a window, in minor units."""
-    parts = [one for one in billed if window.is_whole or one.slot_id == window.slot.id]
-    counted = sum((one.within(window.start, window.end) for one in parts), Fraction(0))
-    # Half a unit up, as every amount: what was billed of whole days is whole.
-    return int((counted * 2 + 1) // 2)
-
-
 def lines(
     company: Company,
     customer: CustomerRow,
@@ -225,19 +160,21 @@ def lines(
     if closed.error is not None:
         raise closed.error
     billed = list(closed.billed)
-    for line in fresh:
-        if line.slot_id is not None and line.kind in COUNTED and line.period_start and line.period_end:
-            days = tuple((first, last) for first, last, _kind in line.days) or ((line.period_start, line.period_end),)
-            billed.append(Billed(line.slot_id, Fraction(line.amount_minor + line.discount_minor), days))
+    billed += billed_in(fresh)
     found = []
-    for window in closed.windows:
-        if _key(window) in closed.standing:
-            continue
+    for window in (*closed.windows, *closed.again):
+        charged = closed.charged_for(window)
         least = to_minor(Fraction(window.amount) * window.share, agreement.currency)
-        counted = counted_minor(billed, window)
+        counted = counted_minor(billed, window) + counted_minor((one.billed for one in charged), window)
+        is_standing = key_of(window) in closed.standing
+        if is_standing:
+            counted = max(counted, least - closed.reopened_minor(window))
         if least > counted:
             line = _line(company, customer, agreement, window, least, counted, taxing, accounts)
-            found.append((window.end, line))
+            if is_standing:
+                line.component += f":late:{max(one.line_id for one in charged)}"
+                line.calculation["further"] = True
+            found.append((closed.on if is_standing or window in closed.again else window.end, line))
     return found
 
 
@@ -297,23 +234,11 @@ def _line(
     )
 
 
-_CLOSED: Final = """
-WITH slots AS (
-    UPDATE subscriptions_slot slot SET minimum_through_on = v.day
-    FROM unnest(%s::bigint[], %s::date[]) v(id, day) WHERE slot.id = v.id
-)
-UPDATE subscriptions_subscription s SET minimum_through_on = v.day
-FROM unnest(%s::bigint[], %s::date[]) v(id, day) WHERE s.id = v.id
-"""
-
-
-def mark_closed(found: Mapping[int, Closing]) -> None:
-    """Moves on the days up to which minimums are closed, in one statement; in none when nothing closed."""
+def closed_through(found: Mapping[int, Closing], billed: Collection[int]) -> tuple[dict[int, date], dict[int, date]]:
+    """The days up to which minimums are closed: of slots, and of whole subscriptions; of those `billed`."""
     slots: dict[int, date] = {}
     whole: dict[int, date] = {}
     for id_, closed in found.items():
-        for window in closed.windows:
+        for window in closed.windows if id_ in billed else ():
             (whole if window.is_whole else slots)[id_ if window.is_whole else window.slot.id] = window.end - ONE_DAY
-    if slots or whole:
-        with connection.cursor() as cursor:
-            cursor.execute(_CLOSED, [array(slots), array(slots.values()), array(whole), array(whole.values())])
+    return slots, whole

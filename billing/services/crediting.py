@@ -6,7 +6,7 @@ at what is left; the note settles the open part of its invoice first, the rest b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -21,8 +21,9 @@ from billing.services import allowances, books, charging, invoiced, noting_rows,
 from billing.services.account_credit import apply_credit
 from billing.services.chain import add_link
 from billing.services.copying import take_ids
-from billing.services.discounting import lowered, return_uses
-from billing.services.loading import CreditLeft, CustomerRow, Facts, live_discounts, lock_customers
+from billing.services.discounting import UsesBack, lowered, return_uses, uses_back, write_uses_back
+from billing.services.grouping import InvoiceDoc
+from billing.services.loading import CreditLeft, CustomerRow, Facts, lock_customers
 from billing.services.noting import GroupKey, Invoiced, InvoicedLine, NoteDoc, NoteLine, by_gross, note_of
 from billing.services.releasing import cut_days, release
 from core import clock
@@ -43,14 +44,30 @@ write_notes = noting_rows.write_notes
 
 @dataclass(slots=True)
 class GivenBack:
-    """What ends, changes and pauses gave back: notes to number and write, the credit they make, lines that credit had
-    covered whole, slots cut to a new last billed day, agreements that are over."""
+    """What ends, changes and pauses give back, not written yet: notes, the credit they make, lines that credit had
+    covered whole, slots cut to a new last billed day, agreements that are over; rows of billed days with the day from
+    which they are released, and (`cuts`) all that are cut; edited drafts with the days of lines they lose; uses of
+    discounts that come back."""
 
     notes: list[NoteDoc] = field(default_factory=list)
     credits: list[CreditLeft] = field(default_factory=list)
     free: list[InvoicedLine] = field(default_factory=list)
     ended: dict[int, date] = field(default_factory=dict)
     agreements: set[int] = field(default_factory=set)
+    released: dict[int, date] = field(default_factory=dict)
+    cuts: list[tuple[int, date, bool, NoteDoc | None]] = field(default_factory=list)
+    shortened: list[tuple[Invoiced, dict[int, list[tuple[date, date]]]]] = field(default_factory=list)
+    uses: UsesBack = field(default_factory=UsesBack)
+
+    def add(self, notes: Iterable[NoteDoc]) -> None:
+        """Takes notes in, with the credit they make; until they are written it is numbered below 0."""
+        for note in notes:
+            self.notes.append(note)
+            note.credit_id = -len(self.notes)
+            if note.to_account_minor and not note.is_refund:
+                self.credits.append(
+                    CreditLeft(note.credit_id, note.customer.id, note.currency, note.to_account_minor)
+                )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +139,11 @@ def give_back_due(
     known: Facts,
     *,
     on: date,
-    at: datetime,
 ) -> GivenBack:
-    """What ends, changes and pauses of these locked subscriptions give back by that day; days released or forfeited.
+    """What ends, changes and pauses of these subscriptions give back by that day; days released or forfeited.
 
-    Writes the days; the notes are still to be numbered and written. No query when there is nothing to give back.
+    Nothing is written, see `write_given_back`; discounts in `known` have their uses back. No query when there is
+    nothing to give back.
     An unprorated price gives nothing back: after an end its days are forfeited, in a change they stay billed, unless
     they begin with it.
     """
@@ -182,25 +199,37 @@ def give_back_due(
         )  # fmt: skip
         if note is not None:
             notes[key] = note
-    result.notes = list(notes.values())
-    prepare(company, result.notes)
+    result.add(notes.values())
     result.free = free
-    result.credits = [
-        CreditLeft(note.credit_id, note.customer.id, note.currency, note.to_account_minor)
-        for note in result.notes
-        if note.to_account_minor and not note.is_refund
-    ]
     for days_id, cut, is_forfeit, key in releases:
-        note = notes.get(key) if key else None
-        cut_days(days_id, cut, at=at, forfeit=is_forfeit, note_id=note.id if note else None)
+        result.cuts.append((days_id, cut, is_forfeit, notes.get(key) if key else None))
+        if not is_forfeit:
+            result.released[days_id] = cut
+    gone: list[int] = []
     for key, spans in unused.items():
+        of = {line_id: invoices[key[0]].lines[line_id] for line_id in spans}
         if invoices[key[0]].status == "draft":
             # A draft is never credited; one that a person took over is shortened.
-            shortening.shorten(company, invoices[key[0]], spans, at=at)
-            continue
-        gone = lowered({line_id: invoices[key[0]].lines[line_id] for line_id in spans})
-        known.discounts.update(live_discounts(set(return_uses(company, gone).values())) if gone else {})
+            result.shortened.append((invoices[key[0]], spans))
+        else:
+            gone += [id_ for id_ in lowered(of) if not of[id_].billed_days]
+    result.uses = uses_back(gone)
+    result.uses.bring_up(known.discounts)
     return result
+
+
+def write_given_back(company: Company, found: GivenBack, invoices: Iterable[InvoiceDoc], *, at: datetime) -> None:
+    """Writes the days taken back, with the uses of discounts and the drafts they leave behind. The notes get their ids,
+    and are still to be numbered and written; `invoices` use their credit under its own id from here on."""
+    prepared = prepare(company, found.notes)
+    if prepared:
+        for document in invoices:
+            document.credit_used = [(prepared.get(id_, id_), minor) for id_, minor in document.credit_used]
+    for days_id, cut, is_forfeit, note in found.cuts:
+        cut_days(days_id, cut, at=at, forfeit=is_forfeit, note_id=note.id if note else None)
+    for draft, spans in found.shortened:
+        shortening.shorten(company, draft, spans, at=at)
+    write_uses_back(company, found.uses)
 
 
 def _day_after(agreement: Agreement) -> date:
@@ -237,10 +266,11 @@ def calculation_of(line: InvoicedLine, days: int | None) -> dict[str, Any]:
     return calculation
 
 
-def prepare(company: Company, notes: Sequence[NoteDoc]) -> None:
-    """Gives notes their ids, those of the credit they make, and entry numbers, in one query."""
+def prepare(company: Company, notes: Sequence[NoteDoc]) -> dict[int, int]:
+    """Gives notes their ids, those of the credit they make, and entry numbers, in one query; the ids of the credit by
+    those it had till then."""
     if not notes:
-        return
+        return {}
     ids = take_ids(
         {
             noting_rows.NOTES: len(notes),
@@ -249,9 +279,11 @@ def prepare(company: Company, notes: Sequence[NoteDoc]) -> None:
         }
     )
     entries = ids[books.ENTRIES]
+    before = [note.credit_id for note in notes]
     for index, note in enumerate(notes):
         note.id, note.credit_id = ids[noting_rows.NOTES][index], ids[noting_rows.CREDITS][index]
         note.entries = (entries[2 * index], entries[2 * index + 1])
+    return dict(zip(before, ids[noting_rows.CREDITS], strict=True))
 
 
 def use_on_open(company: Company, notes: Sequence[NoteDoc], *, at: datetime, by: Actor) -> None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from billing.services.copying import array, copy, optional
+from billing.services.copying import array, copy
 from billing.services.grouping import InvoiceDoc, Line, Priced
-from billing.services.loading import DiscountRow
+from billing.services.loading import DiscountRow, discount_row
 from billing.services.snapshots import plain
 from core.models import Company
 from pricing.discounts import Discount as Reduction
 from pricing.discounts import DiscountableLine, Discounted, Scope, discounted
+from subscriptions.models import AgreedDiscount
 from subscriptions.services.schedule import Agreement
 
 #: Lines that take discounts: periods, units added to them, usage, single charges. True-ups never do.
@@ -56,7 +57,7 @@ class Take:
 
 
 @dataclass(slots=True)
-class _Left:
+class Left:
     """An agreed discount while due days are gone through."""
 
     row: DiscountRow
@@ -66,6 +67,11 @@ class _Left:
     is_over: bool = False
     taken: list[Take] = field(default_factory=list)
 
+    @property
+    def change_on(self) -> date | None:
+        """Revenue changes with the first period that takes it no longer."""
+        return self.until_on if any(made.until_on is not None for made in self.taken) else None
+
 
 def take_discounts(agreement: Agreement, priced: Sequence[Priced], rows: Sequence[DiscountRow] | None) -> list[Take]:
     """Lowers the lines of a subscription by its discounts, given oldest first; what each took, in order of due days.
@@ -74,7 +80,7 @@ def take_discounts(agreement: Agreement, priced: Sequence[Priced], rows: Sequenc
     """
     if not rows or not priced:
         return []
-    left = [_Left(row, row.periods_left, row.left_minor, row.until_on) for row in rows]
+    left = [Left(row, row.periods_left, row.left_minor, row.until_on) for row in rows]
     by_day: dict[date, list[Line]] = {}
     for item in priced:
         if item.line.kind in TAKING:
@@ -85,7 +91,7 @@ def take_discounts(agreement: Agreement, priced: Sequence[Priced], rows: Sequenc
     return found
 
 
-def _take_on(agreement: Agreement, due_on: date, lines: list[Line], left: list[_Left]) -> list[Take]:
+def _take_on(agreement: Agreement, due_on: date, lines: list[Line], left: list[Left]) -> list[Take]:
     acting = [(one, among) for one in left if (among := _among(one, agreement, lines, due_on))]
     if not acting:
         return []
@@ -117,7 +123,7 @@ def _take_on(agreement: Agreement, due_on: date, lines: list[Line], left: list[_
     return takes
 
 
-def _reduction(one: _Left, among: frozenset[int], age: int) -> Reduction:
+def _reduction(one: Left, among: frozenset[int], age: int) -> Reduction:
     """The discount for the arithmetic: which lines it covers was found already, its scope gives its place in line."""
     row = one.row
     target: Scope = "product" if row.scope == "product" else "price" if row.scope == "price" else "everything"
@@ -128,7 +134,7 @@ def _reduction(one: _Left, among: frozenset[int], age: int) -> Reduction:
     return Reduction(amount_minor=amount or 0, scope=target, age=age, among=among, recurring=is_recurring)
 
 
-def _among(one: _Left, agreement: Agreement, lines: Sequence[Line], due_on: date) -> frozenset[int]:
+def _among(one: Left, agreement: Agreement, lines: Sequence[Line], due_on: date) -> frozenset[int]:
     """Places of the lines that take the discount."""
     row = one.row
     if one.is_over or (row.currency and row.currency != agreement.currency):
@@ -211,55 +217,36 @@ def _told(row: DiscountRow, taken_minor: int) -> dict[str, Any]:
 
 # What is left ---------------------------------------------------------------------------------------------------------
 
-_COUNTED = """
-WITH counted AS (
-    UPDATE subscriptions_agreeddiscount d
-    SET periods_left = v.periods_left, left_minor = v.left_minor, until_on = v.until_on,
-        next_change_on = coalesce(v.change_on, d.next_change_on),
-        ended_at = CASE WHEN v.is_over THEN %(at)s END
-    FROM unnest(%(ids)s::bigint[], %(periods)s::int[], %(minors)s::bigint[], %(until)s::date[], %(change)s::date[],
-                %(over)s::bool[]) v(id, periods_left, left_minor, until_on, change_on, is_over)
-    WHERE d.id = v.id
-    RETURNING d.subscription_id, v.change_on
-)
-UPDATE subscriptions_subscription s SET next_move_on = least(s.next_move_on, c.day)
-FROM (SELECT subscription_id, min(change_on) AS day FROM counted WHERE change_on IS NOT NULL GROUP BY 1) c
-WHERE s.id = c.subscription_id AND s.state NOT IN ('canceled', 'expired')
-"""
 
-
-def write_uses(company: Company, takes: Sequence[Take], drafts: Sequence[InvoiceDoc], *, at: datetime) -> None:
-    """Writes what was used, on lines that have their ids, and what is left: two statements; none without any.
-
-    A draft uses nothing; it does when it is issued. A document that costs nothing and is not issued does.
-    """
+def used(takes: Sequence[Take], drafts: Sequence[InvoiceDoc]) -> list[Take]:
+    """What is used now: a draft uses nothing, a document that costs nothing and is not issued does."""
     waiting = {id(line) for document in drafts for line in document.lines}
-    done = [made for made in takes if not any(id(part.line) in waiting for part in made.parts)]
-    if not done:
-        return
-    copy(
-        "billing_discountuse",
-        USE_COLUMNS,
-        [
-            f"{company.pk}\t{made.row.id}\t{optional(part.line.id or None)}\t{made.due_on}\t{part.taken_minor}\t"
-            f"{'t' if part.uses_period else 'f'}"
-            for made in done
-            for part in made.parts
-        ],
-    )
-    left = _left_after(done)
-    if left:
-        _count(left, at)
+    return [made for made in takes if not any(id(part.line) in waiting for part in made.parts)]
 
 
-def _left_after(done: Iterable[Take]) -> list[_Left]:
+def after(rows: Iterable[DiscountRow], takes: Sequence[Take], drafts: Sequence[InvoiceDoc]) -> list[DiscountRow]:
+    """Live discounts as these uses leave them; `discount_uses` writes it."""
+    left = {one.row.id: one for one in left_after(used(takes, drafts))}
+    found = []
+    for row in rows:
+        one = left.get(row.id)
+        if one is None:
+            found.append(row)
+        elif not one.is_over:
+            found.append(
+                row._replace(periods_left=one.periods_left, left_minor=one.left_minor, until_on=one.until_on)
+            )  # fmt: skip
+    return found
+
+
+def left_after(done: Iterable[Take]) -> list[Left]:
     """The discounts whose counters moved, as they stand now."""
-    by_id: dict[int, _Left] = {}
+    by_id: dict[int, Left] = {}
     for made in done:
         row = made.row
         if row.periods_left is None and row.left_minor is None and row.duration != "once":
             continue
-        one = by_id.setdefault(row.id, _Left(row, row.periods_left, row.left_minor, row.until_on))
+        one = by_id.setdefault(row.id, Left(row, row.periods_left, row.left_minor, row.until_on))
         one.taken.append(made)
         if made.uses_period and one.periods_left:
             one.periods_left -= 1
@@ -270,31 +257,13 @@ def _left_after(done: Iterable[Take]) -> list[_Left]:
     return list(by_id.values())
 
 
-def _count(left: Sequence[_Left], at: datetime) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _COUNTED,
-            {
-                "at": at,
-                "ids": array(one.row.id for one in left),
-                "periods": array(one.periods_left for one in left),
-                "minors": array(one.left_minor for one in left),
-                "until": array(one.until_on for one in left),
-                # Revenue changes with the first period that takes it no longer.
-                "change": array(
-                    one.until_on if any(made.until_on is not None for made in one.taken) else None for one in left
-                ),
-                "over": array(one.is_over for one in left),
-            },
-        )
-
-
 # Giving back ----------------------------------------------------------------------------------------------------------
 
 _USES = """
 WITH gone AS (
     SELECT l.id FROM unnest(%(lines)s::bigint[]) l(id)
-    WHERE NOT EXISTS (SELECT 1 FROM billing_billeddays d WHERE d.line_id = l.id AND d.released_at IS NULL)
+    WHERE %(all)s
+       OR NOT EXISTS (SELECT 1 FROM billing_billeddays d WHERE d.line_id = l.id AND d.released_at IS NULL)
 ), touched AS (
     SELECT DISTINCT u.agreed_id, u.due_on FROM billing_discountuse u JOIN gone ON gone.id = u.line_id
 )
@@ -305,33 +274,53 @@ GROUP BY 1, 2, 3 HAVING sum(u.amount_minor) > 0 ORDER BY 1, 2, 3
 """
 _RETURNED = """
 UPDATE subscriptions_agreeddiscount d
-SET ended_at = CASE WHEN (d.duration = 'once' AND coalesce(d.left_minor, 0) = 0)
-                         OR (d.periods_left = 0 AND v.periods > 0) THEN NULL ELSE d.ended_at END,
-    until_on = CASE WHEN d.periods_left = 0 AND v.periods > 0 THEN NULL ELSE d.until_on END,
-    periods_left = d.periods_left + v.periods, left_minor = d.left_minor + v.minor
-FROM unnest(%(ids)s::bigint[], %(periods)s::int[], %(minors)s::bigint[]) v(id, periods, minor)
+SET ended_at = CASE WHEN v.is_live THEN NULL ELSE d.ended_at END, until_on = v.until_on,
+    periods_left = v.periods_left, left_minor = v.left_minor
+FROM unnest(%(ids)s::bigint[], %(live)s::bool[], %(until)s::date[], %(periods)s::int[], %(minors)s::bigint[])
+     v(id, is_live, until_on, periods_left, left_minor)
 WHERE d.id = v.id
-RETURNING d.id, d.subscription_id
 """
 
 
-def return_uses(company: Company, line_ids: Collection[int]) -> dict[int, int]:
-    """Gives back what discounts took off lines whose days are all given back: the amount left of one given once, and
-    a period where no line of its day is left that used it. Answers the discounts with their
-    subscriptions, by id.
+class Standing(NamedTuple):
+    """A discount with uses that came back, as it stands after them."""
 
-    Up to three statements; call it only for lines that a discount lowered.
+    subscription_id: int
+    row: DiscountRow
+    is_live: bool
+
+
+@dataclass(slots=True)
+class UsesBack:
+    """What discounts took off lines whose days are all given back, not written yet: the uses (discount, line, due day,
+    minor units, whether a period was used), and the discounts as they stand after it."""
+
+    uses: list[tuple[int, int, date, int, bool]] = field(default_factory=list)
+    discounts: list[Standing] = field(default_factory=list)
+
+    def bring_up(self, known: dict[int, list[DiscountRow]]) -> None:
+        """Live discounts by subscription, oldest first, as they stand after it."""
+        for one in self.discounts:
+            others = [row for row in known.get(one.subscription_id, ()) if row.id != one.row.id]
+            known[one.subscription_id] = sorted([*others, one.row] if one.is_live else others, key=lambda row: row.id)
+
+
+def uses_back(line_ids: Collection[int], *, are_gone: bool = True) -> UsesBack:
+    """What discounts took off these lines: the amount left of one given once comes back, and a period where no line of
+    its day is left that used it. `are_gone`: none of their days is billed any more; else only those count.
+
+    Two queries; none without lines. Call it only for lines that a discount lowered.
     """
+    found = UsesBack()
     if not line_ids:
-        return {}
+        return found
     with connection.cursor() as cursor:
-        cursor.execute(_USES, {"lines": sorted(line_ids)})
+        cursor.execute(_USES, {"lines": sorted(line_ids), "all": are_gone})
         rows = cursor.fetchall()
     minors: dict[int, int] = {}
     periods: dict[int, int] = {}
     standing = {(agreed, due_on) for agreed, due_on, _, _, used, is_gone in rows if used and not is_gone}
     counted: set[tuple[int, date]] = set()
-    lines = []
     for agreed, due_on, line_id, minor, used, is_gone in rows:
         if not is_gone:
             continue
@@ -341,16 +330,51 @@ def return_uses(company: Company, line_ids: Collection[int]) -> dict[int, int]:
         if used and key not in standing and key not in counted:
             counted.add(key)
             periods[agreed] += 1
-        lines.append(f"{company.pk}\t{agreed}\t{line_id}\t{due_on}\t{-minor}\t{'t' if used else 'f'}")
-    if not lines:
-        return {}
+        found.uses.append((agreed, line_id, due_on, minor, used))
+    if found.uses:
+        for one in AgreedDiscount.objects.filter(pk__in=minors).order_by("id"):
+            found.discounts.append(_after(one, minors[one.pk], periods[one.pk]))
+    return found
+
+
+def _after(one: AgreedDiscount, minor: int, periods: int) -> Standing:
+    """The discount with so much and so many periods back; one that was used up holds again."""
+    is_back = bool(periods) and one.periods_left == 0
+    is_live = one.ended_at is None or is_back or (one.duration == "once" and not one.left_minor)
+    row = discount_row(one)._replace(
+        until_on=None if is_back else one.until_on,
+        periods_left=None if one.periods_left is None else one.periods_left + periods,
+        left_minor=None if one.left_minor is None else one.left_minor + minor,
+    )
+    return Standing(one.subscription_id, row, is_live)
+
+
+def write_uses_back(company: Company, found: UsesBack) -> None:
+    """Writes what came back, in two statements; none without any."""
+    if not found.uses:
+        return
+    lines = [
+        f"{company.pk}\t{agreed}\t{line_id}\t{due_on}\t{-minor}\t{'t' if used else 'f'}"
+        for agreed, line_id, due_on, minor, used in found.uses
+    ]
     copy("billing_discountuse", USE_COLUMNS, lines)
+    rows = [one.row for one in found.discounts]
     with connection.cursor() as cursor:
         cursor.execute(
             _RETURNED,
-            {"ids": array(minors), "periods": array(periods[id_] for id_ in minors), "minors": array(minors.values())},
+            {
+                "ids": array(row.id for row in rows),
+                "live": array(one.is_live for one in found.discounts),
+                "until": array(row.until_on for row in rows),
+                "periods": array(row.periods_left for row in rows),
+                "minors": array(row.left_minor for row in rows),
+            },
         )
-        return dict(cursor.fetchall())
+
+
+def return_uses(company: Company, line_ids: Collection[int]) -> None:
+    """Gives back, and writes, what discounts took off those of these lines whose days are all given back."""
+    write_uses_back(company, uses_back(line_ids, are_gone=False))
 
 
 def lowered(lines: Mapping[int, Any]) -> list[int]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from billing.services.discounting import Part, Take, write_uses
+from billing.services.discount_uses import uses
+from billing.services.discounting import Part, Take
 from billing.services.grouping import InvoiceDoc
 from billing.services.loading import live_discounts
 from core.models import Company
@@ -32,4 +33,4 @@ def write(company: Company, document: InvoiceDoc, *, at: datetime) -> None:
             take.parts.append(Part(line, told["taken_minor"], is_whole))
             if is_whole and row.periods_left == 1 and line.period_end is not None:
                 take.until_on = max(line.period_end, take.until_on or line.period_end)
-    write_uses(company, list(takes.values()), [], at=at)
+    uses(company, list(takes.values()), [], at=at).carry_out()

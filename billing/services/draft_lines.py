@@ -23,7 +23,7 @@ from billing.services.taxing import LineTax, Taxing
 from catalog.models import Product, TaxCategory
 from core import checks
 from core.models import Company
-from core.refusal import Refused
+from core.refusal import Refused, words_of
 from core.texts import checked
 from pricing.errors import PricingError
 from pricing.money import Money, to_minor
@@ -189,7 +189,7 @@ class Making:
         try:
             tax = self.taxing.over(self.customer, category.supply, category.level, start, end, self.today)
         except PricingError as error:
-            raise Refused("draft.taxes", field="lines", position=position, detail=error.code) from None
+            raise Refused("draft.taxes", field="lines", position=position, detail=undecided(error)) from None
         return tax if parts or not tax.parts else tax.parts[-1][2]
 
     def _unit(self, product: Product | None) -> str:
@@ -202,6 +202,11 @@ class Making:
         if "pack" in calculation:
             return self.known.accounts["prepaid", ""]
         return books.revenue_account(self.known.accounts, product.revenue_account if product else "", name)
+
+
+def undecided(error: PricingError) -> str:
+    """Why taxes can't be decided, as the end of a sentence."""
+    return words_of(error).rstrip(".")
 
 
 def edit(row: InvoiceLine, line: DraftLine, currency: str) -> None:

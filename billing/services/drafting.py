@@ -13,8 +13,9 @@ from django.db import transaction
 from django.db.models import F
 
 from billing.models import Invoice, InvoiceBalance, InvoiceLine
-from billing.services import allowances, books, draft_discounts, exchange, issuing, packs, snapshots
-from billing.services.draft_lines import DraftLine, Making, check, edit, is_by_hand
+from billing.services import allowances, books, draft_discounts, exchange, issuing, packs, snapshots, spending
+from billing.services.clauses import carry_out
+from billing.services.draft_lines import DraftLine, Making, check, edit, is_by_hand, undecided
 from billing.services.due_days import due_day
 from billing.services.grouping import InvoiceDoc, Line, cut
 from billing.services.loading import CustomerRow, facts, lock_customers
@@ -266,8 +267,7 @@ def _issue(invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     issuing.link(company, link_id=link_id, hashes=[document.sha256], at=at)
     _update_invoice(document, link_id)
     issuing.write_postings(company, [document], accounts=known.accounts, entries=entries, allocations=allocations)
-    issuing.write_allocations(company, [document], allocations=allocations, at=at)
-    allowances.write(company, [document])
+    carry_out(spending.clauses(company, [document], allocations=allocations, at=at))
     draft_discounts.write(company, document, at=at)
     packs.register(company, document)
     issuing.write_contents(company, [document])
@@ -338,7 +338,7 @@ def _document(invoice: Invoice, customer: CustomerRow, lines: list[Line]) -> Inv
     try:
         document.add_up()
     except PricingError as error:
-        raise Refused("draft.taxes", detail=error.code) from None
+        raise Refused("draft.taxes", detail=undecided(error)) from None
     return document
 
 

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from billing.services import allowances, books, snapshots
 from billing.services.chain import add_link
-from billing.services.copying import NULL, array, canonical, copy, json_text, optional, take_ids, text
+from billing.services.copying import array, canonical, copy, json_text, optional, take_ids, text
 from billing.services.due_days import due_day
 from billing.services.grouping import InvoiceDoc
 from billing.services.loading import CreditLeft
@@ -138,7 +138,6 @@ DAYS_COLUMNS: Final = "company_id, slot_id, component, days, line_id, kind"
 SNAPSHOT_COLUMNS: Final = "company_id, document_kind, document_id, sha256, body"
 EVENT_COLUMNS: Final = "company_id, public_id, type, occurred_at, subject_kind, subject_id, customer_id, data"
 OUTBOX_COLUMNS: Final = "company_id, kind, key, payload, state, attempts, due_at, lease_by, last_error, created_at"
-ALLOCATION_COLUMNS: Final = "id, company_id, payment_id, credit_id, invoice_id, amount_minor, allocated_on, created_at"
 
 
 def tax_rows_of(document: InvoiceDoc) -> list[dict[str, Any]]:
@@ -372,29 +371,6 @@ def write_postings(
     copy("billing_posting", books.POSTING_COLUMNS, lines)
 
 
-def write_allocations(
-    company: Company, invoices: Sequence[InvoiceDoc], *, allocations: Sequence[int], at: datetime
-) -> None:
-    """Which credit pays which invoice, and what that leaves of it. No statement where none is used."""
-    ids = iter(allocations)
-    rows: list[str] = []
-    used: dict[int, int] = {}
-    for document in invoices:
-        for credit_id, minor in document.credit_used:
-            used[credit_id] = used.get(credit_id, 0) + minor
-            rows.append(
-                f"{next(ids)}\t{company.pk}\t{NULL}\t{credit_id}\t{document.id}\t{minor}\t{document.issued_on}\t{at}"
-            )
-    copy("billing_allocation", ALLOCATION_COLUMNS, rows)
-    if used:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE billing_creditbalance b SET used_minor = b.used_minor + v.minor "
-                "FROM unnest(%s::bigint[], %s::bigint[]) v(id, minor) WHERE b.credit_id = v.id",
-                [list(used), list(used.values())],
-            )
-
-
 def apply_credit(invoices: Sequence[InvoiceDoc], credits: Sequence[CreditLeft]) -> None:
     """Uses the customers' credit on the invoices, oldest credit and oldest invoice first."""
     left: dict[tuple[int, str], list[list[int]]] = {}
@@ -432,11 +408,8 @@ def write_ahead(
     write_postings(company, invoices, accounts=accounts, entries=entries, allocations=allocations)
 
 
-def write_numbered(
-    company: Company, invoices: Sequence[InvoiceDoc], *, link_id: int, allocations: Sequence[int], at: datetime
-) -> None:
+def write_numbered(company: Company, invoices: Sequence[InvoiceDoc], *, link_id: int, at: datetime) -> None:
     """The rest, once invoices are numbered and linked."""
     write_invoices(company, invoices, link_id=link_id, at=at)
-    write_allocations(company, invoices, allocations=allocations, at=at)
     write_contents(company, invoices)
     write_events(company, invoices, at=at)

@@ -1,6 +1,7 @@
-"""What settling reads: customers and their due subscriptions, locked in one order, as plain tuples.
+"""What settling reads beside what is agreed: its customers, locked in one order, and all facts, as plain tuples.
 
-Four queries whatever the number of customers. The rule that matters: what is due is read again under the lock.
+Two queries, whatever the number of customers. The rule that matters: who has more to ask of a batch asks it with the
+facts (`Also`), not in a query of its own.
 """
 
 from __future__ import annotations
@@ -15,11 +16,9 @@ from typing import Any, NamedTuple
 import orjson
 from django.db import connection
 
-from core import clock
 from core.ids import encode
 from core.models import Company
 from subscriptions.models import AgreedDiscount
-from subscriptions.services.schedule import ONE_DAY, Agreement, ProductRow, SlotRow, TermsRow
 
 
 class CustomerRow(NamedTuple):
@@ -123,7 +122,7 @@ class Facts(NamedTuple):
     """The company's dated rates, its ledger accounts by role and by code, the customers' credit of the source `money`,
     oldest first, the date of the last invoice of the year; by subscription the discounts, oldest first, and the one-off
     items to bill; the customers' granted and prepaid credit; by currency the days and units for one euro, oldest first,
-    of the exchange rates that were asked for."""
+    of the exchange rates that were asked for; by kind the rows of what else was asked."""
 
     rates: list[RateFact]
     accounts: dict[tuple[str, str], int]
@@ -133,6 +132,18 @@ class Facts(NamedTuple):
     one_offs: dict[int, list[OneOffRow]]
     allowances: list[CreditLeft]
     exchange: dict[str, list[tuple[date, Decimal]]]
+    also: dict[str, list[AlsoRow]]
+
+
+#: Columns as in `_FACTS`: the kind, three words, a figure, a day, two ids, and a text for the rest.
+AlsoRow = tuple[str, Any, Any, Any, Decimal | None, date | None, int | None, int | None, str | None]
+
+
+class Also(NamedTuple):
+    """A further part of the query: a `SELECT` of nine columns, the first a kind of its own, and its parameters."""
+
+    sql: str
+    params: dict[str, Any]
 
 
 # `LATERAL .. OFFSET 0` has PostgreSQL look each row's few partners up. Left to itself, it reads the whole table for a
@@ -179,107 +190,6 @@ def _strings(text: str) -> tuple[str, ...]:
     return tuple(str(line) for line in orjson.loads(text))
 
 
-_AGREEMENTS = """
-SELECT s.id, s.customer_id, s.name, s.state, s.currency, s.tax_behavior, s.time_zone, s.paid_from_on, s.anchor_on,
-       s.anchor_month_day, s.ends_on, s.end_unused, s.cancel_asked_at, s.next_bill_on, s.interval_unit,
-       s.interval_count, s.minimum_count, s.minimum_unit, s.renewal_rule, s.renewal_count, s.renewal_unit,
-       s.grace_days, coalesce(s.payment_terms_days, plan.payment_terms_days), s.po_reference, s.minimum_amount,
-       coalesce(plan.trial_end <> 'convert', false),
-       coalesce(nullif(s.payment_terms_from, ''), plan.payment_terms_from, ''), s.minimum_through_on,
-       slot.id, slot.position, slot.billed_through_on, slot.reopened_days, slot.product_id, product.name::text,
-       product.unit_name::text, product.tax_category_id, category.supply, category.level, product.revenue_account,
-       slot.kind, slot.meter_id, slot.interim_minor, slot.usage_due_on, slot.late_from_on, slot.minimum_through_on,
-       t.from_on, t.until_on, price.public_id, price.version, t.model, t.unit_amount, t.quantity, t.billed,
-       t.is_prorated, t.interval_unit, t.interval_count, t.details::text, t.minimum_amount, t.anchor_on,
-       t.anchor_month_day, t.standing, t.settles, t.id, t.price_id, t.settles_until, t.product_id
-FROM subscriptions_subscription s
-LEFT JOIN catalog_plan plan ON plan.id = s.plan_id
-LEFT JOIN LATERAL (SELECT * FROM subscriptions_slot WHERE subscription_id = s.id OFFSET 0) slot ON true
-LEFT JOIN catalog_product product ON product.id = slot.product_id
-LEFT JOIN catalog_taxcategory category ON category.id = product.tax_category_id
-LEFT JOIN LATERAL (SELECT * FROM subscriptions_slotterms WHERE slot_id = slot.id OFFSET 0) t ON true
-LEFT JOIN catalog_price price ON price.id = t.price_id
-WHERE s.company_id = %s AND s.customer_id = ANY(%s::bigint[]) AND s.parked_at IS NULL
-  AND (s.next_bill_on <= %s OR (s.next_bill_on = %s AND s.ends_on = %s))
-  AND (%s::text[] = '{}' OR s.time_zone = ANY(%s::text[]))
-ORDER BY s.customer_id, s.id, slot.position, slot.id, t.from_on
-FOR NO KEY UPDATE OF s
-"""
-
-
-_PRODUCTS = """
-SELECT p.id, p.name::text, p.unit_name::text, p.tax_category_id, category.supply, category.level, p.revenue_account
-FROM catalog_product p JOIN catalog_taxcategory category ON category.id = p.tax_category_id
-WHERE p.id = ANY(%s::bigint[])
-"""
-
-
-#: Where the columns of a slot and of its terms begin.
-_SLOT, _TERMS = 28, 45
-
-
-def lock_due(company: Company, customer_ids: Sequence[int], on: date, zones: Sequence[str] = ()) -> list[Agreement]:
-    """The due subscriptions of locked customers, locked: by customer, then id, with slots and terms in order.
-
-    Also those that end on that very day, whose unused days may be given back today. `zones`: only of these time
-    zones; empty: of all.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(_AGREEMENTS, [company.pk, list(customer_ids), on, on + ONE_DAY, on, list(zones), list(zones)])
-        rows = cursor.fetchall()
-    agreements: list[Agreement] = []
-    subscription_id = slot_id = None
-    others: set[int] = set()
-    for row in rows:
-        if row[0] != subscription_id:
-            subscription_id, slot_id = row[0], None
-            agreements.append(_agreement(row))
-        if row[_SLOT] is None:
-            continue
-        if row[_SLOT] != slot_id:
-            slot_id = row[_SLOT]
-            agreements[-1].slots.append(_slot(row))
-        if row[_TERMS] is not None:
-            ref = row[_TERMS + 2]
-            price_ref = None if ref is None else _price_ref(ref)
-            agreements[-1].slots[-1].terms.append(TermsRow(row[_TERMS], row[_TERMS + 1], price_ref, *row[_TERMS + 3 :]))
-            if row[-1] is not None:
-                others.add(row[-1])
-    if others:
-        _name_products(agreements, others)
-    return agreements
-
-
-def _name_products(agreements: Sequence[Agreement], product_ids: set[int]) -> None:
-    """Puts what is supplied beside terms that supply another product than their slot's. One query."""
-    with connection.cursor() as cursor:
-        cursor.execute(_PRODUCTS, [list(product_ids)])
-        products = {row[0]: ProductRow._make(row) for row in cursor.fetchall()}
-    for agreement in agreements:
-        for slot in agreement.slots:
-            for number, terms in enumerate(slot.terms):
-                if terms.product_id is not None:
-                    slot.terms[number] = terms._replace(product=products[terms.product_id])
-
-
-@lru_cache(maxsize=4096)
-def _price_ref(public_id: uuid.UUID) -> str:
-    return encode("prc", public_id)
-
-
-def _agreement(row: tuple[Any, ...]) -> Agreement:
-    ends_on: date | None = row[10]
-    asked_at: datetime | None = row[12]
-    at_once = ends_on is not None and asked_at is not None and clock.day_in(asked_at, row[6]) >= ends_on
-    return Agreement._make((*row[:10], ends_on, row[11], at_once, *row[13:24], [], *row[24:_SLOT]))
-
-
-def _slot(row: tuple[Any, ...]) -> SlotRow:
-    reopened = tuple((days.lower, days.upper) for days in row[_SLOT + 3])
-    columns = row[_SLOT:_TERMS]
-    return SlotRow._make((*columns[:3], reopened, *columns[4:11], [], *columns[11:]))
-
-
 _FACTS = """
 SELECT 'rate', country, region, level, percent, valid_from, NULL::bigint, NULL::bigint, tax_category::text
 FROM catalog_taxrate WHERE company_id = %(company)s
@@ -324,11 +234,12 @@ def facts(
     *,
     currencies: Sequence[str] = (),
     since: date | None = None,
+    also: Sequence[Also] = (),
 ) -> Facts:
     """Everything beside the agreements in one query; call it with the customers locked.
 
     `on`: the day up to which one-off items are asked for. `currencies`: those whose exchange rates from the day
-    `since` (the last one before it included) up to `on` are wanted.
+    `since` (the last one before it included) up to `on` are wanted. `also`: what else is asked, with the same words.
     """
     with connection.cursor() as cursor:
         params: dict[str, Any] = {
@@ -340,11 +251,14 @@ def facts(
             "currencies": list(currencies),
             "since": since,
         }
-        cursor.execute(_FACTS, params)
+        for asked in also:
+            params |= asked.params
+        cursor.execute("UNION ALL".join((_FACTS, *(asked.sql for asked in also))), params)
         rows = cursor.fetchall()
-    found = Facts([], {}, [], None, {}, {}, [], {})
+    found = Facts([], {}, [], None, {}, {}, [], {}, {})
     last_on: date | None = None
-    for kind, first, second, third, figure, day, id_, owner, more in rows:
+    for row in rows:
+        kind, first, second, third, figure, day, id_, owner, more = row
         match kind:
             case "rate":
                 found.rates.append(RateFact(first, second, third, figure, day, more))
@@ -363,8 +277,10 @@ def facts(
             case "exchange":
                 found.exchange.setdefault(first, []).append((day, figure))
             case "one_off":
-                row = _one_off(id_, first, second, third, figure, day, orjson.loads(more))
-                found.one_offs.setdefault(owner, []).append(row)
+                one_off = _one_off(id_, first, second, third, figure, day, orjson.loads(more))
+                found.one_offs.setdefault(owner, []).append(one_off)
+            case _:
+                found.also.setdefault(kind, []).append(row)
     for days in found.exchange.values():
         days.sort()
     found.credits.sort(key=lambda credit: credit.id)
@@ -374,6 +290,21 @@ def facts(
     for one_offs in found.one_offs.values():
         one_offs.sort(key=lambda one: one.id)
     return found._replace(last_invoice_on=last_on)
+
+
+def ask(also: Sequence[Also]) -> dict[str, list[AlsoRow]]:
+    """What else is asked, by kind, without the facts. One query; none without questions."""
+    found: dict[str, list[AlsoRow]] = {}
+    if not also:
+        return found
+    params: dict[str, Any] = {}
+    for asked in also:
+        params |= asked.params
+    with connection.cursor() as cursor:
+        cursor.execute("UNION ALL".join(asked.sql for asked in also), params)
+        for row in cursor.fetchall():
+            found.setdefault(row[0], []).append(row)
+    return found
 
 
 def _discount(id_: int, percent: Decimal | None, row: list[Any]) -> DiscountRow:
@@ -390,13 +321,16 @@ def live_discounts(agreement_ids: Collection[int]) -> dict[int, list[DiscountRow
     found: dict[int, list[DiscountRow]] = {id_: [] for id_ in agreement_ids}
     rows = AgreedDiscount.objects.filter(subscription_id__in=found, ended_at__isnull=True).order_by("id")
     for row in rows:
-        found[row.subscription_id].append(
-            DiscountRow(
-                row.pk, row.name, row.percent, row.amount_minor, row.currency, row.duration, row.scope, row.product_id,
-                row.price_id, row.from_on, row.until_on, row.periods_left, row.left_minor, row.ref,
-            )
-        )  # fmt: skip
+        found[row.subscription_id].append(discount_row(row))
     return found
+
+
+def discount_row(row: AgreedDiscount) -> DiscountRow:
+    """A discount agreed, as settling knows it."""
+    return DiscountRow(
+        row.pk, row.name, row.percent, row.amount_minor, row.currency, row.duration, row.scope, row.product_id,
+        row.price_id, row.from_on, row.until_on, row.periods_left, row.left_minor, row.ref,
+    )  # fmt: skip
 
 
 def _one_off(
@@ -407,8 +341,14 @@ def _one_off(
     return OneOffRow(
         id_, product_id, name, unit, category_id, supply, level, account, description, quantity, model,
         Decimal(amount), details, date.fromisoformat(service_on), due_on, price_id, version,
-        None if ref is None else _price_ref(uuid.UUID(ref)),
+        None if ref is None else price_ref(uuid.UUID(ref)),
     )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def price_ref(public_id: uuid.UUID) -> str:
+    """The address of a price version, as calculations name it."""
+    return encode("prc", public_id)
 
 
 @lru_cache(maxsize=4096)

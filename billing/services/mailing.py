@@ -6,8 +6,9 @@ amounts comes from the frozen content.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
@@ -20,12 +21,13 @@ from billing.documents import rendering, words
 from billing.documents.content import KINDS, Content, Kind, kind_of, read
 from billing.documents.figures import Figures
 from billing.models import CreditNote, Invoice, InvoiceBalance
+from billing.services.loading import Also, AlsoRow, ask
 from core import clock
 from core.actors import Actor
 from core.models import Outbox, StoredFile
 from core.refusal import Refused
 from core.services import outbox, trail
-from customers.models import Contact, Customer, Message
+from customers.models import Customer, Message
 from customers.services import messages
 from customers.services.customers import language_of
 
@@ -60,8 +62,22 @@ def send(
 
 def recipients_of(customer: Customer) -> list[str]:
     """Who gets the customer's documents: its own address, then contacts who asked for them."""
-    contacts = Contact.objects.filter(customer=customer, gets_invoices=True, archived_at__isnull=True)
-    return messages.distinct([customer.email, *contacts.order_by("pk").values_list("email", flat=True)])
+    return addresses_of(customer, ask([contacts_of(customer)]))
+
+
+def contacts_of(customer: Customer) -> Also:
+    """Asks with the facts (`contact`) for contacts who get documents."""
+    sql = """
+        SELECT 'contact', email, '', '', NULL::numeric, NULL::date, id, customer_id, NULL::text FROM customers_contact
+        WHERE customer_id = %(customer)s AND gets_invoices AND archived_at IS NULL
+    """
+    return Also(sql, {"customer": customer.pk})
+
+
+def addresses_of(customer: Customer, also: Mapping[str, Sequence[AlsoRow]]) -> list[str]:
+    """Who gets the customer's documents, from what `contacts_of` asked for."""
+    contacts = sorted(also.get("contact", ()), key=itemgetter(6))
+    return messages.distinct([customer.email, *(row[1] for row in contacts)])
 
 
 @outbox.handler("document_mail")

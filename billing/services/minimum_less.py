@@ -18,10 +18,10 @@ from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from billing.services import commitments, crediting
-from billing.services.commitments import Billed, Closing
+from billing.services import crediting
 from billing.services.invoiced import load_invoices
-from billing.services.loading import CreditLeft, CustomerRow
+from billing.services.loading import CustomerRow
+from billing.services.minimum_before import Billed, Closing, counted_minor, read_billed
 from billing.services.noting import Invoiced, InvoicedLine, NoteDoc, NoteLine, note_of
 from core.models import Company
 from pricing.money import spread
@@ -34,13 +34,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Charged:
-    """A window whose minimum was charged: the invoice and its lines for it, several where the tax changed within."""
+    """A window whose minimum was charged: its lines by invoice, oldest first; several where the tax changed within."""
 
     agreement: Agreement
     window: Window
-    invoice_id: int
     least_minor: int
-    line_ids: list[int] = field(default_factory=list)
+    line_ids: dict[int, list[int]] = field(default_factory=dict)
 
 
 def give_back(
@@ -55,21 +54,13 @@ def give_back(
     if not charged:
         return
     known = {note.invoice.id: note.invoice for note in given_back.notes}
-    missing = [one.invoice_id for one in charged if one.invoice_id not in known]
+    missing = [invoice_id for one in charged for invoice_id in one.line_ids if invoice_id not in known]
     invoices = known | (load_invoices(company, missing) if missing else {})
-    billed = _billed(charged, late, given_back.notes)
+    billed = _billed(charged, late, given_back)
     notes = []
     for one in charged:
-        note = _note(one, billed[one.agreement.id], invoices[one.invoice_id], customers)
-        if note is not None:
-            notes.append(note)
-    crediting.prepare(company, notes)
-    given_back.notes += notes
-    given_back.credits += [
-        CreditLeft(note.credit_id, note.customer.id, note.currency, note.to_account_minor)
-        for note in notes
-        if note.to_account_minor
-    ]
+        notes += _notes(one, billed[one.agreement.id], invoices, customers)
+    given_back.add(notes)
 
 
 _CHARGED: Final = """
@@ -94,7 +85,7 @@ def _charged(late: Sequence[Rated]) -> list[Charged]:
     with connection.cursor() as cursor:
         cursor.execute(_CHARGED, [list(column) for column in zip(*asked, strict=True)])
         rows = cursor.fetchall()
-    found: dict[tuple[int, bool, int, date], Charged] = {}
+    found: dict[tuple[bool, int, date], Charged] = {}
     for number, slot_id, minimum_of, start, end, invoice_id, least, line_ids in rows:
         one, is_whole = late[number], minimum_of == "all"
         # A price's own minimum is reached by its own usage alone.
@@ -102,18 +93,20 @@ def _charged(late: Sequence[Rated]) -> list[Charged]:
             continue
         slot = next(slot for slot in one.agreement.slots if slot.id == slot_id)
         window = Window(slot, slot.terms[0], is_whole, start, end, start, end, Decimal(0))
-        key = (invoice_id, is_whole, slot_id, start)
-        found.setdefault(key, Charged(one.agreement, window, invoice_id, least, line_ids))
+        known = found.setdefault((is_whole, slot_id, start), Charged(one.agreement, window, least))
+        known.line_ids[invoice_id] = line_ids
     return list(found.values())
 
 
-def _billed(charged: Sequence[Charged], late: Sequence[Rated], notes: Sequence[NoteDoc]) -> dict[int, list[Billed]]:
+def _billed(
+    charged: Sequence[Charged], late: Sequence[Rated], given_back: crediting.GivenBack
+) -> dict[int, list[Billed]]:
     """What counts towards those windows, with the late usage that is charged now, by subscription."""
     agreements = {one.agreement.id: one.agreement for one in charged}
     closings = {id_: Closing() for id_ in agreements}
     for one in charged:
         closings[one.agreement.id].windows.append(one.window)
-    commitments.read_billed(closings, agreements, notes)
+    read_billed(closings, agreements, given_back.notes, given_back.released)
     for row in late:
         if row.agreement.id in closings:
             days = ((row.window.start, row.window.end),)
@@ -121,18 +114,26 @@ def _billed(charged: Sequence[Charged], late: Sequence[Rated], notes: Sequence[N
     return {id_: closing.billed for id_, closing in closings.items()}
 
 
-def _note(
-    one: Charged, billed: Sequence[Billed], invoice: Invoiced, customers: Mapping[int, CustomerRow]
-) -> NoteDoc | None:
-    lines = [invoice.lines[line_id] for line_id in one.line_ids]
-    left = [line.left_minor for line in lines]
-    lacking = max(0, one.least_minor - commitments.counted_minor(billed, one.window))
-    back = sum(left) - lacking
-    if back <= 0:
-        return None
-    parts = [_part(line, amount) for line, amount in zip(lines, spread(back, left), strict=True) if amount]
-    reason = _reason(one.window, invoice.language)
-    return note_of(invoice, customers[invoice.customer_id], parts, cause="usage", reason=reason)
+def _notes(
+    one: Charged, billed: Sequence[Billed], invoices: Mapping[int, Invoiced], customers: Mapping[int, CustomerRow]
+) -> list[NoteDoc]:
+    """Gives back what is charged beyond what is lacking still, on the newest invoice first."""
+    lines = {id_: [invoices[id_].lines[line_id] for line_id in line_ids] for id_, line_ids in one.line_ids.items()}
+    lacking = max(0, one.least_minor - counted_minor(billed, one.window))
+    back = sum(line.left_minor for held in lines.values() for line in held) - lacking
+    notes = []
+    for invoice_id, held in sorted(lines.items(), reverse=True):
+        left = [line.left_minor for line in held]
+        part = min(back, sum(left))
+        if part <= 0:
+            continue
+        back -= part
+        parts = [_part(line, amount) for line, amount in zip(held, spread(part, left), strict=True) if amount]
+        invoice = invoices[invoice_id]
+        reason = _reason(one.window, invoice.language)
+        note = note_of(invoice, customers[invoice.customer_id], parts, cause="usage", reason=reason)
+        notes += [note] if note is not None else []
+    return notes
 
 
 def _part(line: InvoicedLine, amount_minor: int) -> NoteLine:

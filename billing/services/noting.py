@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from billing.services.exchange import in_tax_currency
 from billing.services.loading import CustomerRow
 from core.ids import new_id
 from pricing.money import spread
@@ -65,6 +66,18 @@ class InvoicedLine:
         return credit_for_days(self.amount_minor, self.days, unused_days, billed, self.credited_minor)
 
 
+@dataclass(frozen=True, slots=True)
+class TaxCurrency:
+    """Tax once more in the currency it is reported in: minor units of it, at `rate` units of the document's currency
+    for one, fixed on a day. Of an invoice: what no note has given back yet.
+    """
+
+    currency: str
+    rate: Decimal
+    on: date
+    tax_minor: int
+
+
 @dataclass(slots=True)
 class Invoiced:
     """An issued invoice as crediting reads it. `credited` holds base and tax given back so far, per rate."""
@@ -86,6 +99,13 @@ class Invoiced:
     credited_minor: int
     lines: dict[int, InvoicedLine] = field(default_factory=dict)
     credited: dict[GroupKey, tuple[int, int]] = field(default_factory=dict)
+    tax_currency: TaxCurrency | None = None
+
+    @property
+    def left_tax_minor(self) -> int:
+        """Tax that no note has given back yet."""
+        given = sum(tax for _, tax in self.credited.values())
+        return sum(int(row["tax_minor"]) for row in self.tax_rows) - given
 
     def left_of(self, key: GroupKey) -> tuple[int, int]:
         """Base and tax still charged at a rate."""
@@ -139,6 +159,7 @@ class NoteDoc:
     sequence: int = 0
     number: str = ""
     issued_on: date = date.min
+    tax_currency: TaxCurrency | None = None
     body: str = ""
     sha256: str = ""
 
@@ -248,15 +269,17 @@ def note_of(
     is_refund: bool = False,
     taxes: Mapping[GroupKey, int] | None = None,
 ) -> NoteDoc | None:
-    """The note over these lines, one line each; None when it would give back nothing.
+    """The note over these lines, one line each; None when it would give back nothing. An invoice of 0 is voided by one.
 
     It settles the open part of its invoice first, then what was written off of it; the rest goes to the account.
     The invoice in memory counts it as given, so that a second note of the same batch sees what is left.
     """
-    given = [line for line in lines if line.amount_minor or taxes is not None]
+    voids = cause in ("void", "replace")
+    is_of_zero = voids and not invoice.gross_minor
+    given = [line for line in lines if line.amount_minor or taxes is not None or is_of_zero]
     sums = sums_of(invoice, {line.of.id: line.amount_minor for line in given}, taxes)
     gross = sums.totals.gross
-    if not gross:
+    if not gross and not (is_of_zero and given):
         return None
     for line, net in zip(given, sums.line_nets, strict=True):
         line.net_minor = net
@@ -270,11 +293,25 @@ def note_of(
     invoice.written_off_minor -= written_back
     invoice.credited_minor += gross
     closes = False
-    if cause in ("void", "replace"):
+    if voids:
         invoice.status = "void"
     elif not invoice.open_minor and not invoice.written_off_minor and invoice.status in ("open", "uncollectible"):
         invoice.status, closes = "paid", True
     return NoteDoc(
         invoice, customer, given, sums, cause, reason, settled_open + written_back, written_back, is_refund=is_refund,
-        closes=closes,
+        closes=closes, tax_currency=_given_back(invoice, sums.totals.tax),
     )  # fmt: skip
+
+
+def _given_back(invoice: Invoiced, tax_minor: int) -> TaxCurrency | None:
+    """The tax of a note in the tax currency, at the rate of its invoice; the note that empties it takes what is left.
+
+    Part of a correction as of the invoice: Directive 2006/112/EC, Art. 219 and 230.
+    """
+    left = invoice.tax_currency
+    if left is None or not tax_minor:
+        return None
+    given = in_tax_currency(tax_minor, invoice.currency, left.rate, left.currency)
+    given = min(given, left.tax_minor) if invoice.left_tax_minor else left.tax_minor
+    invoice.tax_currency = replace(left, tax_minor=left.tax_minor - given)
+    return replace(left, tax_minor=given)

@@ -31,7 +31,7 @@ CREDITS: Final = "billing_credit_id_seq"
 NOTE_COLUMNS: Final = (
     "id, company_id, public_id, customer_id, year, sequence, number, issued_on, language, currency, tax_behavior, "
     "net_minor, tax_minor, gross_minor, tax_rows, snapshot_hash, chain_link_id, created_at, invoice_id, cause, reason, "
-    "settled_minor, to_account_minor"
+    "settled_minor, to_account_minor, tax_currency_minor, tax_currency_rate"
 )
 NOTE_LINE_COLUMNS: Final = (
     "company_id, credit_note_id, position, invoice_line_id, description, period_start, period_end, amount_minor, "
@@ -108,7 +108,17 @@ def _body(note: NoteDoc, *, seller: str, is_test: bool) -> bytes:
             "settled": note.settled_minor,
             "to_account": note.to_account_minor,
         }
+        | _tax_currency(note)
     )
+
+
+def _tax_currency(note: NoteDoc) -> dict[str, Any]:
+    """The tax in the company's tax currency, as invoices say it; nothing for most notes."""
+    fixed = note.tax_currency
+    if fixed is None:
+        return {}
+    said = {"currency": fixed.currency, "rate": plain(fixed.rate), "tax": fixed.tax_minor, "on": fixed.on.isoformat()}
+    return {"tax_currency": said}
 
 
 def write_notes(
@@ -132,7 +142,7 @@ def _rows(company: Company, notes: Sequence[NoteDoc], *, link_id: int, at: datet
     rows, lines, contents, events, mails = [], [], [], [], []
     machine = clock.machine_now()
     for note in notes:
-        invoice, totals = note.invoice, note.sums.totals
+        invoice, totals, fixed = note.invoice, note.sums.totals, note.tax_currency
         tax_rows = [
             {
                 "category": row.category,
@@ -148,7 +158,8 @@ def _rows(company: Company, notes: Sequence[NoteDoc], *, link_id: int, at: datet
             f"{text(note.number)}\t{note.issued_on}\t{invoice.language}\t{note.currency}\t{invoice.tax_behavior}\t"
             f"{totals.net}\t{totals.tax}\t{totals.gross}\t{json_text(canonical(tax_rows).decode())}\t{note.sha256}\t"
             f"{link_id}\t{at}\t{invoice.id}\t{note.cause}\t{text(note.reason)}\t{note.settled_minor}\t"
-            f"{note.to_account_minor}"
+            f"{note.to_account_minor}\t{optional(fixed.tax_minor if fixed else None)}\t"
+            f"{optional(fixed.rate if fixed else None)}"
         )
         for position, line in enumerate(note.lines, 1):
             lines.append(

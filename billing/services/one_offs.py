@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from django.db import connection
 
 from billing.services import books, steps
 from billing.services.charging import line_minor
+from billing.services.clauses import Clause
 from billing.services.copying import array
 from billing.services.grouping import Line
 from billing.services.loading import CustomerRow, OneOffRow, words
@@ -91,16 +92,21 @@ def due_lines(
     return found
 
 
-def mark_billed(billed: Sequence[tuple[OneOffRow, Line]]) -> None:
-    """Items with their lines, written by now, fall due no more; no statement without any."""
+_BILLED: Final = """
+    UPDATE subscriptions_oneoff o SET line_id = v.line, due_on = NULL
+    FROM unnest(%(one_offs)s::bigint[], %(one_off_lines)s::bigint[]) v(id, line) WHERE o.id = v.id
+"""
+
+
+def billed_clauses(billed: Sequence[tuple[OneOffRow, Line]]) -> list[Clause]:
+    """What has items, with their lines that are written by now, fall due no more; none without any."""
     if not billed:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE subscriptions_oneoff o SET line_id = v.line, due_on = NULL "
-            "FROM unnest(%s::bigint[], %s::bigint[]) v(id, line) WHERE o.id = v.id",
-            [array(row.id for row, _ in billed), array(line.id or None for _, line in billed)],
-        )
+        return []
+    params = {
+        "one_offs": array(row.id for row, _ in billed),
+        "one_off_lines": array(line.id or None for _, line in billed),
+    }
+    return [Clause("once", _BILLED, params)]
 
 
 def due_again(line_ids: Sequence[int], on: date) -> None:

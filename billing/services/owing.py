@@ -17,6 +17,7 @@ from billing.services import books, charging, commitments, issuing, one_offs, st
 from billing.services.charging import Charge, SlotDue
 from billing.services.grouping import InvoiceDoc, Line, Priced
 from billing.services.loading import CustomerRow, Facts, OneOffRow, words
+from billing.services.minimum_before import Closing
 from billing.services.snapshots import plain
 from billing.services.taxing import Taxing
 from billing.services.usage_rating import USAGE_KINDS, Usage, complete_usage
@@ -48,7 +49,7 @@ def price(
     on: date,
     ended: dict[int, date],
     usage: Usage,
-    minimum: Mapping[int, commitments.Closing],
+    minimum: Mapping[int, Closing],
 ) -> Due:
     """The due charges of a subscription with their taxes. `ended`: slots whose unused days were given back just now."""
     if agreement.id in usage.errors:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce
 
 from billing.models import CreditNote, Invoice, InvoiceLine
-from billing.services import replacing, voiding
+from billing.services import replacing, signing, voiding
 from billing.services.settling import settle
 from catalog.models import TaxCategory, TaxRate
 from core import clock
@@ -65,31 +65,67 @@ class Corrected:
         return (self.fresh.gross_minor if self.fresh else 0) - given_back
 
 
-def touched(company: Company, rate: TaxRate) -> list[Touched]:
-    """The issued lines, oldest first, whose tax that row of the table would have changed."""
-    following = (
-        TaxRate.objects.filter(
-            company=company, country=rate.country, region=rate.region, level=rate.level,
-            valid_from__gt=rate.valid_from,
-        )
-        .order_by("valid_from")
-        .values_list("valid_from", flat=True)
-        .first()
-    )  # fmt: skip
-    rows = [
-        RateRow(row.country, row.region, row.level, row.valid_from, row.percent)
-        for row in TaxRate.objects.filter(company=company, country=rate.country, level=rate.level)
+def touched(company: Company, rate: TaxRate, limit: int | None = None) -> list[Touched]:
+    """The issued lines, oldest first, whose tax that row of the table would have changed; at most `limit`."""
+    lines = touched_lines(company, rate).select_related("invoice__customer")
+    lines = lines.order_by("invoice__year", "invoice__sequence", "position")[:limit]
+    table = TaxRate.objects.filter(company=company, country=rate.country, level=rate.level)
+    rows = [RateRow(row.country, row.region, row.level, row.valid_from, row.percent) for row in table]
+    return [
+        Touched(line, line.left_minor, line.tax_rate, _wanted(company, line, rate, rows))  # type: ignore[attr-defined]
+        for line in lines
     ]
-    found = []
-    for line in _lines(company, rate, following):
-        wanted = _wanted(company, line, rate, rows)
-        if wanted and wanted != (line.tax_rate,):
-            found.append(Touched(line, line.left_minor, line.tax_rate, wanted))  # type: ignore[attr-defined]
+
+
+def touched_lines(company: Company, rate: TaxRate) -> QuerySet[InvoiceLine]:
+    """Those lines in no order. The database compares, so what it hands over is touched, however many there are."""
+    lines = _candidates(company, rate)
+    match company.rate_change:
+        case Company.RateChange.TAX_POINT:
+            day: Any = F("invoice__charge_due_on")
+        case Company.RateChange.SPLIT:
+            day = Coalesce(F("period_start"), F("invoice__issued_on"))
+        case _:
+            day = Coalesce(Cast(F("period_end") - Value(ONE_DAY), DateField()), F("invoice__issued_on"))
+    lines = lines.annotate(judged_on=day)
+    lines = lines.annotate(wanted=_percent_on(rate, "judged_on")).filter(wanted__isnull=False)
+    differs = Q(tax_rate__lt=F("wanted")) | Q(tax_rate__gt=F("wanted"))
+    if company.rate_change == Company.RateChange.SPLIT:
+        differs |= _changes_within(rate)
+    return lines.filter(differs)
+
+
+def _in_table(rate: TaxRate, region: str) -> QuerySet[TaxRate]:
+    return TaxRate.objects.filter(company=rate.company_id, country=rate.country, level=rate.level, region=region)
+
+
+def _percent_on(rate: TaxRate, day: str) -> Any:
+    """The rate of the table on that day of a line: its region's, else its country's; null without one."""
+
+    def of(region: str) -> Subquery:
+        rows = _in_table(rate, region).filter(valid_from__lte=OuterRef(day))
+        return Subquery(rows.order_by("-valid_from").values("percent")[:1])
+
+    return Coalesce(of(rate.region), of("")) if rate.region else of("")
+
+
+def _changes_within(rate: TaxRate) -> Q:
+    """Whether the table changes to another rate than the line's within its period."""
+    days = {"valid_from__gt": OuterRef("judged_on"), "valid_from__lt": OuterRef("period_end")}
+    others = Q(percent__lt=OuterRef("tax_rate")) | Q(percent__gt=OuterRef("tax_rate"))
+    found = Q(Exists(_in_table(rate, rate.region).filter(others, **days)))
+    if rate.region:
+        # The country's rows hold there until the region has one of its own.
+        own = _in_table(rate, rate.region).order_by("valid_from").values_list("valid_from", flat=True).first()
+        before = Q() if own is None else Q(valid_from__lt=own)
+        found |= Q(Exists(_in_table(rate, "").filter(others, before, **days)))
     return found
 
 
-def _lines(company: Company, rate: TaxRate, following: date | None) -> QuerySet[InvoiceLine]:
-    """Candidates: not given back whole, of the place and level, with days in which the row holds."""
+def _candidates(company: Company, rate: TaxRate) -> QuerySet[InvoiceLine]:
+    """Lines not given back whole, of the place and level, with days in which the row holds."""
+    later = _in_table(rate, rate.region).filter(valid_from__gt=rate.valid_from).order_by("valid_from")
+    following = later.values_list("valid_from", flat=True).first()
     categories = TaxCategory.objects.filter(company=company, level=rate.level).values("pk")
     of_level = Q(product__tax_category__level=rate.level) | Q(
         product__isnull=True, calculation__tax_category_id__in=list(categories.values_list("pk", flat=True))
@@ -107,7 +143,7 @@ def _lines(company: Company, rate: TaxRate, following: date | None) -> QuerySet[
     lines = lines.filter(left_minor__gt=0, last__gte=rate.valid_from)
     if following is not None:
         lines = lines.filter(Q(period_start__lt=following) | Q(period_start__isnull=True))
-    return lines.select_related("invoice__customer").order_by("invoice__year", "invoice__sequence", "position")
+    return lines
 
 
 def _wanted(company: Company, line: InvoiceLine, rate: TaxRate, rows: Sequence[RateRow]) -> tuple[Decimal, ...]:
@@ -136,27 +172,36 @@ def _wanted(company: Company, line: InvoiceLine, rate: TaxRate, rows: Sequence[R
 
 
 def correct(
-    *, company: Company, rate: TaxRate, invoice_ids: Sequence[int] | None = None, reason: str, by: Actor, at: datetime
+    *,
+    company: Company,
+    rate: TaxRate,
+    invoice_ids: Sequence[int] | None = None,
+    reason: str,
+    by: Actor,
+    at: datetime,
+    preview_token: str | None = None,
 ) -> list[Corrected]:
     """Gives each touched invoice back and bills it anew with the table of now; one that can't be is named, with why.
 
-    `invoice_ids`: of the touched ones only these. Refuses `rate_correction.nothing`, `rate_correction.too_many`.
+    `invoice_ids`: of the touched ones only these. Refuses `rate_correction.nothing`, `rate_correction.too_many`, and
+    with a token of a preview that showed something else `preview.differs`.
     """
     checked(reason, field="reason", limit=500, required=True)
-    invoices = {entry.line.invoice_id: entry.line.invoice for entry in touched(company, rate)}
-    chosen = [invoice for pk, invoice in invoices.items() if invoice_ids is None or pk in set(invoice_ids)]
-    if not chosen:
+    chosen = Invoice.objects.filter(company=company, pk__in=touched_lines(company, rate).values("invoice_id"))
+    if invoice_ids is not None:
+        chosen = chosen.filter(pk__in=invoice_ids)
+    count = chosen.count()
+    if not count:
         raise Refused("rate_correction.nothing")
-    if len(chosen) > AT_ONCE:
-        raise Refused("rate_correction.too_many", count=len(chosen), limit=AT_ONCE)
-    outcome = []
-    for invoice in chosen:
-        try:
-            with transaction.atomic():
-                outcome.append(_correct(company, invoice, reason=reason, by=by, at=at))
-        except Refused as refused:
-            outcome.append(Corrected(invoice, None, None, refused.code, refused.message))
+    if count > AT_ONCE:
+        raise Refused("rate_correction.too_many", count=count, limit=AT_ONCE)
     with transaction.atomic():
+        outcome = [
+            _attempt(company, invoice, reason=reason, by=by, at=at)
+            for invoice in chosen.select_related("customer").order_by("year", "sequence")
+        ]
+        if preview_token is not None:
+            signing.check(preview_token, token_of(outcome))
         trail.audit(
             company_id=company.pk,
             at=at,
@@ -169,6 +214,24 @@ def correct(
                 one.invoice.pk for one in outcome if one.note is None]},
         )  # fmt: skip
     return outcome
+
+
+def _attempt(company: Company, invoice: Invoice, *, reason: str, by: Actor, at: datetime) -> Corrected:
+    try:
+        with transaction.atomic():
+            return _correct(company, invoice, reason=reason, by=by, at=at)
+    except Refused as refused:
+        return Corrected(invoice, None, None, refused.code, refused.message)
+
+
+def token_of(outcome: Sequence[Corrected]) -> str:
+    """Signs what was given back and billed anew for each invoice, and which ones were left."""
+
+    def sums(document: Invoice | CreditNote | None) -> list[int]:
+        return [document.net_minor, document.tax_minor, document.gross_minor] if document else []
+
+    figures = [[one.invoice.pk, one.code, sums(one.note), sums(one.fresh)] for one in outcome]
+    return signing.signed("rate_correction", figures)
 
 
 def _correct(company: Company, invoice: Invoice, *, reason: str, by: Actor, at: datetime) -> Corrected:
@@ -185,7 +248,7 @@ def _correct(company: Company, invoice: Invoice, *, reason: str, by: Actor, at: 
 
 
 def preview(act: Callable[[], list[Corrected]]) -> list[Corrected]:
-    """Does the correction, looks, and takes everything back."""
+    """Does the correction, looks, and takes everything back; `token_of` it binds the act to what was seen."""
     with transaction.atomic():
         try:
             return act()

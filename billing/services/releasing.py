@@ -42,14 +42,17 @@ def cut_days(days_id: int, cut: date, *, at: datetime, forfeit: bool, note_id: i
 
 
 def take_up_again(subscription_id: int) -> None:
-    """Days forfeited for an end that was moved or taken back are billed days again, up to the last day of service."""
+    """Days forfeited for an end that was moved or taken back are billed days again, up to the last day of service.
+
+    All of them are where the end that stands now forfeits none: they are given back with it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE billing_billeddays days SET kind = 'billed'
             FROM subscriptions_slot slot JOIN subscriptions_subscription sub ON sub.id = slot.subscription_id
             WHERE sub.id = %s AND days.slot_id = slot.id AND days.kind = 'forfeited' AND days.released_at IS NULL
-              AND (sub.ends_on IS NULL OR lower(days.days) <= sub.ends_on)
+              AND (sub.ends_on IS NULL OR lower(days.days) <= sub.ends_on OR sub.end_unused <> 'none')
             """,
             [subscription_id],
         )

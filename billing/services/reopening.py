@@ -32,13 +32,38 @@ class Released(NamedTuple):
     component: str
 
 
+#: Single items on lines of drafts. What was billed before its service day falls due again as early with its draft.
+_ITEMS = {
+    "bill_again": """
+        UPDATE subscriptions_oneoff o SET line_id = NULL, canceled_at = NULL,
+            due_on = CASE WHEN i.waits_for = '' THEN o.service_on ELSE least(o.service_on, i.charge_due_on) END
+        FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
+        WHERE l.id = o.line_id AND l.id = ANY(%s) RETURNING o.subscription_id, o.due_on
+    """,
+    "free": """
+        UPDATE subscriptions_oneoff o SET line_id = NULL, due_on = NULL, canceled_at = %s
+        WHERE o.line_id = ANY(%s) RETURNING o.subscription_id, o.service_on
+    """,
+}
+#: Usage billed before its close has no days; the position is looked at again on the day that made it due.
+_BEFORE_THE_CLOSE = """
+UPDATE subscriptions_slot slot SET usage_due_on = least(slot.usage_due_on, v.day)
+FROM (
+    SELECT l.slot_id, min(i.charge_due_on) AS day
+    FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
+    WHERE l.id = ANY(%s) AND l.kind = 'interim' GROUP BY 1
+) v
+WHERE slot.id = v.slot_id RETURNING slot.subscription_id, v.day
+"""
+
+
 def let_go(
     company: Company, line_ids: Sequence[int], days: Fate, *, at: datetime | None = None
 ) -> list[tuple[int, date]]:
     """Frees what lines of drafts hold, so that they can be removed: their days and the single items they bill.
 
-    `bill_again`: all of it falls due again; `free`: it is never billed. Answers subscription and service day of the
-    items. `at`: when they are given up, needed with `free`.
+    `bill_again`: all of it falls due again; `free`: it is never billed. Answers the subscriptions of the items with the
+    day they fall due (`free`: with their service day). `at`: when they are given up, needed with `free`.
     """
     ids = list(line_ids)
     with connection.cursor() as cursor:
@@ -51,16 +76,12 @@ def let_go(
         )
         # Days that were taken off the line before went their way then.
         released = sorted(Released(*row) for is_live, *row in cursor.fetchall() if is_live)
-        due = "o.service_on" if days == "bill_again" else "NULL"
-        canceled = "NULL" if days == "bill_again" else "%s"
-        cursor.execute(
-            f"UPDATE subscriptions_oneoff o SET line_id = NULL, due_on = {due}, canceled_at = {canceled} "  # noqa: S608
-            "WHERE o.line_id = ANY(%s) RETURNING o.subscription_id, o.service_on",
-            [ids] if days == "bill_again" else [at, ids],
-        )
+        cursor.execute(_ITEMS[days], [ids] if days == "bill_again" else [at, ids])
         items: list[tuple[int, date]] = cursor.fetchall()
         if days == "bill_again":
             _due_from(cursor, items)
+            cursor.execute(_BEFORE_THE_CLOSE, [ids])
+            _due_from(cursor, cursor.fetchall())
     if days == "free":
         leave_free(company, released)
     else:
@@ -115,8 +136,9 @@ def bill_again(released: Sequence[Released]) -> None:
             if row.component.startswith("late:"):
                 usage_again.rate_again(row.slot_id, row.start, row.end)
                 _due_from(cursor, [(_subscription_of(cursor, row.slot_id), row.end)])
-            if row.component in _MARKS:
-                cursor.execute(_MARKS[row.component], [row.start - ONE_DAY, row.slot_id, row.start])
+            mark = _MARKS.get(row.component.partition(":late:")[0])
+            if mark is not None:
+                cursor.execute(mark, [row.start - ONE_DAY, row.slot_id, row.start])
                 _due_from(cursor, [(_subscription_of(cursor, row.slot_id), row.end)])
         for (slot_id, component), until in added.items():
             _add_again(cursor, slot_id, date.fromisoformat(component.removeprefix("added:")), until)

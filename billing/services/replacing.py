@@ -16,11 +16,12 @@ from django.db import connection, transaction
 
 from billing.models import BilledDays, CreditNote, Invoice, InvoiceBalance, InvoiceLine, Snapshot
 from billing.services import drafting
-from billing.services.crediting import audit_note, calculation_of, issue_notes, load_invoices, use_on_open
+from billing.services.crediting import audit_note, issue_notes, load_invoices, use_on_open
 from billing.services.discounting import lowered, return_uses
 from billing.services.loading import lock_customers
-from billing.services.noting import Invoiced, NoteLine, note_of
+from billing.services.noting import Invoiced, note_of
 from billing.services.reopening import Days
+from billing.services.voiding import all_left
 from core import checks
 from core.actors import Actor
 from core.refusal import Refused
@@ -61,11 +62,7 @@ def replace(
     )
     standing = [row for row in old if known.lines[row.pk].left_minor or not row.amount_minor]
     amounts = {row.pk: _amount_of(row, known) for row in standing}
-    lines = [
-        NoteLine(line, line.left_minor, line.period_start, line.period_end, calculation_of(line, None))
-        for line in known.lines.values()
-        if line.left_minor
-    ]
+    lines = all_left(known)
     note = note_of(known, customers[invoice.customer_id], lines, cause="replace", reason=reason) if lines else None
     if note is None:
         raise Refused("credit.nothing_left", number=known.number)
@@ -73,7 +70,7 @@ def replace(
     for line in covered:
         line.billed_days = 0
     issue_notes(company, [note], at=at, by=by, free=covered, pays=False)
-    moved = _release(list(known.lines), note.id, at)
+    moved = _release([row.pk for row in standing], note.id, at)
     return_uses(company, lowered(known.lines))
     audit_note(company, note, at=at, by=by)
 
@@ -105,7 +102,10 @@ RETURNING line_id, slot_id, lower(days), upper(days), kind, component
 
 
 def _release(line_ids: Sequence[int], note_id: int, at: datetime) -> dict[int, list[tuple[Any, ...]]]:
-    """Releases all live days of these lines; by line: slot, start, end, kind, component."""
+    """Releases all live days of these lines; by line: slot, start, end, kind, component.
+
+    Days of a line that was given back whole stay where they are: no line of the new invoice bills them.
+    """
     found: dict[int, list[tuple[Any, ...]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_RELEASED, [at, note_id, list(line_ids)])
@@ -189,7 +189,6 @@ def _move(company_id: int, lines: dict[int, int], moved: dict[int, list[tuple[An
             line_id=lines[line_id],
         )
         for line_id, rows in moved.items()
-        if line_id in lines
         for slot_id, start, end, kind, component in rows
     )  # fmt: skip
     params = {"old": list(lines), "new": list(lines.values())}

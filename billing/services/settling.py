@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.utils import translation
-
 from billing.models import BillingRun
 from billing.services import (
     allowances,
@@ -23,23 +21,23 @@ from billing.services import (
     issuing,
     one_offs,
     snapshots,
+    spending,
     windows,
 )
+from billing.services.agreed import lock_due
 from billing.services.copying import canonical
-from billing.services.discounting import Take, take_discounts, write_uses
-from billing.services.grouping import InvoiceDoc, group
-from billing.services.keeping import close_changes, write_state
-from billing.services.loading import CustomerRow, Facts, facts, lock_customers, lock_due
-from billing.services.owing import days_only, price, waits
-from billing.services.taxing import Taxing
-from billing.services.usage_rating import days_without_line, keep_rated, rate_usage
+from billing.services.discount_uses import uses
+from billing.services.grouping import InvoiceDoc
+from billing.services.keeping import Moves, settled_clauses, write_state
+from billing.services.loading import CustomerRow, Facts, facts, lock_customers
+from billing.services.reckoning import reckon, revenue_codes
+from billing.services.usage_rating import marks_seen, rated_clauses
+from billing.services.usage_reading import Foreseen, foresee
 from billing.services.windows import Issuing
 from core import clock
 from core.actors import Actor
 from core.models import Company
-from core.refusal import Refused
-from pricing.errors import PricingError
-from subscriptions.services.schedule import ONE_DAY, Agreement
+from subscriptions.services.schedule import Agreement
 
 
 @dataclass(slots=True)
@@ -93,13 +91,15 @@ def settle(
         agreements = lock_due(company, list(customers), on, zones) if customers else []
         if agreements:
             year = clock.day_in(at, company.time_zone).year
+            usage = foresee(customers, agreements, on=on)
             known = facts(
                 company, list(customers), year, [agreement.id for agreement in agreements], on,
                 currencies=exchange.wanted(company, {agreement.currency for agreement in agreements}),
                 since=min((agreement.next_bill_on or on for agreement in agreements), default=on),
+                also=usage.questions(),
             )  # fmt: skip
             _settle_locked(
-                company, customers, agreements, known, on=on, at=at, by=by, run=run, notify_since=notify_since,
+                company, customers, agreements, known, usage, on=on, at=at, by=by, run=run, notify_since=notify_since,
                 outcome=outcome, on_one_document=on_one_document, how=how or Issuing(),
             )  # fmt: skip
         return outcome
@@ -115,6 +115,7 @@ def _settle_locked(
     customers: dict[int, CustomerRow],
     agreements: list[Agreement],
     known: Facts,
+    usage: Foreseen,
     *,
     on: date,
     at: datetime,
@@ -126,74 +127,37 @@ def _settle_locked(
     how: Issuing,
 ) -> None:
     today = clock.day_in(at, company.time_zone)
-    codes = [slot.revenue_account for agreement in agreements for slot in agreement.slots if slot.revenue_account]
-    codes += [terms.product.revenue_account for agreement in agreements for slot in agreement.slots
-              for terms in slot.terms if terms.product is not None and terms.product.revenue_account]  # fmt: skip
-    books.revenue_accounts(company, known.accounts, codes)
+    books.revenue_accounts(company, known.accounts, revenue_codes(agreements))
+    found = reckon(
+        company, customers, agreements, known, usage, on=on, at=at, run_id=run.pk if run else None,
+        notify_since=notify_since, on_one_document=on_one_document, how=how,
+    )  # fmt: skip
+    outcome.parked = found.parked
+    invoices, given_back, dues = found.invoices, found.given_back, found.dues
 
-    given_back = crediting.give_back_due(company, customers, agreements, known, on=on, at=at)
-    usage = rate_usage(company, customers, agreements, given_back, on=on)
-    waiting = {one.id: one.paid_from_on - ONE_DAY for one in agreements if waits(one, customers[one.customer_id])}
-    minimum = commitments.closing(agreements, given_back.notes, on=on, last=waiting)
-    taxing = Taxing(company, known.rates, today=today)
-    dues = []
-    discounts: list[Take] = []
-    for agreement in agreements:
-        try:
-            customer = customers[agreement.customer_id]
-            due = price(company, customer, agreement, taxing, known, on, given_back.ended, usage, minimum)
-            taken = take_discounts(agreement, due.priced, known.discounts.get(agreement.id))
-            if on_one_document:
-                for priced in due.priced:
-                    priced.due_on = max(priced.due_on, on)
-            exchange.check(company, due.priced, known.exchange)
-            dues.append(due)
-            discounts += taken
-        except (PricingError, Refused) as error:
-            outcome.parked.append((agreement.id, error.code[:60], _why(error, company.language)[:500]))
-        except Exception as error:  # noqa: BLE001  one bad subscription stops nobody; its reason is kept
-            outcome.parked.append((agreement.id, "billing.unexpected", f"{type(error).__name__}: {error}"[:500]))
-
-    invoices = group(company, (priced for due in dues for priced in due.priced))
-    free_days: list[str] = []
-    if not company.issues_zero_invoices:
-        free_days = [row for document in invoices if not document.gross_minor for row in days_only(company, document)]
-        invoices = [document for document in invoices if document.gross_minor]
-    billed = {due.agreement.id for due in dues}
-    free_days += days_without_line(company, usage, billed)
-    quiet_before = max(filter(None, (notify_since, company.mails_start_on)), default=None)
-    for document in invoices:
-        document.run_id = run.pk if run else None
-    # A draft takes neither credit nor uses of discounts: what is written beside documents is for those issued now.
-    invoices, drafts = windows.sort_out(company, invoices, how, at=at)
-    for document in (*invoices, *drafts):
-        document.notifies = quiet_before is None or document.charge_due_on >= quiet_before
-    returned = allowances.give_back(company, given_back.notes, on=today, free=given_back.free)
-    if known.allowances or returned:
-        allowances.apply(invoices, allowances.merged(known.allowances, returned), on=today)
-    exchange.fix(company, [*invoices, *drafts], known.exchange)
-    for note in given_back.notes:
-        note.notifies = quiet_before is None or note.given_back_from is None or note.given_back_from >= quiet_before
-    issuing.apply_credit(invoices, [*known.credits, *given_back.credits])
-
+    crediting.write_given_back(company, given_back, invoices, at=at)
+    allowances.write_returned(company, found.returned)
     link_id, entries, allocations = issuing.assign_ids(invoices)
     frozen = issuing.freeze(invoices)
     seller = snapshots.seller_body(company) if invoices or given_back.notes else None
-    issuing.set_dates(invoices, max(today, known.last_invoice_on or today))
     audit = _audit(company, customers, invoices, given_back, outcome, by=by, run=run)
     beside = audit | issuing.beside(invoices)
-    write_state(company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at)
-    close_changes(dues, on)
-    windows.keep(company, drafts, today=today, at=at)
-    keep_rated(company, usage, billed, at=at)
-    write_uses(company, discounts, drafts, at=at)
-    allowances.write(company, invoices)
+    windows.keep(company, found.drafts, at=at)
     issuing.write_ahead(
         company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,
-        more_days=free_days,
+        more_days=found.free_days,
     )  # fmt: skip
-    one_offs.mark_billed([billed for due in dues for billed in due.one_offs])
-    commitments.mark_closed({id_: closed for id_, closed in minimum.items() if id_ in billed})
+    used = uses(company, found.discounts, found.drafts, at=at)
+    minimums = commitments.closed_through(found.minimum, found.billed)
+    write_state(
+        company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at,
+        moves=Moves(minimums[0], marks_seen(found.usage, found.billed), minimums[1], used.moves),
+        clauses=[
+            *settled_clauses(dues, on), *rated_clauses(company, found.usage, found.billed, at=at), *used.clauses,
+            *spending.clauses(company, invoices, allocations=allocations, at=at),
+            *one_offs.billed_clauses([billed for due in dues for billed in due.one_offs]),
+        ],
+    )  # fmt: skip
 
     # From here on others wait for the numbers.
     seller_hash = snapshots.sha256(seller) if seller else ""
@@ -202,24 +166,11 @@ def _settle_locked(
     hashes = [note.sha256 for note in given_back.notes] + [document.sha256 for document in invoices]
     issuing.link(company, link_id=link_id, hashes=hashes, at=at)
     crediting.write_notes(company, given_back.notes, known.accounts, link_id=link_id, at=at)
-    issuing.write_numbered(company, invoices, link_id=link_id, allocations=allocations, at=at)
+    issuing.write_numbered(company, invoices, link_id=link_id, at=at)
     crediting.use_on_open(company, given_back.notes, at=at, by=by)
     _sum_up(outcome, invoices, given_back)
-    outcome.draft_ids = [document.id for document in drafts]
-    outcome.lines += sum(document.line_count for document in drafts)
-
-
-def _why(error: PricingError | Refused, language: str) -> str:
-    """The reason in words, in the company's language; the bare figures where a code has no words."""
-    with translation.override(language):
-        if isinstance(error, Refused):
-            return error.message
-        try:
-            refusal = Refused(error.code)
-            refusal.params = error.params
-            return refusal.message
-        except (LookupError, TypeError, ValueError):
-            return ", ".join(f"{name}: {value}" for name, value in error.params.items())
+    outcome.draft_ids = [document.id for document in found.drafts]
+    outcome.lines += sum(document.line_count for document in found.drafts)
 
 
 def _audit(

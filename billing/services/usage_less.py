@@ -16,7 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from billing.services import crediting
-from billing.services.loading import CreditLeft, CustomerRow
+from billing.services.loading import CustomerRow
 from billing.services.noting import Invoiced, NoteDoc, NoteLine, note_of
 from core.models import Company
 from pricing.money import round_half_up
@@ -75,13 +75,7 @@ def give_back(
         notes.append(note)
         for part in parts[invoice_id]:
             part.note = note
-    crediting.prepare(company, notes)
-    given_back.notes += notes
-    given_back.credits += [
-        CreditLeft(note.credit_id, note.customer.id, note.currency, note.to_account_minor)
-        for note in notes
-        if note.to_account_minor
-    ]
+    given_back.add(notes)
 
 
 def _parts(one: Rated, invoices: Mapping[int, Invoiced]) -> list[tuple[Less, Invoiced, list[NoteLine]]]:

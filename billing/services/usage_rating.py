@@ -1,7 +1,7 @@
 """Usage in settling: windows that close, usage billed before the close, and closed windows rated again.
 
 The rule that matters: a window costs what its whole usage costs, and what was billed for it before is deducted; more
-is a line, less a credit note. Any number of windows is read in two queries; without usage there is none.
+is a line, less a credit note. Any number of windows is read with the facts of the batch, see `usage_reading`.
 """
 
 from __future__ import annotations
@@ -10,44 +10,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from django.db import connection
-
-from billing.services import charging, crediting, issuing, minimum_less, usage_less
+from billing.services import crediting, issuing, minimum_less, usage_less, usage_reading
 from billing.services.charging import Charge, SlotDue
-from billing.services.copying import copy, optional
+from billing.services.clauses import Clause
+from billing.services.copying import array
 from billing.services.grouping import Line
-from billing.services.loading import CustomerRow
+from billing.services.loading import CustomerRow, Facts
 from billing.services.snapshots import plain
 from billing.services.steps import plain_fraction, plain_rows
+from billing.services.usage_reading import Foreseen, Former
 from core.models import Company
 from pricing.charge_models import CalcRow
 from pricing.errors import PricingError
 from subscriptions.services import schedule, usage_windows
-from subscriptions.services.schedule import ONE_DAY, Agreement, SlotRow, Stretch
+from subscriptions.services.schedule import Agreement, SlotRow, Stretch
 from subscriptions.services.usage_windows import Counted, Window, as_decimal
 
 USAGE_KINDS: Final = ("usage", "interim", "late")
 _MOST_QUANTITY: Final = 10**14
-
-
-class Former(NamedTuple):
-    """What was rated before: a row of `RatedUsage`; whether its line still stands, and whether it was the close."""
-
-    slot_id: int
-    kind: str
-    start_at: datetime
-    end_at: datetime
-    period_start: date
-    period_end: date
-    quantity: Any
-    cost_minor: int
-    billed_minor: int
-    line_id: int | None
-    invoice_id: int | None
-    stands: bool
-    closes: bool
 
 
 @dataclass(slots=True)
@@ -102,55 +84,34 @@ class Usage:
     """What rating found for a batch: what slots owe by their id, the rated windows by their charge, days without a
     line, what went wrong by subscription, and the marks that are seen to."""
 
-    due: dict[int, SlotDue] = field(default_factory=dict)
+    due: dict[int, SlotDue]
+    errors: dict[int, Exception]
+    seen: dict[int, tuple[int, date | None, date | None]]
     by_charge: dict[tuple[int, str, date], Rated] = field(default_factory=dict)
     rated: list[Rated] = field(default_factory=list)
-    errors: dict[int, Exception] = field(default_factory=dict)
-    seen: dict[int, tuple[int, date | None, date | None]] = field(default_factory=dict)
 
 
 def rate_usage(
     company: Company,
     customers: Mapping[int, CustomerRow],
-    agreements: Sequence[Agreement],
+    foreseen: Foreseen,
+    known: Facts,
     given_back: crediting.GivenBack,
     *,
     on: date,
 ) -> Usage:
-    """Rates every usage position of these locked subscriptions that is due by that day.
+    """Rates every usage position of locked subscriptions that is due by that day, from what was foreseen and read.
 
     What came to less than was billed becomes credit notes in `given_back`, still to be numbered and written.
     """
-    found = Usage()
-    slots = [
-        (agreement, slot)
-        for agreement in agreements
-        for slot in agreement.slots
-        if slot.kind == "usage" and slot.meter_id is not None
-    ]
-    if not slots:
+    found = Usage(foreseen.due, foreseen.errors, foreseen.seen)
+    if not foreseen.due:
         return found
-    asked: list[tuple[Agreement, SlotRow, date]] = []
-    for agreement, slot in slots:
-        try:
-            due = found.due[slot.id] = charging.slot_due(agreement, slot, _last_day(customers, agreement, on))
-        except PricingError as error:
-            found.errors[agreement.id] = error
-            continue
-        first = [charge.start for charge in due.charges]
-        if slot.usage_due_on is not None and slot.usage_due_on <= on:
-            found.seen[slot.id] = (agreement.id, slot.usage_due_on, slot.late_from_on)
-            first += [slot.late_from_on] if slot.late_from_on is not None else []
-            first += [slot.billed_through_on + ONE_DAY] if slot.interim_minor is not None else []
-        elif slot.usage_due_on is not None:
-            found.due[slot.id] = due._replace(next_due_on=min(filter(None, (due.next_due_on, slot.usage_due_on))))
-        if first:
-            asked.append((agreement, slot, min(first)))
-    former = _former([(slot.id, day) for _, slot, day in asked])
-    for agreement, slot, _ in asked:
+    former = usage_reading.former(known)
+    for agreement, slot, _ in foreseen.asked:
         if agreement.id not in found.errors:
-            found.rated += _windows(agreement, slot, found, former.get(slot.id, []), on)
-    _read(found)
+            found.rated += _windows(agreement, slot, foreseen, former.get(slot.id, []))
+    _read(found, foreseen, known)
     usage_less.give_back(company, customers, found.rated, given_back)
     minimum_less.give_back(company, customers, found.rated, given_back)
     for slot_id in found.due:
@@ -164,45 +125,11 @@ def rate_usage(
     return found
 
 
-def _last_day(customers: Mapping[int, CustomerRow], agreement: Agreement, on: date) -> date:
-    """A trial that may not go on closes nothing by itself."""
-    customer = customers[agreement.customer_id]
-    if agreement.trial_may_end and agreement.state in ("pending", "trial") and not customer.payment_method:
-        return min(on, agreement.paid_from_on - ONE_DAY)
-    return on
-
-
-_FORMER: Final = """
-SELECT r.slot_id, r.kind, r.start_at, r.end_at, r.period_start, r.period_end, r.quantity, r.cost_minor, r.billed_minor,
-       r.line_id, l.invoice_id, r.line_id IS NULL OR coalesce(b.status <> 'void', false),
-       coalesce(l.kind = 'usage', r.kind = 'closed')
-FROM unnest(%s::bigint[], %s::date[]) v(slot_id, day)
-JOIN LATERAL (SELECT * FROM billing_ratedusage WHERE slot_id = v.slot_id AND period_end > v.day OFFSET 0) r ON true
-LEFT JOIN billing_invoiceline l ON l.id = r.line_id
-LEFT JOIN billing_invoicebalance b ON b.invoice_id = l.invoice_id
-ORDER BY r.id
-"""
-
-
-def _former(asked: Sequence[tuple[int, date]]) -> dict[int, list[Former]]:
-    """What was rated of these slots for periods that reach beyond a day, in the order it was."""
-    found: dict[int, list[Former]] = {}
-    if not asked:
-        return found
-    with connection.cursor() as cursor:
-        cursor.execute(_FORMER, [[slot_id for slot_id, _ in asked], [day for _, day in asked]])
-        for row in cursor.fetchall():
-            found.setdefault(row[0], []).append(Former._make(row))
-    return found
-
-
-def _windows(agreement: Agreement, slot: SlotRow, found: Usage, former: Sequence[Former], on: date) -> list[Rated]:
+def _windows(agreement: Agreement, slot: SlotRow, foreseen: Foreseen, former: Sequence[Former]) -> list[Rated]:
     """What is to be rated of a slot: windows that close, the running one, closed ones with late usage."""
     rated = []
     taken: set[datetime] = set()
-    for charge in found.due[slot.id].charges:
-        stretch = Stretch(*charge[:8])
-        window = usage_windows.window_of(agreement, stretch)
+    for stretch, window in foreseen.closing[slot.id]:
         taken.add(window.start_at)
         if window.end_at <= window.start_at or _is_free(agreement, stretch):
             continue
@@ -213,15 +140,11 @@ def _windows(agreement: Agreement, slot: SlotRow, found: Usage, former: Sequence
         kind, component = ("usage", "usage") if is_close else ("late", f"late:{len(rows)}")
         is_first = is_close and not any(row.kind == "closed" for row in rows)
         rated.append(Rated(agreement, stretch, window, kind, component, before, is_first))
-    if slot.id not in found.seen:
-        return rated
-    if slot.interim_minor is not None:
-        running = usage_windows.running(agreement, slot, on)
-        if running is not None and usage_windows.window_of(agreement, running).start_at not in taken:
-            window = usage_windows.window_of(agreement, running, on + ONE_DAY)
-            before = [row for row in former if row.stands and row.start_at == window.start_at]
-            rated.append(Rated(agreement, running, window, "interim", f"interim:{len(before) + 1}", before))
-    if slot.late_from_on is not None:
+    if slot.id in foreseen.running:
+        stretch, window = foreseen.running[slot.id]
+        before = [row for row in former if row.stands and row.start_at == window.start_at]
+        rated.append(Rated(agreement, stretch, window, "interim", f"interim:{len(before) + 1}", before))
+    if slot.id in foreseen.seen and slot.late_from_on is not None:
         rated += _late(agreement, slot, former, taken)
     return rated
 
@@ -260,9 +183,10 @@ def _is_free(agreement: Agreement, stretch: Stretch) -> bool:
     return stretch.start < agreement.paid_from_on and ends_on is not None and ends_on < agreement.paid_from_on
 
 
-def _read(found: Usage) -> None:
+def _read(found: Usage, foreseen: Foreseen, known: Facts) -> None:
     """Has the meters say what was used, and prices it."""
-    for one, counted in zip(found.rated, usage_windows.read([one.window for one in found.rated]), strict=True):
+    said = usage_reading.counted(foreseen, known, [one.window for one in found.rated])
+    for one, counted in zip(found.rated, said, strict=True):
         one.counted = counted
         try:
             if abs(counted.quantity) >= _MOST_QUANTITY:
@@ -289,6 +213,16 @@ def _charge(one: Rated, on: date) -> Charge:
         due_on, stretch.slot, stretch.terms, stretch.start, end, end, stretch.full_start, stretch.full_end,
         max(one.more_minor, 0), one.kind, one.component,
     )  # fmt: skip
+
+
+def fallen(found: Usage) -> dict[int, list[tuple[int, date, date, int]]]:
+    """By subscription, positions, closed days [start, end), and by how much less was used than was billed for them."""
+    less: dict[int, list[tuple[int, date, date, int]]] = {}
+    for one in found.rated:
+        if one.kind == "late" and one.more_minor < 0:
+            row = (one.stretch.slot.id, one.window.start, one.window.end, -one.more_minor)
+            less.setdefault(one.agreement.id, []).append(row)
+    return less
 
 
 def complete_usage(line: Line, one: Rated) -> None:
@@ -337,51 +271,53 @@ def days_without_line(company: Company, found: Usage, billed: set[int]) -> list[
     ]
 
 
-RATED_COLUMNS: Final = (
-    "company_id, slot_id, kind, start_at, end_at, period_start, period_end, quantity, cost_minor, billed_minor, "
-    "line_id, note_id, rated_at"
-)
-_SEEN: Final = """
-UPDATE subscriptions_slot slot
-SET usage_due_on = NULL, late_from_on = CASE WHEN slot.late_from_on IS DISTINCT FROM v.late THEN slot.late_from_on END
-FROM unnest(%s::bigint[], %s::date[], %s::date[]) v(id, due, late)
-WHERE slot.id = v.id AND slot.usage_due_on = v.due
+_RATED: Final = """
+    INSERT INTO billing_ratedusage (company_id, rated_at, slot_id, kind, start_at, end_at, period_start, period_end,
+                                    quantity, cost_minor, billed_minor, line_id, note_id)
+    SELECT %(rated_company)s, %(rated_at)s, v.* FROM unnest(
+        %(rated_slots)s::bigint[], %(rated_kinds)s::text[], %(rated_starts)s::timestamptz[],
+        %(rated_ends)s::timestamptz[], %(rated_first)s::date[], %(rated_end)s::date[], %(rated_quantities)s::numeric[],
+        %(rated_costs)s::bigint[], %(rated_billed)s::bigint[], %(rated_lines)s::bigint[], %(rated_notes)s::bigint[]
+    ) v
 """
+_COLUMNS: Final = (
+    "slots",
+    "kinds",
+    "starts",
+    "ends",
+    "first",
+    "end",
+    "quantities",
+    "costs",
+    "billed",
+    "lines",
+    "notes",
+)
 
 
-def keep_rated(company: Company, found: Usage, billed: set[int], *, at: datetime) -> None:
-    """Keeps what was rated, in one COPY, and takes the marks back that were seen to. `billed`: subscriptions that were.
+def rated_clauses(company: Company, found: Usage, billed: set[int], *, at: datetime) -> list[Clause]:
+    """What keeps what was rated, once the lines that are written have their ids; none without any.
 
-    Call it once the lines that are written have their ids.
+    `billed`: subscriptions that were.
     """
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for one in found.rated:
-        window, quantity = one.window, plain(as_decimal(one.counted.quantity))
+        window, slot_id = one.window, one.stretch.slot.id
         # The period is that of the close, also while it runs.
-        days = f"{window.start}\t{one.stretch.served_end}"
-        common = f"{window.start_at}\t{window.end_at}\t{days}\t{quantity}\t{one.cost_minor}"
-        slot_id = one.stretch.slot.id
+        days = (window.start_at, window.end_at, window.start, one.stretch.served_end)
+        figures = (plain(as_decimal(one.counted.quantity)), one.cost_minor)
         if one.agreement.id in billed and (one.kind == "usage" or not one.less):
             line_id = one.line.id or None if one.line is not None else None
             kind = "closed" if one.is_first_close else "interim" if one.kind == "interim" else "late"
-            rows.append(_row(company, slot_id, kind, common, max(one.more_minor, 0), line_id, None, at))
+            rows.append((slot_id, kind, *days, *figures, max(one.more_minor, 0), line_id, None))
         for less in one.less:
-            rows.append(_row(company, slot_id, "late", common, -less.amount_minor, less.line_id, less.note_id, at))
-    copy("billing_ratedusage", RATED_COLUMNS, rows)
-    seen = [(slot_id, due, late) for slot_id, (agreement_id, due, late) in found.seen.items() if agreement_id in billed]
-    if seen:
-        with connection.cursor() as cursor:
-            cursor.execute(_SEEN, [list(column) for column in zip(*seen, strict=True)])
+            rows.append((slot_id, "late", *days, *figures, -less.amount_minor, less.line_id, less.note_id))
+    if not rows:
+        return []
+    columns = {f"rated_{name}": array(column) for name, column in zip(_COLUMNS, zip(*rows, strict=True), strict=True)}
+    return [Clause("rated", _RATED, {"rated_company": company.pk, "rated_at": at, **columns})]
 
 
-def _row(
-    company: Company,
-    slot_id: int,
-    kind: str,
-    common: str,
-    billed: int,
-    line_id: int | None,
-    note_id: int | None,
-    at: datetime,
-) -> str:
-    return f"{company.pk}\t{slot_id}\t{kind}\t{common}\t{billed}\t{optional(line_id)}\t{optional(note_id)}\t{at}"
+def marks_seen(found: Usage, billed: set[int]) -> dict[int, tuple[date | None, date | None]]:
+    """By slot the marks that were seen to: the day to look at it, and the first day with late usage."""
+    return {slot: (due, late) for slot, (agreement_id, due, late) in found.seen.items() if agreement_id in billed}

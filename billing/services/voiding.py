@@ -17,7 +17,7 @@ from billing.services import one_offs
 from billing.services.crediting import audit_note, calculation_of, issue_notes, load_invoices, released_line
 from billing.services.discounting import lowered, return_uses
 from billing.services.loading import CustomerRow, lock_customers
-from billing.services.noting import NoteLine, note_of
+from billing.services.noting import Invoiced, NoteLine, note_of
 from billing.services.releasing import release
 from billing.services.reopening import Days, Released, bill_again, leave_free, merged
 from core import checks, clock
@@ -26,7 +26,7 @@ from core.models import Company
 from core.refusal import Refused
 from core.texts import checked
 
-__all__ = ["merged", "void"]
+__all__ = ["all_left", "merged", "void"]
 
 
 @transaction.atomic
@@ -47,11 +47,7 @@ def void(
     known = load_invoices(company, [invoice.pk])[invoice.pk]
     if known.status not in ("open", "paid"):
         raise Refused("void.not_open", state=InvoiceBalance.Status(known.status).label)
-    lines = [
-        NoteLine(line, line.left_minor, line.period_start, line.period_end, calculation_of(line, None))
-        for line in known.lines.values()
-        if line.left_minor
-    ]
+    lines = all_left(known)
     note = note_of(known, customers[invoice.customer_id], lines, cause="void", reason=reason) if lines else None
     if note is None:
         raise Refused("credit.nothing_left", number=known.number)
@@ -69,6 +65,15 @@ def void(
         one_offs.due_again(list(known.lines), clock.day_in(at, company.time_zone))
     audit_note(company, note, at=at, by=by)
     return CreditNote.objects.get(pk=note.id)
+
+
+def all_left(invoice: Invoiced) -> list[NoteLine]:
+    """What is left of each line; of an invoice of 0, which credit or a discount covered, every line."""
+    return [
+        NoteLine(line, line.left_minor, line.period_start, line.period_end, calculation_of(line, None))
+        for line in invoice.lines.values()
+        if line.left_minor or not invoice.gross_minor
+    ]
 
 
 def _release_all(line_ids: Sequence[int], note_id: int, at: datetime) -> list[Released]:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -17,7 +18,7 @@ from billing.models import Invoice, InvoiceLine
 from billing.services import issuing
 from billing.services.copying import canonical, copy, json_text, optional, take_ids, text
 from billing.services.grouping import InvoiceDoc
-from billing.services.loading import lock_customers
+from billing.services.loading import Also, lock_customers
 from billing.services.reopening import let_go
 from core import clock
 from core.models import Company
@@ -37,6 +38,7 @@ class Former:
     issue_after_at: datetime | None
     waits_for: str
     run_id: int | None
+    notifies: bool
 
 
 @dataclass(slots=True)
@@ -63,15 +65,17 @@ def sort_out(
     waiting: list[InvoiceDoc] = []
     for document in invoices:
         known = how.former.get(key_of(document))
-        if known:
-            former = known.pop(0)
-            document.public_id, document.run_id = former.public_id, former.run_id
-            if not how.at_once:
+        former = known.pop(0) if known else None
+        if former is not None:
+            document.public_id, document.run_id, document.notifies = former.public_id, former.run_id, former.notifies
+        if former is None or not how.at_once:
+            is_unchecked = any(line.tax.waits for line in document.lines)
+            if is_unchecked and (former is None or former.waits_for != "vat_check"):
+                document.waits_for, document.issue_after_at = "vat_check", at + timedelta(hours=VAT_HOURS)
+            elif former is not None:
                 document.waits_for, document.issue_after_at = former.waits_for, former.issue_after_at
-        elif any(line.tax.waits for line in document.lines):
-            document.waits_for, document.issue_after_at = "vat_check", at + timedelta(hours=VAT_HOURS)
-        elif company.draft_hours:
-            document.waits_for, document.issue_after_at = "window", at + timedelta(hours=company.draft_hours)
+            elif company.draft_hours:
+                document.waits_for, document.issue_after_at = "window", at + timedelta(hours=company.draft_hours)
         (waiting if document.waits_for else now).append(document)
     return now, waiting
 
@@ -87,8 +91,8 @@ BALANCE_COLUMNS = (
 )
 
 
-def keep(company: Company, drafts: Sequence[InvoiceDoc], *, today: date, at: datetime) -> None:
-    """Writes drafts with their lines and billed days, in five statements, however many. Nothing is owed yet."""
+def keep(company: Company, drafts: Sequence[InvoiceDoc], *, at: datetime) -> None:
+    """Writes dated drafts with their lines and billed days, in five statements, however many. Nothing is owed yet."""
     if not drafts:
         return
     ids = take_ids({issuing.INVOICES: len(drafts), issuing.LINES: sum(len(document.lines) for document in drafts)})
@@ -97,7 +101,6 @@ def keep(company: Company, drafts: Sequence[InvoiceDoc], *, today: date, at: dat
         document.id = id_
         for line in document.lines:
             line.id = next(line_ids)
-    issuing.set_dates(drafts, today)
     invoices, balances = [], []
     for document in drafts:
         customer, totals = document.customer, document.totals.totals
@@ -140,7 +143,9 @@ def take_back(company: Company, invoice_ids: Sequence[int]) -> tuple[Issuing, di
             invoice.customer_id, invoice.charge_due_on, invoice.currency, terms_days, invoice.terms_from,
             invoice.po_reference,
         )  # fmt: skip
-        former = Former(invoice.public_id, invoice.issue_after_at, invoice.waits_for, invoice.run_id)
+        former = Former(
+            invoice.public_id, invoice.issue_after_at, invoice.waits_for, invoice.run_id, invoice.notifies
+        )  # fmt: skip
         how.former.setdefault(key, []).append(former)
         due_on = last_due.get(invoice.customer_id, invoice.charge_due_on)
         last_due[invoice.customer_id] = max(due_on, invoice.charge_due_on)
@@ -157,17 +162,40 @@ def remove(invoice_ids: Sequence[int]) -> None:
             cursor.execute(f"DELETE FROM billing_{table} WHERE {column} = ANY(%s)", [list(invoice_ids)])  # noqa: S608
 
 
-def drafts_of(company: Company, customer_ids: Sequence[int]) -> list[int]:
-    """Ids of these customers' drafts that billing wrote and nobody edited."""
-    rows = Invoice.objects.filter(company=company, customer_id__in=customer_ids, sequence__isnull=True)
-    return list(rows.exclude(waits_for="").values_list("pk", flat=True))
+_DRAFTS = """
+SELECT i.id FROM billing_invoice i
+WHERE i.company_id = %(company)s AND i.customer_id = %(customer)s AND i.sequence IS NULL AND i.waits_for <> ''
+  AND NOT EXISTS (
+    SELECT FROM billing_invoiceline l JOIN subscriptions_subscription s ON s.id = l.subscription_id
+    WHERE l.invoice_id = i.id AND (s.parked_at IS NOT NULL OR s.time_zone <> %(zone)s)
+)
+"""
+
+
+def waiting(subscription: Subscription) -> Also:
+    """Asks with the facts (`draft`) for the drafts that `recompute` would take back."""
+    sql = f"SELECT 'draft', '', '', '', NULL, NULL, found.id, NULL, NULL FROM ({_DRAFTS}) found"  # noqa: S608
+    return Also(sql, _naming(subscription))
+
+
+def _naming(subscription: Subscription) -> dict[str, Any]:
+    return {
+        "company": subscription.company_id,
+        "customer": subscription.customer_id,
+        "zone": subscription.time_zone,
+    }
 
 
 def recompute(subscription: Subscription) -> Issuing:
-    """Takes back the drafts of a subscription's customer before an act, which settles them anew."""
+    """Takes back the drafts of a subscription's customer before an act, which settles them anew.
+
+    Drafts that it would not settle stay: of subscriptions that are parked, or live in another zone.
+    """
     company = subscription.company
-    waiting = drafts_of(company, [subscription.customer_id])
-    if not waiting:
+    with connection.cursor() as cursor:
+        cursor.execute(_DRAFTS, _naming(subscription))
+        found = [row[0] for row in cursor.fetchall()]
+    if not found:
         return Issuing()
     lock_customers(company, [subscription.customer_id])
-    return take_back(company, waiting)[0]
+    return take_back(company, found)[0]

@@ -99,14 +99,15 @@ class Discount(CompanyOwned, Addressed, DiscountRules):
             models.UniqueConstraint(fields=["company", "id"], name="discount_company_key"),
             models.CheckConstraint(
                 condition=Q(percent__isnull=False, amount_minor__isnull=True, currency="")
-                | (Q(percent__isnull=True, amount_minor__gt=0) & ~Q(currency="")),
+                | (Q(percent__isnull=True, amount_minor__isnull=False, amount_minor__gt=0) & ~Q(currency="")),
                 name="discount_percent_or_amount",
             ),
             models.CheckConstraint(
                 condition=Q(percent__isnull=True) | Q(percent__gt=0, percent__lte=100), name="discount_percent_range"
             ),
             models.CheckConstraint(
-                condition=Q(duration="periods", periods__gte=1) | (~Q(duration="periods") & Q(periods__isnull=True)),
+                condition=Q(duration="periods", periods__isnull=False, periods__gte=1)
+                | (~Q(duration="periods") & Q(periods__isnull=True)),
                 name="discount_periods_counted",
             ),
         ]

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from core import checks
-from core.refusal import Refused
+from core.refusal import Refused, reason_of
 from pricing.charge_models import MODELS, BadPrice, PriceSpec, Tier
 
 _TIERED: Final = ("graduated", "volume", "graduated_percentage")
@@ -74,14 +74,15 @@ def checked_details(model: str, given: Mapping[str, Any] | None, unit_amount: De
     if model in _TIERED:
         tiers = given.get("tiers") or []
         if not isinstance(tiers, list) or not all(isinstance(tier, Mapping) for tier in tiers):
-            raise Refused("price.details", field="tiers", detail="tiers_missing")
+            raise Refused("price.details", field="tiers", detail=reason_of(BadPrice("tiers_missing")))
         found["tiers"] = [_checked_tier(tier) for tier in tiers]
     try:
         spec = price_spec(unit_amount, found)
         if model in _TIERED and not spec.tiers:
             raise BadPrice("tiers_missing")
     except BadPrice as error:
-        raise Refused("price.details", field="tiers" if model in _TIERED else "details", detail=error.code) from error
+        field = "tiers" if model in _TIERED else "details"
+        raise Refused("price.details", field=field, detail=reason_of(error)) from error
     return found
 
 

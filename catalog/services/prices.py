@@ -130,5 +130,5 @@ def checked_minimum(value: Decimal | None, currency: str, *, field: str = "minim
     """A least charge in whole units of the currency; None for none, and for 0 (`number.*`)."""
     if not value:
         return None
-    amount = checks.decimal(value, field=field, most=10**14, places=PLACES)
+    amount = checks.decimal(value, field=field, most=10**10, places=PLACES)
     return checks.total(amount, currency, field=field)

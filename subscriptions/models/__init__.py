@@ -1,8 +1,10 @@
 """What is agreed, what it is worth a month, what was used, and where it came from."""
 
-from .agreement import Movement, Slot, SlotTerms, Subscription
+from .agreement import Subscription
 from .changes import AgreedDiscount, Change, OneOff
 from .imports import Import, ImportLine
+from .revenue import Movement
+from .slots import Slot, SlotTerms
 from .usage import UsageDay, UsageEvent, UsageRefusal, UsageThreshold
 
 __all__ = [

@@ -174,6 +174,15 @@ class AgreedDiscount(CompanyKeyed, Addressed, DiscountRules):
             models.CheckConstraint(
                 condition=Q(left_minor__isnull=True) | Q(left_minor__gte=0), name="agreed_discount_not_overdrawn"
             ),
+            models.CheckConstraint(
+                condition=Q(percent__isnull=False, amount_minor__isnull=True)
+                | Q(percent__isnull=True, amount_minor__isnull=False, amount_minor__gt=0),
+                name="agreed_discount_percent_or_amount",
+            ),
+            models.CheckConstraint(
+                condition=Q(percent__isnull=True) | Q(percent__gt=0, percent__lte=100),
+                name="agreed_discount_percent_range",
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(

@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import Meter
 from core.models import CompanyKeyed
 
-from .agreement import Slot, Subscription
+from .agreement import Subscription
+from .slots import Slot
 
 
 class UsageEvent(CompanyKeyed):

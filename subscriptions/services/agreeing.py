@@ -18,7 +18,7 @@ from catalog.services.prices import checked_minimum
 from catalog.services.texts import in_language
 from core import checks
 from core.models import NAME_LENGTH, Company, TermsFrom
-from core.refusal import Refused
+from core.refusal import Refused, reason_of
 from core.texts import checked
 from customers.models import Customer
 from customers.services import fields
@@ -131,7 +131,7 @@ def build(
         _end(subscription, spec)
         _place(subscription, on)
     except PricingError as error:
-        raise Refused("subscription.terms_contradict", detail=error.code) from error
+        raise Refused("subscription.terms_contradict", detail=reason_of(error)) from error
     slots = _slots(company, subscription, spec, items)
     one_offs = _one_offs(company, subscription, spec, items, at)
     if subscription.minimum_amount is not None:

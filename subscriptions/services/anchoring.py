@@ -106,21 +106,21 @@ def forget(held: Subscription, status: Change.Status, *, at: datetime) -> None:
     _close(held, planned, status, at=at)
 
 
-def superseded(held: Subscription, *, at: datetime) -> None:
-    """A change that counts everything anew takes the place of a planned move; its terms are the caller's."""
+def superseded(held: Subscription, *, at: datetime) -> Change | None:
+    """A change that counts everything anew takes the place of a planned move, in memory; the caller writes it. Its
+    terms are the caller's, too."""
     planned = planned_move(held)
     if planned is not None:
-        _close(held, planned, Status.REPLACED, at=at)
+        standing.close(held, [planned], Status.REPLACED, at=at)
+    return planned
 
 
 def _close(held: Subscription, planned: Change, status: Change.Status, *, at: datetime) -> None:
-    planned.status, planned.closed_at = status, at
+    standing.close(held, [planned], status, at=at)
     planned.save(update_fields=["status", "closed_at"])
-    standing.keep_planned(held, [change for change in standing.planned_changes(held) if change.pk != planned.pk])
 
 
 def _plan(held: Subscription, day: int, reason: str, *, on: date, at: datetime) -> None:
-    morning = retiming.morning_of(held)
     firsts = {slot.pk: _first_day(held, slot, on) for slot in held.slots.all()}
     own = (held.interval_unit, held.interval_count)
     live = [(begins, row) for begins, row in firsts.values() if row is not None]
@@ -149,7 +149,7 @@ def _plan(held: Subscription, day: int, reason: str, *, on: date, at: datetime) 
     }  # fmt: skip
     made = Change.objects.create(
         company_id=held.company_id, subscription=held, kind=DAY, status=Status.PLANNED, effective_on=first,
-        values=change_columns.plain(columns), before=morning, summary={"day": day, COUNTED: counted}, reason=reason,
+        values=change_columns.plain(columns), summary={"day": day, COUNTED: counted}, reason=reason,
         asked_at=at,
     )  # fmt: skip
     standing.keep_planned(held, [*standing.planned_changes(held), made])

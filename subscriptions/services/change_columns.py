@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import Field
@@ -26,19 +25,21 @@ SLOTS = "slots"
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Columns as JSON keeps them."""
-    return {name: _plain(value) for name, value in values.items()}
+    return {name: retiming.plain(value) for name, value in values.items()}
 
 
-def put(held: Subscription, values: Mapping[str, Any], day: date, *, pins: bool = True) -> list[Slot]:
+def moves_anchor(held: Subscription, values: Mapping[str, Any]) -> bool:
+    """Whether these columns count the subscription from another day. Terms that rely on the old one name it before."""
+    anchor = (values.get("anchor_on"), values.get("anchor_month_day"))
+    return anchor[0] is not None and anchor != (held.anchor_on.isoformat(), held.anchor_month_day)
+
+
+def put(held: Subscription, values: Mapping[str, Any], day: date) -> list[Slot]:
     """Moves the columns in memory and reckons term and end anew; the slots that changed, to be saved.
 
-    Refuses `change.term_over` when the contract would have ended before that day. `pins` writes the anchor that is
-    left into terms that rely on it.
+    Refuses `change.term_over` when the contract would have ended before that day.
     """
     columns = {name: value for name, value in values.items() if name != SLOTS}
-    anchor = (columns.get("anchor_on"), columns.get("anchor_month_day"))
-    if pins and anchor[0] is not None and anchor != (held.anchor_on.isoformat(), held.anchor_month_day):
-        retiming.pin_anchor(held)
     for name, value in columns.items():
         setattr(held, name, value if name.endswith("_id") else _column(name, value))
     if columns:
@@ -74,9 +75,3 @@ def _column(name: str, value: Any) -> Any:
     field = Subscription._meta.get_field(name)
     assert isinstance(field, Field)
     return field.to_python(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, date):
-        return value.isoformat()
-    return format(value, "f") if isinstance(value, Decimal) else value

@@ -15,7 +15,8 @@ from catalog.models import AnchorRule
 from subscriptions.models import Slot, SlotTerms, Subscription
 from subscriptions.services import change_columns, change_days
 from subscriptions.services.change_specs import Wanted, Wish
-from subscriptions.services.rewriting import Rewriting, content_of
+from subscriptions.services.retiming import content_of
+from subscriptions.services.rewriting import Rewriting
 
 
 @dataclass(slots=True)

@@ -14,14 +14,15 @@ from typing import Any, Final
 
 from catalog.models import AnchorRule
 from catalog.services.price_specs import price_spec
-from core.refusal import Refused
+from core.refusal import Refused, reason_of
 from pricing.charge_models import amount
 from pricing.errors import PricingError
 from pricing.periods import Anchor, Interval
 from subscriptions.models import Slot, SlotTerms, Subscription
 from subscriptions.services import due, movements, schedule
 from subscriptions.services.change_specs import Wish
-from subscriptions.services.rewriting import Rewriting, anchor_of, content_of, says
+from subscriptions.services.retiming import anchor_of, content_of, says
+from subscriptions.services.rewriting import Rewriting
 
 ONE_DAY = timedelta(days=1)
 State = Subscription.State
@@ -97,15 +98,9 @@ def full_period(held: Subscription, row: SlotTerms, day: date) -> tuple[date, da
     return schedule.period_of(due.agreement_of(held), due.terms_row(row), day)
 
 
-def first_charged(held: Subscription, slot: Slot) -> date:
-    """The first day the position is charged for: add-ons have no trial."""
-    is_add_on = slot.item_id is not None and slot.item is not None and slot.item.is_optional
-    return held.start_on if is_add_on else held.paid_from_on
-
-
 def is_billed(held: Subscription, slot: Slot, day: date) -> bool:
     """Whether days from that one on are billed, here or elsewhere."""
-    return slot.billed_through_on >= max(day, first_charged(held, slot))
+    return slot.billed_through_on >= max(day, due.first_charged(held, slot))
 
 
 def adds(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -170,7 +165,7 @@ def boundary(held: Subscription, slot: Slot, row: SlotTerms, day: date) -> date:
     """The first day of the next period: after all that is billed, or the day itself when a period begins on it."""
     if is_billed(held, slot, day):
         return slot.billed_through_on + ONE_DAY
-    if day <= first_charged(held, slot):
+    if day <= due.first_charged(held, slot):
         return day
     start, end = full_period(held, row, day)
     return day if start == day or row.standing != Standing.AGREED else end
@@ -213,5 +208,5 @@ def first_anchor(held: Subscription, columns: Mapping[str, Any]) -> tuple[date, 
         else:
             anchor = Anchor.anniversary(held.paid_from_on)
     except PricingError as error:
-        raise Refused("subscription.terms_contradict", detail=error.code) from error
+        raise Refused("subscription.terms_contradict", detail=reason_of(error)) from error
     return anchor.on, anchor.day

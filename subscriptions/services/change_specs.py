@@ -12,14 +12,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from catalog.models import Meter, Plan, PlanItem, Price, Product, Unit
-from catalog.services.price_specs import checked_details
+from catalog.models import Meter, Plan, PlanItem, Price, Product
 from catalog.services.texts import in_language
-from core import checks
 from core.refusal import Refused
 from subscriptions.models import Slot, SlotTerms, Subscription
-from subscriptions.services.items import PRICED, ItemSpec, Offer, PricedItem, checked_total, priced
-from subscriptions.services.rewriting import CONTENT, Again, Rewriting, content_of
+from subscriptions.services.items import PRICED, ItemSpec, Offer, PricedItem, checked_terms, priced
+from subscriptions.services.retiming import CONTENT, content_of
+from subscriptions.services.rewriting import Again, Rewriting
 
 RECURRING, ONE_OFF = PlanItem.Kind.RECURRING, PlanItem.Kind.ONE_OFF
 #: Columns of a plan that a change of plan brings to the subscription, beside its name and minimum.
@@ -135,8 +134,9 @@ class Wanted:
         if change.remove:
             return Wish(slot, None)
         return Wish(
-            slot, self._changed(row, change), ends_on=change.ends_on, again=lambda row: self._changed(row, change)
-        )
+            slot, self._changed(slot, row, change), ends_on=change.ends_on,
+            again=lambda row: self._changed(slot, row, change),
+        )  # fmt: skip
 
     def _new(self, change: ItemChange, day: date, offer: Offer | None = None) -> Wish:
         if change.product is None or change.remove:
@@ -155,7 +155,7 @@ class Wanted:
             raise Refused("subscription.tax_behavior_mixed", field="items")
         return item
 
-    def _changed(self, row: SlotTerms, change: ItemChange) -> dict[str, Any]:
+    def _changed(self, slot: Slot, row: SlotTerms, change: ItemChange) -> dict[str, Any]:
         held, price = self.held, change.price
         values = content_of(row)
         if price is not None:
@@ -167,34 +167,13 @@ class Wanted:
                 )
             if price.tax_behavior != held.tax_behavior:
                 raise Refused("subscription.tax_behavior_mixed", field="items")
+            if price.item.product_id != (row.product_id or slot.product_id):
+                raise Refused("subscription.price_of_other", field="items", product=slot.product.code)
             values |= {name: getattr(price, name) for name in PRICED} | {"price_id": price.pk}
         before = {name: values[name] for name in PRICED}
-        if change.unit_amount is not None:
-            values["unit_amount"] = checks.decimal(change.unit_amount, field="unit_amount", most=10**10, places=10)
-        model = change.model or values["model"]
-        checks.choice(model, Price.Model.values, field="model")
-        if change.details is not None or model != values["model"]:
-            values["details"] = checked_details(model, change.details, values["unit_amount"])
-        values["model"] = model
-        if change.minimum_amount is not None:
-            values["minimum_amount"] = checks.decimal(
-                change.minimum_amount, field="minimum_amount", most=10**14, places=10
-            )
-        if change.billed is not None:
-            values["billed"] = checks.choice(change.billed, Price.Billed.values, field="billed")
-        if change.is_prorated is not None:
-            values["is_prorated"] = change.is_prorated
-        if change.quantity is not None:
-            values["quantity"] = checks.decimal(change.quantity, field="quantity", most=10**14, places=6)
-        if change.interval_unit is not None or change.interval_count is not None:
-            unit = change.interval_unit or values["interval_unit"]
-            values["interval_unit"] = checks.choice(unit, Unit.values, field="interval_unit")
-            values["interval_count"] = checks.whole(
-                change.interval_count or 1, field="interval_count", least=1, most=366
-            )
+        values |= checked_terms(change, values, slot.kind, held.currency)
         if any(values[name] != before[name] for name in PRICED):
             values["price_id"] = None
-        checked_total(values, held.currency)
         return values
 
     def _of_plan(self, now: Rewriting, offer: Offer, day: date) -> list[Wish]:

@@ -12,7 +12,7 @@ from core.actors import Actor
 from subscriptions.models import Change, Slot, SlotTerms, Subscription
 from subscriptions.services import dating
 from subscriptions.services.items import PRICED
-from subscriptions.services.rewriting import content_of
+from subscriptions.services.retiming import content_of
 
 #: Positions named in an event; it is kept small.
 MOST_TOLD = 5

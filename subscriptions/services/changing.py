@@ -7,6 +7,7 @@ ahead; what they do to billed days is settled by billing, and columns of the sub
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,7 @@ from subscriptions.services import (
     holding,
     moves,
     renewals,
+    resting,
     retiming,
     standing,
     unchanging,
@@ -35,13 +37,29 @@ from subscriptions.services import (
 from subscriptions.services.change_days import DATE, NOW, PERIOD_END, TIMINGS
 from subscriptions.services.change_specs import ItemChange, Wanted, Wish
 from subscriptions.services.rewriting import Anchor, Rewriting
-from subscriptions.services.unchanging import TOUCHED, Changed
+from subscriptions.services.unchanging import TOUCHED, Changed, Worked
 
-__all__ = ["Changed", "ItemChange", "change"]
+__all__ = ["Asked", "Changed", "ItemChange", "change", "work_out"]
 
 ONE_DAY = timedelta(days=1)
 Kind, Status, Proration = Change.Kind, Change.Status, Change.Proration
 State = Subscription.State
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A change as it is asked for; see `change`."""
+
+    plan: Plan | None = None
+    items: Sequence[ItemChange] = ()
+    timing: str | None = None
+    effective_on: date | None = None
+    proration: str = Proration.PRORATE
+    keep_anchor: bool = False
+    reason: str = ""
+    override: bool = False
+    override_reason: str = ""
+    kind: str | None = None
 
 
 def change(
@@ -72,57 +90,73 @@ def change(
     brings back the terms of the morning takes the day's changes back, anchor and price version included.
     Billed days are settled by `billing.services.acts_changing.change`.
     """
-    checked(reason, field="reason", limit=500)
-    checks.choice(proration, Proration.values, field="proration")
-    if timing is not None:
-        checks.choice(timing, TIMINGS, field="timing")
-    if timing == DATE and effective_on is None:
-        raise Refused("change.day_missing", field="effective_on")
-    if plan is None and not items:
-        raise Refused("change.nothing", field="items")
+    asked = Asked(
+        plan, items, timing, effective_on, proration, keep_anchor, reason, override, override_reason, kind
+    )  # fmt: skip
     with transaction.atomic():
         held = holding.lock(subscription)
         renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
-        wanted = Wanted(held, _checked_plan(held, plan), items)
-        now = Rewriting()
-        timing = timing or (DATE if effective_on is not None else None)
-        is_today = timing in (None, NOW) or (timing == DATE and effective_on == on)
-        if is_today and held.state not in moves.ENDED:
-            # Whatever it is worth, what goes back to the morning goes back now.
-            taken_back = unchanging.back(held, wanted, now, on=on, by=by, at=at)
-            if taken_back is not None:
-                return taken_back
-        day = _day(held, wanted, now, timing, effective_on, on)
-        day = dating.checked_day(
-            held, day, on=on, override=override, override_reason=override_reason, field="effective_on",
-            earliest=held.start_on,
-        )  # fmt: skip
-        waits = proration == Proration.NONE
-        day = max(day, _first_charged(held, wanted, now, day, waits=waits, keep_anchor=keep_anchor))
-        before = _morning(held)
-        replaced = unchanging.replace_planned(held, now, _slots_of(wanted, now, day), day, on=on, at=at)
-        act = change_cycles.Act(held, wanted, day, on, waits, keep_anchor, now, {}, {}, [], {})
-        _rewrite(act)
-        if act.counted_from is not None:
-            anchoring.superseded(held, at=at)
-        made = Change(
-            company_id=held.company_id,
-            subscription=held,
-            kind=kind or _kind(wanted, act),
-            status=Status.PLANNED if day > on else Status.DONE,
-            effective_on=day,
-            proration=proration,
-            plan=wanted.plan,
-            values=act.values,
-            before=before | {TOUCHED: act.touched},
-            summary=change_story.summary(held, wanted.plan, act.told, replaced, timing, act.counted_from),
-            reason=reason or override_reason,
-            asked_at=at,
-            closed_at=None if day > on else at,
-        )
-        _finish(act, made, by=by, at=at)
-        change_story.tell(held, made, replaced, override_reason or reason, by=by, at=at)
-    return Changed(held, made, tuple(replaced), is_backdated=day < on)
+        worked = work_out(held, asked, on=on, by=by, at=at)
+        worked.write()
+    return worked.changed
+
+
+def work_out(held: Subscription, asked: Asked, *, on: date, by: Actor, at: datetime) -> Worked:
+    """What `change` comes to, on a subscription as from `holding.lock` whose moves are made. Nothing is written yet."""
+    plan, timing = asked.plan, asked.timing
+    checked(asked.reason, field="reason", limit=500)
+    checks.choice(asked.proration, Proration.values, field="proration")
+    if timing is not None:
+        checks.choice(timing, TIMINGS, field="timing")
+    if timing == DATE and asked.effective_on is None:
+        raise Refused("change.day_missing", field="effective_on")
+    if plan is None and not asked.items:
+        raise Refused("change.nothing", field="items")
+    wanted, now = Wanted(held, _checked_plan(held, plan), asked.items), Rewriting()
+    timing = timing or (DATE if asked.effective_on is not None else None)
+    is_today = timing in (None, NOW) or (timing == DATE and asked.effective_on == on)
+    if is_today and held.state not in moves.ENDED:
+        # Whatever it is worth, what goes back to the morning goes back now.
+        taken_back = unchanging.back(held, wanted, now, on=on, by=by, at=at)
+        if taken_back is not None:
+            return taken_back
+    day = _day(held, wanted, now, timing, asked.effective_on, on)
+    day = dating.checked_day(
+        held, day, on=on, override=asked.override, override_reason=asked.override_reason, field="effective_on",
+        earliest=held.start_on,
+    )  # fmt: skip
+    waits = asked.proration == Proration.NONE
+    day = max(day, _first_charged(held, wanted, now, day, waits=waits, keep_anchor=asked.keep_anchor))
+    if held.ends_on is not None and day > held.ends_on:
+        raise Refused("subscription.act_after_end", field="effective_on", day=held.ends_on)
+    before = _morning(held)
+    replaced = unchanging.replace_planned(held, now, _slots_of(wanted, now, day), day, on=on, at=at)
+    act = change_cycles.Act(held, wanted, day, on, waits, asked.keep_anchor, now, {}, {}, [], {})
+    _rewrite(act)
+    moved_day = anchoring.superseded(held, at=at) if act.counted_from is not None else None
+    made = Change(
+        company_id=held.company_id,
+        subscription=held,
+        kind=asked.kind or _kind(wanted, act),
+        status=Status.PLANNED if day > on else Status.DONE,
+        effective_on=day,
+        proration=asked.proration,
+        plan=wanted.plan,
+        values=act.values,
+        before=before | {TOUCHED: act.touched},
+        summary=change_story.summary(held, wanted.plan, act.told, replaced, timing, act.counted_from),
+        reason=asked.reason or asked.override_reason,
+        asked_at=at,
+        closed_at=None if day > on else at,
+    )
+    moved = _finish(act, made)
+
+    def write() -> None:
+        unchanging.write_closed([*replaced, *([moved_day] if moved_day is not None else [])])
+        _write(act, made, moved)
+        change_story.tell(held, made, replaced, asked.override_reason or asked.reason, by=by, at=at)
+
+    return Worked(Changed(held, made, tuple(replaced), is_backdated=day < on), write)
 
 
 def _checked_plan(held: Subscription, plan: Plan | None) -> Plan | None:
@@ -191,13 +225,12 @@ def _morning(held: Subscription) -> dict[str, Any]:
 
 
 def _rewrite(act: change_cycles.Act) -> None:
-    """Lays the new terms, in memory but for anchors and products that old terms relied on."""
+    """Lays the new terms."""
     held, now, day = act.held, act.now, act.day
     wishes = act.wanted.wishes(now, day)
     change_cycles.set_columns(act, wishes)
     if "anchor_on" in act.values and day <= act.on:
         # Before new rows are made of old ones: what relied on the anchor keeps it.
-        retiming.pin_anchor(held)
         now.pin(held)
     for wish in wishes:
         if wish.slot is None:
@@ -221,6 +254,8 @@ def _lay(act: change_cycles.Act, slot: Slot, wish: Wish) -> None:
             now.name_product(slot)
     if not steps and wish.ends_on is None:
         return
+    if act.wanted.plan is None and steps:
+        _refuse_ended(act, slot, wish, steps[0].from_on)
     act.told.append(change_story.entry(slot, row, wish.content, wish.item))
     for step in steps:
         anchor: Anchor | None = None
@@ -234,6 +269,15 @@ def _lay(act: change_cycles.Act, slot: Slot, wish: Wish) -> None:
     was = "removed" if wish.content is None or wish.ends_on is not None else "changed"
     first = steps[0].from_on if steps else act.day
     act.touched[str(slot.pk)] = {"was": was, "from_on": first.isoformat()}
+
+
+def _refuse_ended(act: change_cycles.Act, slot: Slot, wish: Wish, first: date) -> None:
+    """New terms that wait for a boundary after the position's own end would never hold."""
+    row = act.now.on(slot, first)
+    if row is None or row.standing == SlotTerms.Standing.REMOVED:
+        raise Refused("change.item_not_there", field="items", day=first)
+    if wish.ends_on is not None and wish.ends_on < first:
+        raise Refused("change.item_ends_before", field="ends_on", day=first)
 
 
 def _end(act: change_cycles.Act, slot: Slot, ends_on: date) -> None:
@@ -268,7 +312,9 @@ def _add(act: change_cycles.Act, wish: Wish) -> None:
         anchor_month_day=month_day, **wish.content,
     )  # fmt: skip
     rows = [row]
-    if act.waits and fresh.kind == Slot.Kind.RECURRING and day > held.paid_from_on:
+    # Where it rests no period runs that could be free.
+    is_in_period = day > held.paid_from_on and not resting.rests_on(held, day)
+    if act.waits and fresh.kind == Slot.Kind.RECURRING and is_in_period:
         start, end = change_days.full_period(held, row, day)
         if start != day:
             rows = [
@@ -283,36 +329,45 @@ def _add(act: change_cycles.Act, wish: Wish) -> None:
 
 
 def _anchor_beside(act: change_cycles.Act, wish: Wish) -> Anchor:
-    """A new position is counted as the first one of the same cycle that was there before it."""
+    """A new position is counted as the first one of the same cycle that is there beside it."""
     if act.counted_from is not None:
         return act.counted_from
     assert wish.content is not None
     for slot in act.held.slots.all():
         row = act.now.on(slot, act.day)
-        if row is not None and row.interval_unit == wish.content["interval_unit"]:
+        if row is None or row.standing == SlotTerms.Standing.REMOVED:
+            continue
+        if row.interval_unit == wish.content["interval_unit"]:
             return row.anchor_on, row.anchor_month_day
     return None, None
 
 
-def _finish(act: change_cycles.Act, made: Change, *, by: Actor, at: datetime) -> None:
-    """Writes the terms; moves columns and revenue when the day has come."""
+def _finish(act: change_cycles.Act, made: Change) -> list[Slot]:
+    """Moves columns when the day has come, and plans ahead; in memory. The positions whose columns moved."""
+    held, moved = act.held, list[Slot]()
+    act.now.show()
+    if made.status == Status.DONE:
+        moved = change_columns.put(held, act.values, act.day)
+    else:
+        _refuse_term_over(held, act)
+        standing.keep_planned(held, [*standing.planned_changes(held), made])
+    holding.plan_ahead(held, act.on)
+    renewals.keep_waiting(held)
+    return moved
+
+
+def _write(act: change_cycles.Act, made: Change, moved: Sequence[Slot]) -> None:
+    """Writes the terms, columns that moved and revenue."""
     held = act.held
     act.now.flush()
     for entry in act.slots.values():
         act.touched[str(entry["slot"].pk)] = {"was": "added", "from_on": act.day.isoformat()}
     made.before[TOUCHED] = act.touched
+    if moved:
+        Slot.objects.bulk_update(moved, ["product", "item"])
     if made.status == Status.DONE:
-        moved = change_columns.put(held, act.values, act.day, pins=False)
-        if moved:
-            Slot.objects.bulk_update(moved, ["product", "item"])
         renewals.recount(held, act.day, act.on)
-    else:
-        _refuse_term_over(held, act)
     made.save()
-    if made.status == Status.PLANNED:
-        standing.keep_planned(held, [*standing.planned_changes(held), made])
-    holding.plan_ahead(held, act.on)
-    renewals.keep_waiting(held)
     holding.save([held])
 
 
@@ -320,7 +375,7 @@ def _refuse_term_over(held: Subscription, act: change_cycles.Act) -> None:
     """A planned change is tried on a copy, so that its day brings no surprise."""
     kept = {name: getattr(held, name) for name in retiming.COLUMNS}
     slots = change_columns.of_slots(held)
-    change_columns.put(held, act.values, act.day, pins=False)
+    change_columns.put(held, act.values, act.day)
     for name, value in kept.items():
         setattr(held, name, value)
     for slot in held.slots.all():

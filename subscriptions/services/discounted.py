@@ -102,7 +102,8 @@ def _position(
     full_start, _ = schedule.period_of(agreement, due.terms_row(held), on)
     start = max(full_start, held.from_on, subscription.paid_from_on)
     price = amount(held.model, price_spec(held.unit_amount, held.details), held.quantity)
-    return Position(slot.product_id, held.price_id, price, (held.interval_unit, held.interval_count), start, full_start)
+    product_id = held.product_id or slot.product_id
+    return Position(product_id, held.price_id, price, (held.interval_unit, held.interval_count), start, full_start)
 
 
 def kept_of(positions: Sequence[Position], discounts: Sequence[AgreedDiscount]) -> list[Fraction]:

@@ -169,8 +169,10 @@ def has_unused_days(subscription: Subscription, slot: Slot) -> bool:
     ends_on, through = subscription.ends_on, slot.billed_through_on
     if ends_on is None or through <= ends_on:
         return False
-    # Before the first paid day only add-ons were charged.
-    first = subscription.paid_from_on
-    if through < first and slot.item_id is not None and slot.item is not None and slot.item.is_optional:
-        first = subscription.start_on
-    return through >= first and through != slot.elsewhere_through_on
+    return through >= first_charged(subscription, slot) and through != slot.elsewhere_through_on
+
+
+def first_charged(subscription: Subscription, slot: Slot) -> date:
+    """The first day the position is charged for: add-ons have no trial."""
+    is_add_on = slot.item_id is not None and slot.item is not None and slot.item.is_optional
+    return subscription.start_on if is_add_on else subscription.paid_from_on

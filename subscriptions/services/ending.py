@@ -15,12 +15,11 @@ from catalog.models import CancelTiming, Unused
 from core import checks, clock
 from core.actors import Actor
 from core.refusal import Refused
-from core.services import trail
 from core.texts import checked
 from pricing.periods import period_at
 from pricing.terms import BadTerms, EndTooEarly, effective_end
 from subscriptions.models import Change, Subscription
-from subscriptions.services import holding, movements, moves, pausing, renewals, standing, terms
+from subscriptions.services import dating, holding, movements, moves, pausing, renewals, standing, terms
 
 State = Subscription.State
 EndKind = Subscription.EndKind
@@ -122,7 +121,7 @@ def _told_again(held: Subscription, reason: str, comment: str, *, by: Actor, at:
         facts = {"ends_on": held.ends_on and held.ends_on.isoformat(), "reason_before": held.end_reason}
         held.end_reason, held.end_comment = told
         holding.save([held])
-        _audit(held, "cancel", facts, reason, by=by, at=at)
+        dating.audit(held, "cancel", facts, reason, by=by, at=at)
     return held
 
 
@@ -138,6 +137,7 @@ def undo_end(*, subscription: Subscription, on: date, by: Actor, at: datetime) -
         before = held.ends_on
         if rested is not None:
             held.state = rested
+            renewals.plan_again(held)
         held.ends_on = terms.end_by_itself(held)
         held.end_kind = EndKind.EXPIRE if held.ends_on is not None else ""
         held.end_unused = Unused.CREDIT if held.ends_on is not None else ""
@@ -209,37 +209,8 @@ def _overridden(held: Subscription, timing: str, ends_on: date | None, on: date)
     return end if by_itself is None else min(end, by_itself)
 
 
-def _audit(held: Subscription, verb: str, facts: dict[str, Any], reason: str, *, by: Actor, at: datetime) -> None:
-    trail.audit(
-        company_id=held.company_id,
-        at=at,
-        by=by,
-        verb=f"subscription.{verb}",
-        subject_kind="subscription",
-        subject_id=held.pk,
-        customer_id=held.customer_id,
-        reason=reason,
-        facts=facts,
-    )
-
-
 def _tell(
     held: Subscription, verb: str, past: str, facts: dict[str, Any], reason: str, *, by: Actor, at: datetime
 ) -> None:
-    _audit(held, verb, facts, reason, by=by, at=at)
-    trail.emit(
-        company_id=held.company_id,
-        type=f"subscription.{past}",
-        at=at,
-        subject_kind="subscription",
-        subject_id=held.pk,
-        customer_id=held.customer_id,
-        data={
-            "id": held.ref,
-            "number": held.number,
-            "customer": held.customer.ref,
-            "state": held.state,
-            **facts,
-            "ends_on": None if held.ends_on is None else held.ends_on.isoformat(),
-        },
-    )
+    dating.audit(held, verb, facts, reason, by=by, at=at)
+    dating.emit(held, past, {**facts, "ends_on": held.ends_on}, at=at)

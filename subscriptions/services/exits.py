@@ -25,18 +25,24 @@ ONE_DAY = timedelta(days=1)
 WITHDRAWAL: Final = "withdrawal"
 EXTRAORDINARY: Final = "extraordinary"
 SWITCHING: Final = "switching"
+SATURDAY: Final = 6
 
 
 def withdrawable_until(subscription: Subscription) -> date | None:
     """The last day on which a consumer may withdraw; None for a business, or where there was no such right.
 
-    The days are counted from the day after the conclusion (Regulation 1182/71, Art. 3).
+    The days are counted from the day after the conclusion; where the last one is a Saturday or Sunday, they end with
+    the Monday after it (Regulation (EEC, Euratom) 1182/71, Art. 3(1) and (4)). Public holidays, which move the end in
+    the same way, are not known here: what comes a day late because of one is accepted with an override.
     """
     if subscription.customer.kind != Customer.Kind.PERSON:
         return None
     concluded_on = clock.day_in(subscription.created_at, subscription.time_zone)
     rule = exit_rules.rule_on("withdrawal", concluded_on)
-    return None if rule is None else concluded_on + timedelta(days=rule.number)
+    if rule is None:
+        return None
+    last = concluded_on + timedelta(days=rule.number)
+    return last if last.isoweekday() < SATURDAY else last + timedelta(days=8 - last.isoweekday())
 
 
 def switchable_on(subscription: Subscription, on: date) -> date | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, prefetch_related_objects
 
 from core import clock
 from core.models import Company
@@ -23,40 +24,7 @@ from subscriptions.services.net import contained_tax
 #: Changes that rest and take up again; they have columns of their own.
 RESTS = (Change.Kind.PAUSE, Change.Kind.RESUME, Change.Kind.SUSPEND, Change.Kind.REINSTATE)
 #: What verbs after the start may change on a subscription's row, with the type of the column.
-CHANGED = {
-    "state": "text",
-    "plan_id": "bigint",
-    "name": "text",
-    "description": "text",
-    "interval_unit": "text",
-    "interval_count": "int",
-    "anchor_rule": "text",
-    "anchor_day": "int",
-    "anchor_on": "date",
-    "anchor_month_day": "int",
-    "minimum_count": "int",
-    "minimum_unit": "text",
-    "notice_count": "int",
-    "notice_unit": "text",
-    "notice_to": "text",
-    "renewal_rule": "text",
-    "renewal_count": "int",
-    "renewal_unit": "text",
-    "grace_days": "int",
-    "cancel_timing": "text",
-    "cancel_unused": "text",
-    "payment_terms_days": "int",
-    "minimum_amount": "numeric",
-    "paused_from_on": "date",
-    "resumes_on": "date",
-    "suspended_from_on": "date",
-    "suspended_billing": "text",
-    "trial_usage": "text",
-    "term_start_on": "date",
-    "term_ends_on": "date",
-    "ends_on": "date",
-    "end_kind": "text",
-    "end_unused": "text",
+CHANGED = retiming.COLUMNS | {
     "end_reason": "text",
     "end_comment": "text",
     "cancel_asked_at": "timestamptz",
@@ -114,17 +82,26 @@ def _read(rows: QuerySet[Subscription]) -> list[Subscription]:
     terms = SlotTerms.objects.order_by("from_on")
     held = rows.order_by("customer_id", "id").select_related("company", "customer", "plan")
     one_offs = OneOff.objects.filter(due_on__isnull=False)
-    given = AgreedDiscount.objects.filter(subscription=OuterRef("pk"), ended_at__isnull=True)
-    held = held.annotate(has_discounts=Exists(given))
     changes = Change.objects.filter(status=Change.Status.PLANNED).exclude(kind__in=RESTS).order_by("effective_on", "id")
-    return list(
-        held.prefetch_related(
-            Prefetch("slots", slots),
-            Prefetch("slots__terms", terms),
-            Prefetch("one_offs", one_offs),
-            Prefetch("changes", changes, to_attr="planned_changes"),
-        )
+    given = AgreedDiscount.objects.filter(subscription=OuterRef("pk"), ended_at__isnull=True)
+    # Most have none of these: then none is asked for.
+    held = held.annotate(
+        has_discounts=Exists(given),
+        has_one_offs=Exists(one_offs.filter(subscription=OuterRef("pk"))),
+        has_changes=Exists(Change.objects.filter(subscription=OuterRef("pk"))),
     )
+    found: list[Any] = list(held.prefetch_related(Prefetch("slots", slots), Prefetch("slots__terms", terms)))
+    planned = Prefetch("changes", changes, to_attr="planned_changes")
+    for name, wanted in (("has_one_offs", Prefetch("one_offs", one_offs)), ("has_changes", planned)):
+        prefetch_related_objects([one for one in found if getattr(one, name)], wanted)
+    for one in found:
+        if not one.has_one_offs:
+            none = one.one_offs.none()
+            none._result_cache = []
+            vars(one).setdefault("_prefetched_objects_cache", {})["one_offs"] = none
+        if not one.has_changes:
+            one.planned_changes = []
+    return found
 
 
 def positions(subscription: Subscription) -> list[tuple[Slot, list[SlotTerms]]]:

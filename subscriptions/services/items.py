@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from catalog.models import Meter, Plan, PlanItem, Price, Product, Unit
 from catalog.services.plans import check_meter
 from catalog.services.price_specs import checked_details, price_spec
 from catalog.services.prices import checked_minimum, price_on
 from core import checks
-from core.refusal import Refused
+from core.refusal import Refused, reason_of
 from pricing.charge_models import BadPrice
 from pricing.charge_models import amount as model_amount
 from pricing.money import to_minor
@@ -52,6 +52,29 @@ class ItemSpec:
     interim_minor: int | None = None
     ends_on: date | None = None
     service_on: date | None = None
+
+
+class Said(Protocol):
+    """What is said of a position's terms, new or changed; None: nothing."""
+
+    @property
+    def quantity(self) -> Decimal | None: ...
+    @property
+    def unit_amount(self) -> Decimal | None: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def details(self) -> Mapping[str, Any] | None: ...
+    @property
+    def minimum_amount(self) -> Decimal | None: ...
+    @property
+    def billed(self) -> str | None: ...
+    @property
+    def is_prorated(self) -> bool | None: ...
+    @property
+    def interval_unit(self) -> str | None: ...
+    @property
+    def interval_count(self) -> int | None: ...
 
 
 @dataclass(slots=True)
@@ -148,40 +171,58 @@ def _kind(spec: ItemSpec, item: PlanItem | None, company_id: int) -> tuple[str, 
 
 
 def _terms(spec: ItemSpec, price: Price | None, item: PlanItem | None, kind: str, currency: str) -> dict[str, Any]:
-    amount = spec.unit_amount if spec.unit_amount is not None else price.unit_amount if price else Decimal(0)
-    amount = checks.decimal(amount, field="unit_amount", most=10**10, places=10)
-    model = checks.choice(
-        spec.model or (price.model if price else Price.Model.PER_UNIT), Price.Model.values, field="model"
-    )
-    if spec.details is not None or price is None or model != price.model:
-        details = checked_details(model, spec.details, amount)
-    else:
-        details = price.details
-    minimum = price.minimum_amount if spec.minimum_amount is None and price else spec.minimum_amount
+    usual: dict[str, Any] = {
+        "model": Price.Model.PER_UNIT, "unit_amount": Decimal(0), "details": None, "minimum_amount": None,
+        "billed": Price.Billed.ADVANCE, "is_prorated": True,
+    }  # fmt: skip
+    if price is not None:
+        usual = {name: getattr(price, name) for name in PRICED}
+    usual["quantity"] = item.quantity if item is not None else Decimal(1)
     if spec.minimum_amount and kind == PlanItem.Kind.ONE_OFF:
         raise Refused("price.minimum_once", field="minimum_amount")
+    return checked_terms(spec, usual, kind, currency)
+
+
+def checked_terms(said: Said, usual: Mapping[str, Any], kind: str, currency: str) -> dict[str, Any]:
+    """The columns of terms: what is said, else what is usual. Refuses what can't be said or priced.
+
+    `usual` names every column of `PRICED` and the quantity, and the cycle where there is one; its `details` None: they
+    have to be said where the model needs them. Without a cycle said or usual, none is among the columns.
+    """
+    amount = usual["unit_amount"] if said.unit_amount is None else said.unit_amount
+    amount = checks.decimal(amount, field="unit_amount", most=10**10, places=10)
+    model = checks.choice(said.model or usual["model"], Price.Model.values, field="model")
+    if said.details is None and usual["details"] is not None and model == usual["model"]:
+        details = usual["details"]
+    else:
+        details = checked_details(model, said.details, amount)
+    minimum = usual["minimum_amount"] if said.minimum_amount is None else said.minimum_amount
+    quantity = usual["quantity"] if said.quantity is None else said.quantity
     values: dict[str, Any] = {
         "model": model,
-        "billed": spec.billed or (price.billed if price else Price.Billed.ADVANCE),
-        "is_prorated": spec.is_prorated if spec.is_prorated is not None else (price.is_prorated if price else True),
+        "billed": checks.choice(said.billed or usual["billed"], Price.Billed.values, field="billed"),
+        "is_prorated": usual["is_prorated"] if said.is_prorated is None else said.is_prorated,
         "unit_amount": amount,
         "details": details,
         "minimum_amount": checked_minimum(minimum, currency),
+        "quantity": checks.decimal(quantity, field="quantity", most=10**14, places=6),
     }
-    checks.choice(values["billed"], Price.Billed.values, field="billed")
-    usual = item.quantity if item is not None else Decimal(1)
-    quantity = checks.decimal(
-        usual if spec.quantity is None else spec.quantity, field="quantity", most=10**14, places=6
-    )
     if kind == PlanItem.Kind.USAGE:
         # How much is used is not known yet.
-        values["billed"], quantity = Price.Billed.ARREARS, Decimal(0)
-    values["quantity"] = quantity
+        values |= {"billed": Price.Billed.ARREARS, "quantity": Decimal(0)}
     checked_total(values, currency)
-    if spec.interval_unit is not None or spec.interval_count is not None:
-        values["interval_unit"] = checks.choice(spec.interval_unit, Unit.values, field="interval_unit")
-        values["interval_count"] = checks.whole(spec.interval_count or 1, field="interval_count", least=1, most=366)
-    return values
+    return values | _cycle(said, usual)
+
+
+def _cycle(said: Said, usual: Mapping[str, Any]) -> dict[str, Any]:
+    if said.interval_unit is None and said.interval_count is None:
+        return {name: usual[name] for name in ("interval_unit", "interval_count") if name in usual}
+    unit = checks.choice(said.interval_unit or usual.get("interval_unit"), Unit.values, field="interval_unit")
+    count = 1 if said.interval_count is None else said.interval_count
+    return {
+        "interval_unit": unit,
+        "interval_count": checks.whole(count, field="interval_count", least=1, most=366),
+    }
 
 
 def checked_total(terms: Mapping[str, Any], currency: str) -> None:
@@ -189,5 +230,5 @@ def checked_total(terms: Mapping[str, Any], currency: str) -> None:
     try:
         exact = model_amount(terms["model"], price_spec(terms["unit_amount"], terms["details"]), terms["quantity"])
     except BadPrice as error:
-        raise Refused("price.details", field="unit_amount", detail=error.code) from error
+        raise Refused("price.details", field="unit_amount", detail=reason_of(error)) from error
     checks.minor(to_minor(exact, currency), field="unit_amount")

@@ -15,7 +15,7 @@ from core.actors import Actor
 from core.refusal import Refused
 from core.texts import checked
 from subscriptions.models import Change, SlotTerms, Subscription
-from subscriptions.services import dating, holding, renewals, resting, retiming
+from subscriptions.services import dating, holding, renewals, resting
 
 State = Subscription.State
 PAUSED = SlotTerms.Standing.PAUSED
@@ -200,7 +200,7 @@ def _write(
 ) -> None:
     Change.objects.create(
         company_id=held.company_id, subscription=held, kind=kind, status=Status.PLANNED, effective_on=day,
-        before=retiming.morning_of(held), summary=summary, reason=reason, asked_at=at,
+        summary=summary, reason=reason, asked_at=at,
     )  # fmt: skip
 
 

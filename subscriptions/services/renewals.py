@@ -46,6 +46,8 @@ ONE_DAY = timedelta(days=1)
 #: Customers per transaction.
 BATCH = 500
 PARKED = "subscription.move_failed"
+#: What a planned change says in its summary when an end took its place.
+DROPPED_BY, ENDED_BY = "dropped_by", "end"
 
 #: Called inside the transaction with the subscriptions whose service ended and the day, so that paid days after the
 #: end are given back with it.
@@ -64,9 +66,11 @@ class Moved:
         self.closed: list[tuple[int, str, date]] = []
         self.dropped: list[int] = []
         self.slots: list[Slot] = []
+        self.pinned: list[SlotTerms] = []
         self.discounts: dict[int, AgreedDiscount] = {}
         self.touched: Sequence[Subscription] = ()
         self.rates: dict[int, Decimal] | None = None
+        self.keeping: set[int] | None = None
 
     def note(self, subscription: Subscription, what: str, on: date) -> None:
         self.counts[what] += 1
@@ -164,6 +168,8 @@ def _write(
         Slot.objects.bulk_update(slots, ["mrr_minor"])
     if moved.slots:
         Slot.objects.bulk_update(moved.slots, ["product", "item"])
+    if pinned := [held for held in moved.pinned if held.pk]:
+        SlotTerms.objects.bulk_update(pinned, ["anchor_on", "anchor_month_day"])
     _tell(company, moved, at=at, by=by)
 
 
@@ -172,16 +178,11 @@ def recount(subscription: Subscription, day: date, on: date) -> None:
     if subscription.state not in moves.EARNING:
         return
     first = max(day, subscription.paid_from_on)
-    worth = holding.worth([subscription], max(day, on))
-    slots = list(subscription.slots.all())
     if first >= on:
-        movements.reprice(
-            company=subscription.company,
-            worth=[(subscription, slot, worth[slot.pk]) for slot in slots],
-            effective_on=first,
-            cause="subscription.change",
-        )
+        recount_all([subscription], first)
         return
+    worth = holding.worth([subscription], on)
+    slots = list(subscription.slots.all())
     changes = movements.since(
         subscription, first, lambda past: holding.worth([subscription], past), worth, "subscription.change"
     )
@@ -189,6 +190,20 @@ def recount(subscription: Subscription, day: date, on: date) -> None:
     for slot in slots:
         slot.mrr_minor = worth[slot.pk]
     Slot.objects.bulk_update(slots, ["mrr_minor"])
+
+
+def recount_all(subscriptions: Sequence[Subscription], day: date) -> None:
+    """Revenue of locked subscriptions of one company follows, from that day on, their terms of it: no day of the past.
+    However many they are, in as many statements."""
+    earning = [one for one in subscriptions if one.state in moves.EARNING]
+    if earning:
+        worth = holding.worth(earning, day)
+        movements.reprice(
+            company=earning[0].company,
+            worth=[(one, slot, worth[slot.pk]) for one in earning for slot in one.slots.all()],
+            effective_on=day,
+            cause="subscription.change",
+        )
 
 
 def waits(subscription: Subscription) -> bool:
@@ -231,7 +246,14 @@ def _step(subscription: Subscription, day: date, worth: dict[int, int], moved: M
 def _change(subscription: Subscription, moved: Moved) -> None:
     """The first of its planned changes takes effect; its terms are written already."""
     change = standing.planned_changes(subscription).pop(0)
-    moved.slots += change_columns.put(subscription, change.values, change.effective_on)
+    if change_columns.moves_anchor(subscription, change.values):
+        moved.pinned += retiming.pin_anchor(subscription)
+    slots = change_columns.put(subscription, change.values, change.effective_on)
+    moved.slots += slots
+    if slots and moved.rates is not None:
+        # What they supply now may be taxed at another rate.
+        rates = contained_tax(subscription.company, [(subscription, slot) for slot in slots])
+        moved.rates = {key: rate for key, rate in moved.rates.items() if key not in map(id, slots)} | rates
     moved.note(subscription, "changed", change.effective_on)
     moved.closed.append((subscription.pk, ChangeKind(change.kind), change.effective_on))
 
@@ -300,23 +322,34 @@ def _pause(subscription: Subscription, moved: Moved) -> None:
     day = subscription.paused_from_on
     assert day is not None
     # Changes agreed since it was planned may have written days that are charged.
-    resting.lay(subscription, Standing.PAUSED, day, until=subscription.resumes_on, keep_anchor=False)
+    keeps = subscription.pk in _keeping_anchor(subscription, moved)
+    resting.lay(subscription, Standing.PAUSED, day, until=subscription.resumes_on, keep_anchor=keeps)
     moves.move(subscription, State.PAUSED)
     _earn(subscription, {}, day, "subscription.pause", moved)
     moved.note(subscription, "paused", day)
     moved.closed.append((subscription.pk, ChangeKind.PAUSE, day))
 
 
+def _keeping_anchor(subscription: Subscription, moved: Moved) -> set[int]:
+    """Of those whose pause is to end on a day, those counted after it as before, read once for all that move."""
+    if subscription.resumes_on is None:
+        return set()
+    if moved.keeping is None:
+        moved.keeping = resting.keeping_anchor([one for one in moved.touched if one.resumes_on is not None])
+    return moved.keeping
+
+
 def _resume(subscription: Subscription, day: date, moved: Moved) -> None:
     """Its pause ends: terms hold again; where they are counted anew, the subscription is counted with them."""
     moves.move(subscription, State.ACTIVE)
     if resting.is_counted_anew(subscription, day):
-        retiming.pin_anchor(subscription)
+        moved.pinned += retiming.pin_anchor(subscription)
         subscription.anchor_on, subscription.anchor_month_day = day, day.day
         subscription.anchor_rule, subscription.anchor_day = AnchorRule.ANNIVERSARY, None
         subscription.term_start_on, subscription.term_ends_on = terms.running_term(subscription, day)
     subscription.paused_from_on = subscription.resumes_on = None
-    _earn(subscription, holding.worth([subscription], day), day, "subscription.resume", moved)
+    worth = holding.worth_of(subscription, day, _rates(subscription, moved))
+    _earn(subscription, worth, day, "subscription.resume", moved)
     moved.note(subscription, "resumed", day)
     moved.closed.append((subscription.pk, ChangeKind.RESUME, day))
 
@@ -331,7 +364,7 @@ def _end(subscription: Subscription, moved: Moved) -> None:
     moved.note(subscription, to.value, after)
     if any(due.has_unused_days(subscription, slot) for slot in subscription.slots.all()):
         moved.ended.append(subscription)
-    if standing.planned_changes(subscription):
+    if standing.planned_changes(subscription) or subscription.paused_from_on is not None:
         moved.dropped.append(subscription.pk)
 
 
@@ -356,8 +389,24 @@ def _close(moved: Moved, at: datetime) -> None:
         planned = PlannedChange.objects.filter(wanted, status=PlannedChange.Status.PLANNED)
         planned.update(status=PlannedChange.Status.DONE, closed_at=at)
     if moved.dropped:
-        late = PlannedChange.objects.filter(subscription__in=moved.dropped, status=PlannedChange.Status.PLANNED)
-        late.update(status=PlannedChange.Status.REPLACED, closed_at=at)
+        late = list(PlannedChange.objects.filter(subscription__in=moved.dropped, status=PlannedChange.Status.PLANNED))
+        for change in late:
+            change.status, change.closed_at = PlannedChange.Status.REPLACED, at
+            change.summary = change.summary | {DROPPED_BY: ENDED_BY}
+        PlannedChange.objects.bulk_update(late, ["status", "closed_at", "summary"])
+
+
+def plan_again(held: Subscription) -> None:
+    """What was planned when the locked subscription ended is planned again; its terms stood all the time."""
+    dropped = {"subscription": held, "status": PlannedChange.Status.REPLACED, f"summary__{DROPPED_BY}": ENDED_BY}
+    late = list(PlannedChange.objects.filter(**dropped))
+    for change in late:
+        change.status, change.closed_at = PlannedChange.Status.PLANNED, None
+        change.summary = {name: value for name, value in change.summary.items() if name != DROPPED_BY}
+    if late:
+        PlannedChange.objects.bulk_update(late, ["status", "closed_at", "summary"])
+        of_terms = [change for change in late if change.kind not in holding.RESTS]
+        standing.keep_planned(held, [*standing.planned_changes(held), *of_terms])
 
 
 def _tell(company: Company, moved: Moved, *, at: datetime, by: Actor) -> None:

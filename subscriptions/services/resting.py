@@ -6,15 +6,76 @@ back what would hold anyway. Only agreed days rest; free and removed ones stay w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from typing import Final, NamedTuple
 
-from subscriptions.models import Slot, SlotTerms, Subscription
-from subscriptions.services import retiming
+from catalog.models import SuspendedBilling
+from subscriptions.models import Change, Slot, SlotTerms, Subscription
+from subscriptions.services import retiming, standing
 
 ONE_DAY = timedelta(days=1)
 Standing = SlotTerms.Standing
 Settles = SlotTerms.Settles
+AT_REST: Final = (Standing.PAUSED, Standing.SUSPENDED)
+
+
+class Rest(NamedTuple):
+    """The days of a pause or suspension that runs or is planned: from `first` on, up to, without, `until`."""
+
+    standing: Standing
+    first: date
+    until: date | None
+
+
+def rest_of(subscription: Subscription) -> Rest | None:
+    """The days on which its positions rest, now or as planned; None: there are none."""
+    stopped_on = standing.stopped_on(subscription)
+    if subscription.state == Subscription.State.SUSPENDED:
+        goes_on = subscription.suspended_billing == SuspendedBilling.CONTINUE
+        return None if goes_on or stopped_on is None else Rest(Standing.SUSPENDED, stopped_on, None)
+    first = stopped_on or subscription.paused_from_on
+    return None if first is None else Rest(Standing.PAUSED, first, subscription.resumes_on)
+
+
+def rests_on(subscription: Subscription, day: date) -> bool:
+    """Whether that day lies in a pause or suspension."""
+    rest = rest_of(subscription)
+    return rest is not None and rest.first <= day and (rest.until is None or day < rest.until)
+
+
+def at_rest(subscription: Subscription, slot: Slot, rows: Sequence[SlotTerms]) -> list[SlotTerms]:
+    """Unsaved terms that were laid without regard to a pause or suspension, or with regard to another one: they rest
+    on the days on which the other positions do, and hold again after them as those do."""
+    rows, rest = _woken(rows), rest_of(subscription)
+    if rest is None:
+        return rows
+    first = rest.first
+    if rest.standing == Standing.SUSPENDED and subscription.suspended_billing == SuspendedBilling.STOP:
+        first = max(first, _unbilled_from(slot, first))
+    before, rows = split(rows, first)
+    resting, awake = (rows, []) if rest.until is None else split(rows, rest.until)
+    _rest(slot, resting, rest.standing)
+    if rest.until is not None and awake and subscription.pk not in keeping_anchor([subscription]):
+        for row in awake:
+            if resting or row.anchor_on is None:
+                row.anchor_on, row.anchor_month_day = rest.until, rest.until.day
+    return [*before, *resting, *awake]
+
+
+def keeping_anchor(subscriptions: Iterable[Subscription]) -> set[int]:
+    """Of subscriptions with a pause whose end is planned: the ids of those counted after it as before. One query."""
+    kept: dict[int, bool] = {}
+    changes = Change.objects.filter(
+        subscription__in=[one.pk for one in subscriptions],
+        kind__in=(Change.Kind.PAUSE, Change.Kind.RESUME),
+        status__in=(Change.Status.PLANNED, Change.Status.DONE),
+    )
+    rows = changes.values_list("status", "id", "subscription_id", "summary")
+    # What is planned says more than what was done, the latest more than what came before.
+    for _, _, subscription_id, summary in sorted(rows, key=lambda row: (row[0] == Change.Status.PLANNED, row[1])):
+        kept[subscription_id] = bool(summary.get("keep_anchor"))
+    return {subscription_id for subscription_id, keeps in kept.items() if keeps}
 
 
 def lay(subscription: Subscription, standing: Standing, day: date, *, until: date | None, keep_anchor: bool) -> None:
@@ -37,9 +98,7 @@ def lay(subscription: Subscription, standing: Standing, day: date, *, until: dat
 def lay_unbilled(subscription: Subscription, standing: Standing, day: date) -> None:
     """Agreed days from that day on rest as far as they are not billed; what is billed stands."""
     for slot in subscription.slots.all():
-        first = day
-        if slot.kind == Slot.Kind.RECURRING:
-            first = max(day, slot.billed_through_on + ONE_DAY)
+        first = _unbilled_from(slot, day)
         rows = rows_from(slot, first)
         if any(held.standing == Standing.AGREED for held in rows):
             _rest(slot, rows, standing)
@@ -127,9 +186,9 @@ def split(rows: Sequence[SlotTerms], day: date) -> tuple[list[SlotTerms], list[S
 
 def put(slot: Slot, day: date, rows: Sequence[SlotTerms]) -> None:
     """`retiming.replace` that leaves no row which only says what the one before it says: a row's end cuts a period."""
-    rows = merged(rows)
+    rows = _merged(slot, rows)
     before = retiming.terms_on(slot.terms.all(), day - ONE_DAY)
-    if before is None or not rows or rows[0].from_on > day or not _goes_on(before, rows[0]):
+    if before is None or not rows or rows[0].from_on > day or not retiming.goes_on(slot, before, rows[0]):
         retiming.replace(slot, day, rows)
         return
     retiming.replace(slot, day, rows[1:])
@@ -137,19 +196,32 @@ def put(slot: Slot, day: date, rows: Sequence[SlotTerms]) -> None:
     SlotTerms.objects.filter(pk=before.pk).update(until_on=before.until_on)
 
 
-def merged(rows: Sequence[SlotTerms]) -> list[SlotTerms]:
+def _merged(slot: Slot, rows: Sequence[SlotTerms]) -> list[SlotTerms]:
     """Rows that say the same and follow each other, as one."""
     found: list[SlotTerms] = []
     for row in rows:
-        if found and _goes_on(found[-1], row):
+        if found and retiming.goes_on(slot, found[-1], row):
             found[-1].until_on = row.until_on
         else:
             found.append(row)
     return found
 
 
-def _goes_on(before: SlotTerms, row: SlotTerms) -> bool:
-    return not row.settles and all(getattr(before, name) == getattr(row, name) for name in retiming.KEPT)
+def _unbilled_from(slot: Slot, day: date) -> date:
+    """The first day from that one on that is not billed; usage is never billed ahead."""
+    return max(day, slot.billed_through_on + ONE_DAY) if slot.kind == Slot.Kind.RECURRING else day
+
+
+def _woken(rows: Sequence[SlotTerms]) -> list[SlotTerms]:
+    """The rows as if nothing rested, or were counted anew after it."""
+    before: SlotTerms | None = None
+    for row in rows:
+        if row.standing in AT_REST:
+            row.standing, row.settles = Standing.AGREED, Settles.NOTHING
+            before = row
+        elif before is not None and row.anchor_on == before.until_on:
+            row.anchor_on, row.anchor_month_day = before.anchor_on, before.anchor_month_day
+    return list(rows)
 
 
 def _rest(slot: Slot, rows: Sequence[SlotTerms], standing: Standing) -> None:

@@ -1,4 +1,4 @@
-"""Terms from a day on put in place of those that stood there, and the terms of a morning kept and restored.
+"""Terms from a day on put in place of those that stood there, and the terms of a morning kept as JSON.
 
 The rule that matters: what lies before the day is never touched; the rows of a slot follow each other without a gap.
 Every verb that changes a running agreement writes its terms through this module, with the customer's row locked.
@@ -11,23 +11,26 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Field
-
 from subscriptions.models import Slot, SlotTerms, Subscription
 
+#: Columns of a subscription that changes may move and a snapshot keeps, with the type of each.
+COLUMNS: Final = {
+    "plan_id": "bigint", "name": "text", "description": "text", "state": "text", "interval_unit": "text",
+    "interval_count": "int", "anchor_rule": "text", "anchor_day": "int", "anchor_on": "date",
+    "anchor_month_day": "int", "minimum_count": "int", "minimum_unit": "text", "notice_count": "int",
+    "notice_unit": "text", "notice_to": "text", "renewal_rule": "text", "renewal_count": "int",
+    "renewal_unit": "text", "grace_days": "int", "cancel_timing": "text", "cancel_unused": "text",
+    "term_start_on": "date", "term_ends_on": "date", "ends_on": "date", "end_kind": "text", "end_unused": "text",
+    "payment_terms_days": "int", "minimum_amount": "numeric", "paused_from_on": "date", "resumes_on": "date",
+    "suspended_from_on": "date", "suspended_billing": "text", "trial_usage": "text",
+}  # fmt: skip
+#: Columns of terms that say what is supplied and what it costs.
+CONTENT: Final = (
+    "product_id", "price_id", "model", "unit_amount", "details", "minimum_amount", "quantity", "billed",
+    "is_prorated", "interval_unit", "interval_count",
+)  # fmt: skip
 #: Columns of a row of terms that a snapshot keeps, beside its days.
-KEPT: Final = (
-    "standing", "anchor_on", "anchor_month_day", "product_id", "price_id", "model", "unit_amount", "details",
-    "minimum_amount", "quantity", "billed", "is_prorated", "interval_unit", "interval_count",
-)  # fmt: skip
-#: Columns of a subscription that changes may move and a snapshot keeps.
-COLUMNS: Final = (
-    "plan_id", "name", "description", "state", "interval_unit", "interval_count", "anchor_rule", "anchor_day",
-    "anchor_on", "anchor_month_day", "minimum_count", "minimum_unit", "notice_count", "notice_unit", "notice_to",
-    "renewal_rule", "renewal_count", "renewal_unit", "grace_days", "cancel_timing", "cancel_unused", "term_start_on",
-    "term_ends_on", "ends_on", "end_kind", "end_unused", "payment_terms_days", "minimum_amount", "paused_from_on",
-    "resumes_on", "suspended_from_on", "suspended_billing", "trial_usage",
-)  # fmt: skip
+KEPT: Final = ("standing", "anchor_on", "anchor_month_day", *CONTENT)
 _DATES: Final = ("from_on", "until_on", "anchor_on")
 _FIGURES: Final = ("unit_amount", "minimum_amount", "quantity")
 
@@ -38,6 +41,33 @@ def terms_on(terms: Iterable[SlotTerms], day: date) -> SlotTerms | None:
         if held.from_on <= day and (held.until_on is None or held.until_on > day):
             return held
     return None
+
+
+def content_of(row: SlotTerms) -> dict[str, Any]:
+    """What a row says is supplied and what it costs."""
+    return {name: getattr(row, name) for name in CONTENT}
+
+
+def says(slot: Slot, row: SlotTerms, content: Mapping[str, Any]) -> bool:
+    """Whether the row says exactly that; a product left out is the slot's."""
+    same = all(getattr(row, name) == content[name] for name in CONTENT if name != "product_id")
+    return same and (row.product_id or slot.product_id) == (content["product_id"] or slot.product_id)
+
+
+def anchor_of(subscription: Subscription, row: SlotTerms) -> tuple[date, int]:
+    """What the periods of a row are counted from: its own anchor, or the subscription's."""
+    if row.anchor_on is None:
+        return subscription.anchor_on, subscription.anchor_month_day
+    return row.anchor_on, row.anchor_month_day or row.anchor_on.day
+
+
+def goes_on(slot: Slot, before: SlotTerms, row: SlotTerms) -> bool:
+    """Whether a row only says on what the one it follows says; then it is no row of its own, for its first day would
+    end a period."""
+    if row.settles or before.standing != row.standing:
+        return False
+    is_counted_so = anchor_of(slot.subscription, before) == anchor_of(slot.subscription, row)
+    return is_counted_so and says(slot, before, content_of(row))
 
 
 def copy_of(terms: SlotTerms, **changes: Any) -> SlotTerms:
@@ -72,67 +102,27 @@ def replace(slot: Slot, from_on: date, rows: Sequence[SlotTerms]) -> None:
         found._result_cache = [*kept, *fresh]
 
 
-def pin_anchor(subscription: Subscription) -> None:
-    """Writes the subscription's anchor into the terms that rely on it, before it moves elsewhere."""
-    for slot in subscription.slots.all():
-        for held in slot.terms.all():
-            if held.anchor_on is None:
-                held.anchor_on, held.anchor_month_day = subscription.anchor_on, subscription.anchor_month_day
-    SlotTerms.objects.filter(slot__subscription=subscription, anchor_on__isnull=True).update(
-        anchor_on=subscription.anchor_on, anchor_month_day=subscription.anchor_month_day
-    )
+def pin_anchor(subscription: Subscription) -> list[SlotTerms]:
+    """Names the subscription's anchor, in memory, in the terms that rely on it, before it moves elsewhere; the rows
+    that say more than is stored."""
+    relying = [held for slot in subscription.slots.all() for held in slot.terms.all() if held.anchor_on is None]
+    for held in relying:
+        held.anchor_on, held.anchor_month_day = subscription.anchor_on, subscription.anchor_month_day
+    return relying
 
 
 def morning_of(subscription: Subscription) -> dict[str, Any]:
-    """Everything a change may move, as JSON that `restore` reads. No queries where slots and terms were read."""
+    """Everything a change may move, as JSON; `row_of` reads its terms. No queries where slots and terms were read."""
     return {
-        "columns": {name: _plain(getattr(subscription, name)) for name in COLUMNS},
+        "columns": {name: plain(getattr(subscription, name)) for name in COLUMNS},
         "terms": {
             str(slot.pk): [
-                {name: _plain(getattr(held, name)) for name in (*KEPT, "from_on", "until_on", "settles")}
+                {name: plain(getattr(held, name)) for name in (*KEPT, "from_on", "until_on", "settles")}
                 for held in sorted(slot.terms.all(), key=lambda held: held.from_on)
             ]
             for slot in subscription.slots.all()
         },
     }
-
-
-def restore(subscription: Subscription, morning: dict[str, Any], day: date) -> None:
-    """Puts back, from that day on, the columns (in memory) and the terms of a morning.
-
-    Days billed since under other terms are given back and billed anew; positions added since are removed.
-    """
-    for name, value in morning["columns"].items():
-        setattr(subscription, name, value if name.endswith("_id") else _column(name, value))
-    for slot in subscription.slots.all():
-        kept = [row_of(slot, values) for values in morning["terms"].get(str(slot.pk), [])]
-        rows = [held for held in kept if held.until_on is None or held.until_on > day]
-        if rows:
-            rows[0].from_on = max(day, rows[0].from_on)
-        else:
-            last = sorted(slot.terms.all(), key=lambda held: held.from_on)[-1]
-            rows = [copy_of(last, from_on=day, until_on=None, standing=SlotTerms.Standing.REMOVED)]
-        if not _same(slot, rows, day):
-            rows[0].settles = SlotTerms.Settles.REBILL
-            replace(slot, day, rows)
-
-
-def _column(name: str, value: Any) -> Any:
-    field = Subscription._meta.get_field(name)
-    assert isinstance(field, Field)
-    return field.to_python(value)
-
-
-def _same(slot: Slot, rows: Sequence[SlotTerms], day: date) -> bool:
-    now = [held for held in sorted(slot.terms.all(), key=lambda held: held.from_on) if held.from_on >= day]
-    if len(now) != len(rows):
-        held = terms_on(slot.terms.all(), day)
-        return not now and len(rows) == 1 and held is not None and _alike(held, rows[0])
-    return all(_alike(one, two) and one.from_on == two.from_on for one, two in zip(now, rows, strict=True))
-
-
-def _alike(one: SlotTerms, two: SlotTerms) -> bool:
-    return one.until_on == two.until_on and all(getattr(one, name) == getattr(two, name) for name in KEPT)
 
 
 def row_of(slot: Slot, values: Mapping[str, Any]) -> SlotTerms:
@@ -145,7 +135,8 @@ def row_of(slot: Slot, values: Mapping[str, Any]) -> SlotTerms:
     return SlotTerms(company_id=slot.company_id, slot_id=slot.pk, **row)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A column's value as JSON keeps it."""
     if isinstance(value, date):
         return value.isoformat()
     return format(value, "f") if isinstance(value, Decimal) else value

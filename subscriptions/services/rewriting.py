@@ -8,33 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any
 
 from subscriptions.models import Slot, SlotTerms, Subscription
-from subscriptions.services import retiming
+from subscriptions.services import resting, retiming
+from subscriptions.services.retiming import content_of, says
 
 ONE_DAY = timedelta(days=1)
 Standing = SlotTerms.Standing
 Settles = SlotTerms.Settles
 Anchor = tuple[date | None, int | None]
 Again = Callable[[SlotTerms], Mapping[str, Any]]
-
-#: Columns of terms that say what is supplied and what it costs.
-CONTENT: Final = (
-    "product_id", "price_id", "model", "unit_amount", "details", "minimum_amount", "quantity", "billed",
-    "is_prorated", "interval_unit", "interval_count",
-)  # fmt: skip
-
-
-def content_of(row: SlotTerms) -> dict[str, Any]:
-    """What a row says is supplied and what it costs."""
-    return {name: getattr(row, name) for name in CONTENT}
-
-
-def says(slot: Slot, row: SlotTerms, content: Mapping[str, Any]) -> bool:
-    """Whether the row says exactly that; a product left out is the slot's."""
-    same = all(getattr(row, name) == content[name] for name in CONTENT if name != "product_id")
-    return same and (row.product_id or slot.product_id) == (content["product_id"] or slot.product_id)
 
 
 class Rewriting:
@@ -46,6 +30,8 @@ class Rewriting:
         self._stored: dict[int, dict[int, date | None]] = {}
         self._fresh: list[tuple[Subscription, Slot]] = []
         self._gone: list[tuple[Subscription, Slot]] = []
+        self._pinned: tuple[Subscription, date, int] | None = None
+        self._named: list[tuple[int, list[int]]] = []
 
     def rows(self, slot: Slot) -> list[SlotTerms]:
         """The slot's terms as they stand now, in order."""
@@ -111,18 +97,19 @@ class Rewriting:
         self._put(slot, day, new)
 
     def restore(self, slot: Slot, day: date, rows: Sequence[SlotTerms], *, settles: str = "") -> None:
-        """From that day on rows of before hold again."""
+        """From that day on rows of before hold again; they rest where the others do now."""
         wanted = [row for row in rows if row.until_on is None or row.until_on > day]
         if not wanted:
             self.lay(slot, day, None, settles=settles)
             return
         wanted[0].from_on = max(day, wanted[0].from_on)
         wanted[0].settles = settles
-        self._put(slot, day, wanted)
+        self._put(slot, day, resting.at_rest(slot.subscription, slot, wanted))
 
     def add(self, subscription: Subscription, slot: Slot, rows: Sequence[SlotTerms]) -> None:
-        """A position that is new, with its terms."""
-        self._rows[id(slot)], self._slots[id(slot)], self._stored[id(slot)] = list(rows), slot, {}
+        """A position that is new, with its terms; it rests where the others do."""
+        rows = resting.at_rest(subscription, slot, rows)
+        self._rows[id(slot)], self._slots[id(slot)], self._stored[id(slot)] = rows, slot, {}
         self._fresh.append((subscription, slot))
 
     def drop(self, subscription: Subscription, slot: Slot) -> None:
@@ -133,19 +120,31 @@ class Rewriting:
 
     def pin(self, held: Subscription) -> None:
         """Rows that rely on the subscription's anchor name it, before it moves. See `retiming.pin_anchor`."""
+        for slot in held.slots.all():
+            self.rows(slot)
         for row in (row for rows in self._rows.values() for row in rows if row.anchor_on is None):
             row.anchor_on, row.anchor_month_day = held.anchor_on, held.anchor_month_day
+        self._pinned = held, held.anchor_on, held.anchor_month_day
 
     def name_product(self, slot: Slot) -> None:
-        """Writes the slot's product into its terms, before the slot supplies another one."""
+        """Puts the slot's product into its terms, before the slot supplies another one."""
         stale = [row for row in self.rows(slot) if row.product_id is None]
         for row in stale:
             row.product_id = slot.product_id
-        SlotTerms.objects.filter(pk__in=[row.pk for row in stale if row.pk]).update(product_id=slot.product_id)
+        if stored := [row.pk for row in stale if row.pk]:
+            self._named.append((slot.product_id, stored))
 
     def flush(self) -> None:
         """Writes everything; what was read with the subscriptions is brought up to date."""
         deleted, cut, fresh = list[int](), list[SlotTerms](), list[SlotTerms]()
+        if self._pinned is not None:
+            held, anchor_on, month_day = self._pinned
+            relying = SlotTerms.objects.filter(slot__subscription=held, anchor_on__isnull=True)
+            relying.update(anchor_on=anchor_on, anchor_month_day=month_day)
+        for product_id, named in self._named:
+            SlotTerms.objects.filter(pk__in=named).update(product_id=product_id)
+        for _, slot in self._fresh:
+            slot.pk = None
         Slot.objects.bulk_create([slot for _, slot in self._fresh])
         for key, rows in self._rows.items():
             stored = self._stored[key]
@@ -164,18 +163,22 @@ class Rewriting:
             SlotTerms.objects.bulk_create(fresh)
         if self._gone:
             Slot.objects.filter(pk__in=[slot.pk for _, slot in self._gone]).delete()
-        self._show()
+        self.show()
+        self.__init__()  # type: ignore[misc]
 
-    def _show(self) -> None:
+    def show(self) -> None:
+        """What was read with the subscriptions is brought up to date, and nothing is written. A new position is
+        numbered below 0 until `flush`."""
         for key, slot in self._slots.items():
             found = SlotTerms.objects.all()
             found._result_cache = self._rows[key]
             slot.__dict__.setdefault("_prefetched_objects_cache", {})["terms"] = found
-        for subscription, slot in self._fresh:
-            _positions(subscription).append(slot)
+        for number, (subscription, slot) in enumerate(self._fresh, 1):
+            slot.pk = slot.pk or -number
+            if all(one is not slot for one in _positions(subscription)):
+                _positions(subscription).append(slot)
         for subscription, slot in self._gone:
-            _positions(subscription).remove(slot)
-        self.__init__()  # type: ignore[misc]
+            _positions(subscription)[:] = [one for one in _positions(subscription) if one is not slot]
 
     def _put(self, slot: Slot, day: date, new: Sequence[SlotTerms]) -> None:
         kept = [row for row in self.rows(slot) if row.from_on < day]
@@ -183,7 +186,7 @@ class Rewriting:
             kept[-1].until_on = day
         rows = list(kept)
         for row in new:
-            if rows and not row.settles and rows[-1].until_on == row.from_on and _alike(slot, rows[-1], row):
+            if rows and rows[-1].until_on == row.from_on and retiming.goes_on(slot, rows[-1], row):
                 rows[-1].until_on = row.until_on
             else:
                 rows.append(row)
@@ -200,19 +203,6 @@ def _positions(subscription: Subscription) -> list[Slot]:
     found = subscription.slots.all()
     assert found._result_cache is not None, "read with holding"
     return found._result_cache
-
-
-def _alike(slot: Slot, one: SlotTerms, two: SlotTerms) -> bool:
-    if one.standing != two.standing or not says(slot, one, content_of(two)):
-        return False
-    return anchor_of(slot.subscription, one) == anchor_of(slot.subscription, two)
-
-
-def anchor_of(subscription: Subscription, row: SlotTerms) -> tuple[date, int]:
-    """What the periods of a row are counted from: its own anchor, or the subscription's."""
-    if row.anchor_on is None:
-        return subscription.anchor_on, subscription.anchor_month_day
-    return row.anchor_on, row.anchor_month_day or row.anchor_on.day
 
 
 def rows_of(slot: Slot, plain: Iterable[Mapping[str, Any]]) -> list[SlotTerms]:

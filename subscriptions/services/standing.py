@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 
 from subscriptions.models import Change, Subscription
 from subscriptions.services.moves import EARNING, ENDED
@@ -87,6 +88,14 @@ def planned_changes(subscription: Subscription) -> list[Change]:
 
 
 def keep_planned(subscription: Subscription, changes: list[Change]) -> None:
-    """These are its planned changes now, in memory."""
-    found = sorted(changes, key=lambda change: (change.effective_on, change.pk))
+    """These are its planned changes now, in memory; one that is not stored yet is the latest of its day."""
+    found = sorted(changes, key=lambda change: (change.effective_on, change.pk is None, change.pk))
     subscription.planned_changes = found  # type: ignore[attr-defined]
+
+
+def close(subscription: Subscription, changes: Sequence[Change], status: Change.Status, *, at: datetime) -> None:
+    """These are planned no more, in memory; the caller writes it."""
+    for change in changes:
+        change.status, change.closed_at = status, at
+    keys = {change.pk for change in changes}
+    keep_planned(subscription, [change for change in planned_changes(subscription) if change.pk not in keys])

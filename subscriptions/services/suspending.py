@@ -17,7 +17,7 @@ from core.actors import Actor
 from core.refusal import Refused
 from core.texts import checked
 from subscriptions.models import Change, SlotTerms, Subscription
-from subscriptions.services import dating, holding, moves, pausing, renewals, resting, retiming
+from subscriptions.services import dating, holding, moves, pausing, renewals, resting
 
 State = Subscription.State
 SUSPENDED = SlotTerms.Standing.SUSPENDED
@@ -52,7 +52,6 @@ def suspend(
         first = dating.checked_day(held, from_on, on=on, override=override, override_reason=override_reason)
         if first > on:
             raise Refused("subscription.suspend_later", field="from_on")
-        morning = retiming.morning_of(held)
         moves.move(held, State.SUSPENDED)
         pausing.drop_planned(held, Status.REPLACED, at=at)
         held.suspended_from_on = first
@@ -61,7 +60,7 @@ def suspend(
             resting.lay_unbilled(held, SUSPENDED, first)
         elif held.suspended_billing == SuspendedBilling.CREDIT:
             resting.lay(held, SUSPENDED, first, until=None, keep_anchor=True)
-        _write(held, Kind.SUSPEND, first, morning, reason or override_reason, at=at)
+        _write(held, Kind.SUSPEND, first, reason or override_reason, at=at)
         facts = {"from_on": first, "billing": held.suspended_billing, "override": override}
         _done(held, "suspend", "suspended", facts, override_reason or reason, on=on, by=by, at=at)
     return held
@@ -91,7 +90,6 @@ def reinstate(
         )
         if first > on:
             raise Refused("subscription.suspend_later", field="from_on")
-        morning = retiming.morning_of(held)
         moves.move(held, State.ACTIVE)
         if first == held.suspended_from_on:
             resting.lift(held, SUSPENDED, first, None)
@@ -100,17 +98,15 @@ def reinstate(
         else:
             resting.take_up(held, SUSPENDED, first, anchor_on=None)
         suspended_from_on, held.suspended_from_on = held.suspended_from_on, None
-        _write(held, Kind.REINSTATE, first, morning, reason or override_reason, at=at)
+        _write(held, Kind.REINSTATE, first, reason or override_reason, at=at)
         facts = {"from_on": first, "suspended_from_on": suspended_from_on, "override": override}
         _done(held, "reinstate", "reinstated", facts, override_reason or reason, on=on, by=by, at=at)
     return held
 
 
-def _write(
-    held: Subscription, kind: Change.Kind, day: date, morning: dict[str, Any], reason: str, *, at: datetime
-) -> None:
+def _write(held: Subscription, kind: Change.Kind, day: date, reason: str, *, at: datetime) -> None:
     Change.objects.create(
-        company_id=held.company_id, subscription=held, kind=kind, status=Status.DONE, effective_on=day, before=morning,
+        company_id=held.company_id, subscription=held, kind=kind, status=Status.DONE, effective_on=day,
         summary={"billing": held.suspended_billing}, reason=reason, asked_at=at, closed_at=at,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ What is past is corrected by a change dated back, never removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -20,7 +20,8 @@ from subscriptions.services import change_columns, change_days, change_story, ho
 from subscriptions.services.change_columns import SLOTS
 from subscriptions.services.change_specs import Wanted, Wish
 from subscriptions.services.items import PRICED
-from subscriptions.services.rewriting import CONTENT, Rewriting, content_of, rows_of, says
+from subscriptions.services.retiming import CONTENT, content_of, says
+from subscriptions.services.rewriting import Rewriting, rows_of
 
 Kind, Status = Change.Kind, Change.Status
 #: Changes of what is supplied and what it costs.
@@ -41,8 +42,18 @@ class Changed:
     is_backdated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What an act comes to, on the subscription in memory, whose new positions are numbered below 0; `write` writes it,
+    and gives them their ids."""
+
+    changed: Changed
+    write: Callable[[], None]
+
+
 def undo(*, change: Change, on: date, by: Actor, at: datetime) -> Changed:
-    """Takes a planned change back, or one of today (see `take_back`). Undone already: nothing happens.
+    """Takes a planned change back, or one of today: the terms of the morning hold again, anchor and price version
+    included. Undone already: nothing happens.
 
     Refuses `change.undo_too_late`, `change.is_replaced`, and `change.later_first` while a later one builds on it.
     """
@@ -65,23 +76,13 @@ def undo(*, change: Change, on: date, by: Actor, at: datetime) -> Changed:
         now = Rewriting()
         unplan(held, now, made)
         now.flush()
-        _close(held, [made], Status.UNDONE, at=at)
+        standing.close(held, [made], Status.UNDONE, at=at)
+        write_closed([made])
         holding.plan_ahead(held, on)
         renewals.keep_waiting(held)
         holding.save([held])
         change_story.tell_undone(held, made, by=by, at=at)
     return Changed(held, made)
-
-
-def take_back(*, change: Change, on: date, by: Actor, at: datetime) -> Changed:
-    """Takes a change back on its own day: the terms of before hold again, anchor and price version included."""
-    with transaction.atomic():
-        held = holding.lock(change.subscription)
-        renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
-        made = Change.objects.get(pk=change.pk)
-        if made.status == Status.UNDONE:
-            return Changed(held, made)
-        return _take_back_today(held, made, on=on, by=by, at=at)
 
 
 def _take_back_today(held: Subscription, made: Change, *, on: date, by: Actor, at: datetime) -> Changed:
@@ -91,12 +92,13 @@ def _take_back_today(held: Subscription, made: Change, *, on: date, by: Actor, a
     for later in _of_today(held, on):
         if later.pk > made.pk and (own & set(later.before.get(TOUCHED, {})) or (made.values and later.values)):
             raise Refused("change.later_first", day=later.effective_on)
-    _put_back(held, [made], on=on, by=by, at=at)
-    return Changed(held, made, is_taken_back=True)
+    worked = _put_back(held, [made], on=on, by=by, at=at)
+    worked.write()
+    return worked.changed
 
 
-def back(held: Subscription, wanted: Wanted, now: Rewriting, *, on: date, by: Actor, at: datetime) -> Changed | None:
-    """Takes today's changes back when the wanted terms are those of the morning; None: they are others."""
+def back(held: Subscription, wanted: Wanted, now: Rewriting, *, on: date, by: Actor, at: datetime) -> Worked | None:
+    """Today's changes taken back when the wanted terms are those of the morning; None: they are others."""
     today = _of_today(held, on)
     if not today:
         return None
@@ -105,14 +107,14 @@ def back(held: Subscription, wanted: Wanted, now: Rewriting, *, on: date, by: Ac
     since = [made for made in today if wanted.plan is not None or asked & set(made.before.get(TOUCHED, {}))]
     if not since or not _is_morning(held, wanted, now, wishes, since, on):
         return None
-    _put_back(held, since, on=on, by=by, at=at)
-    return Changed(held, since[0], is_taken_back=True)
+    return _put_back(held, since, on=on, by=by, at=at)
 
 
 def replace_planned(
     held: Subscription, now: Rewriting, slots: Iterable[Slot], day: date, *, on: date, at: datetime
 ) -> list[Change]:
-    """Takes out, in `now`, planned changes of that day, and later ones of these positions; they are marked replaced."""
+    """Takes out, in `now`, planned changes of that day, and later ones of these positions; they are marked replaced in
+    memory, the caller writes them."""
     asked = {str(slot.pk) for slot in slots}
     planned = standing.planned_changes(held)
     if day > on and any(made.effective_on == day and made.kind not in OF_TERMS for made in planned):
@@ -126,8 +128,7 @@ def replace_planned(
     # What was planned last goes first: it may stand on what was planned before.
     for made in sorted(dropped, key=lambda made: -made.pk):
         unplan(held, now, made)
-    if dropped:
-        _close(held, dropped, Status.REPLACED, at=at)
+    standing.close(held, dropped, Status.REPLACED, at=at)
     return dropped
 
 
@@ -148,6 +149,9 @@ def unplan(held: Subscription, now: Rewriting, made: Change) -> None:
 
 
 def _of_today(held: Subscription, on: date) -> list[Change]:
+    """The changes of terms that took effect that day; no query for one that was never changed."""
+    if not getattr(held, "has_changes", True):
+        return []
     rows = Change.objects.filter(subscription=held, status=Status.DONE, effective_on=on, kind__in=OF_TERMS)
     return list(rows.order_by("pk"))
 
@@ -196,7 +200,7 @@ def _same(morning: SlotTerms, content: Mapping[str, Any], wanted: Wanted) -> boo
     return all(getattr(morning, name) == content[name] for name in CONTENT if name not in apart)
 
 
-def _put_back(held: Subscription, since: Sequence[Change], *, on: date, by: Actor, at: datetime) -> None:
+def _put_back(held: Subscription, since: Sequence[Change], *, on: date, by: Actor, at: datetime) -> Worked:
     """The latest first, each to what stood there before it."""
     values: dict[str, Any] = {}
     now = Rewriting()
@@ -205,9 +209,7 @@ def _put_back(held: Subscription, since: Sequence[Change], *, on: date, by: Acto
         values |= columns
         if SLOTS in made.values:
             values.setdefault(SLOTS, {}).update({key: made.before[SLOTS][key] for key in made.values[SLOTS]})
-    moved = change_columns.put(held, values, on, pins=False)
-    if moved:
-        Slot.objects.bulk_update(moved, ["product", "item"])
+    moved = change_columns.put(held, values, on)
     slots = {str(slot.pk): slot for slot in held.slots.all()}
     restored = set()
     for made in sorted(since, key=lambda made: made.pk):
@@ -219,23 +221,31 @@ def _put_back(held: Subscription, since: Sequence[Change], *, on: date, by: Acto
             slot, day = slots[key], date.fromisoformat(min(days))
             rows = [] if facts["was"] == "added" else _rows_before(slot, made)
             now.restore(slot, day, rows, settles=change_days.settles_back(held, now, slot, day))
-    now.flush()
-    _close(held, since, Status.UNDONE, at=at)
-    renewals.recount(held, on, on)
+    now.show()
+    standing.close(held, since, Status.UNDONE, at=at)
     holding.plan_ahead(held, on)
     renewals.keep_waiting(held)
-    holding.save([held])
-    for made in since:
-        change_story.tell_undone(held, made, by=by, at=at)
+
+    def write() -> None:
+        if moved:
+            Slot.objects.bulk_update(moved, ["product", "item"])
+        now.flush()
+        write_closed(since)
+        renewals.recount(held, on, on)
+        holding.save([held])
+        for made in since:
+            change_story.tell_undone(held, made, by=by, at=at)
+
+    return Worked(Changed(held, since[0], is_taken_back=True), write)
 
 
 def _rows_before(slot: Slot, made: Change) -> list[SlotTerms]:
     return rows_of(slot, made.before["terms"].get(str(slot.pk), []))
 
 
-def _close(held: Subscription, made: Sequence[Change], status: Change.Status, *, at: datetime) -> None:
-    for one in made:
-        one.status, one.closed_at = status, at
-    Change.objects.filter(pk__in=[one.pk for one in made]).update(status=status, closed_at=at)
-    keys = {one.pk for one in made}
-    standing.keep_planned(held, [one for one in standing.planned_changes(held) if one.pk not in keys])
+def write_closed(made: Sequence[Change]) -> None:
+    """Writes that changes are planned or done no more, all in the same way. No statement without any."""
+    if made:
+        first = made[0]
+        rows = Change.objects.filter(pk__in=[one.pk for one in made])
+        rows.update(status=first.status, closed_at=first.closed_at)

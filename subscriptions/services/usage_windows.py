@@ -6,12 +6,12 @@ sums by day answer where they can, the events where they must. Both give the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 from django.db import connection
@@ -57,6 +57,7 @@ class Counted(NamedTuple):
     values: tuple[Decimal, ...] = ()
 
 
+@lru_cache(maxsize=4096)
 def midnight(day: date, time_zone: str) -> datetime:
     """The first instant of a day in a zone, in UTC; where clocks skip midnight, the instant they skip it.
 
@@ -114,12 +115,13 @@ def as_decimal(quantity: Fraction) -> Decimal:
     return Decimal(f"{round_half_up(quantity, 10)}e-10")
 
 
-# One row a window. `LATERAL` looks each window's few rows up by key, so that many windows cost no more each than one.
-_READ: Final = """
+#: One row a window. `LATERAL` looks each window's few rows up by key, so that many windows cost no more each than one.
+READ: Final = """
 WITH w AS MATERIALIZED (
     SELECT v.*, m.aggregation
-    FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::date[], %s::date[], %s::timestamptz[], %s::timestamptz[],
-                %s::boolean[]) v(place, subscription_id, meter_id, first_on, end_on, start_at, end_at, by_event)
+    FROM unnest(%(places)s::int[], %(users)s::bigint[], %(meters)s::bigint[], %(first_days)s::date[],
+                %(end_days)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(by_event)s::boolean[])
+         v(place, subscription_id, meter_id, first_on, end_on, start_at, end_at, by_event)
     JOIN catalog_meter m ON m.id = v.meter_id
 )
 SELECT w.place, w.aggregation, d.events, d.total, d.highest, d.latest, NULL::numeric[] AS values
@@ -166,22 +168,31 @@ def read(windows: Sequence[Window]) -> list[Counted]:
     """What the meters say for each window, in their order. One query, none without windows."""
     if not windows:
         return []
-    columns: tuple[list[object], ...] = (
-        list(range(len(windows))),
-        [window.subscription_id for window in windows],
-        [window.meter_id for window in windows],
-        [window.start for window in windows],
-        [window.end for window in windows],
-        [window.start_at for window in windows],
-        [window.end_at for window in windows],
-        [window.by_event for window in windows],
-    )
-    found = [Counted(Fraction(0), 0)] * len(windows)
     with connection.cursor() as cursor:
-        cursor.execute(_READ, columns)
-        for place, aggregation, events, total, highest, latest, values in cursor.fetchall():
-            if events or total:
-                found[place] = _counted(windows[place], aggregation, events or 0, total, highest, latest, values)
+        cursor.execute(READ, asking(windows))
+        return answers(windows, cursor.fetchall())
+
+
+def asking(windows: Sequence[Window]) -> dict[str, Any]:
+    """The parameters of `READ` for these windows."""
+    return {
+        "places": list(range(len(windows))),
+        "users": [window.subscription_id for window in windows],
+        "meters": [window.meter_id for window in windows],
+        "first_days": [window.start for window in windows],
+        "end_days": [window.end for window in windows],
+        "starts": [window.start_at for window in windows],
+        "ends": [window.end_at for window in windows],
+        "by_event": [window.by_event for window in windows],
+    }
+
+
+def answers(windows: Sequence[Window], rows: Iterable[Sequence[Any]]) -> list[Counted]:
+    """What the rows of `READ` say for the windows it was asked for, in their order."""
+    found = [Counted(Fraction(0), 0)] * len(windows)
+    for place, aggregation, events, total, highest, latest, values in rows:
+        if events or total:
+            found[place] = _counted(windows[place], aggregation, events or 0, total, highest, latest, values)
     return found
 
 
@@ -192,7 +203,7 @@ def _counted(
     total: Decimal,
     highest: Decimal | None,
     latest: Decimal | None,
-    values: list[Decimal] | None,
+    values: Sequence[Decimal] | None,
 ) -> Counted:
     if window.by_event:
         return Counted(Fraction(total), events, tuple(values or ()))

@@ -27,6 +27,7 @@ from subscriptions.services import (
     change_columns,
     change_days,
     change_story,
+    discounted,
     holding,
     moves,
     renewals,
@@ -34,7 +35,8 @@ from subscriptions.services import (
     standing,
 )
 from subscriptions.services.items import PRICED
-from subscriptions.services.rewriting import Rewriting, content_of
+from subscriptions.services.retiming import content_of
+from subscriptions.services.rewriting import Rewriting
 from subscriptions.services.unchanging import TOUCHED, Changed
 
 Kind, Status = Change.Kind, Change.Status
@@ -184,11 +186,12 @@ def _write(company: Company, changed: Sequence[Changed], reason: str, *, on: dat
     if not changed:
         return
     Change.objects.bulk_create(one.change for one in changed)
+    # None is dated back: what is done holds from today on.
+    renewals.recount_all([one.subscription for one in changed if one.change.status == Status.DONE], on)
+    discounted.attach([one.subscription for one in changed])
     for one in changed:
         held, made = one.subscription, one.change
-        if made.status == Status.DONE:
-            renewals.recount(held, made.effective_on, on)
-        else:
+        if made.status == Status.PLANNED:
             standing.keep_planned(held, [*standing.planned_changes(held), made])
         holding.plan_ahead(held, on)
         renewals.keep_waiting(held)

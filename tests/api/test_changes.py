@@ -88,3 +88,16 @@ def test_another_companys_change_is_not_there(api, running, more):
     made: Change = change(other, "2026-01-02", items=[item(other, quantity="2")]).change
     assert made.effective_on == date(2026, 1, 2)
     assert api.post(f"changes/{made.ref}/undo", {}).status_code == 404
+
+
+def test_a_removed_position_says_that_it_is_removed(api, company):
+    from tests.factories import a_customer, a_plan, a_product
+
+    start = {"customer": a_customer(company).ref, "plan": a_plan(company).ref, "start_on": "2026-03-01"}
+    sub = api.post("subscriptions", start).body["id"]
+    more = {"product": a_product(company).ref, "unit_amount": "5.00"}
+    seats, added = api.post(f"subscriptions/{sub}/change", {"items": [more], "timing": "now"}).body["items"]
+    assert (seats["terms"]["standing"], added["terms"]["standing"]) == ("agreed", "agreed")
+    gone = {"items": [{"item": seats["id"], "remove": True}], "timing": "now"}
+    seats, added = api.post(f"subscriptions/{sub}/change", gone).body["items"]
+    assert (seats["terms"]["standing"], added["terms"]["standing"]) == ("removed", "agreed")

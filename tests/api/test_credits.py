@@ -127,9 +127,23 @@ def test_a_draft_of_billing_is_issued_like_one_by_hand(api, waiting):
 
 
 def test_drafts_are_approved_together(api, waiting):
-    assert api.post("invoices/approve", {"ids": []}).body["data"] == []
-    [issued] = api.post("invoices/approve", {"all": True}).body["data"]
+    assert api.post("invoices/approve", {"ids": []}).body == {"data": [], "skipped": []}
+    seen = api.post("invoices/approve/preview", {"all": True}).body
+    assert (seen["totals"], seen["skipped"]) == ([{"currency": "EUR", "count": 1, "gross": "11.90"}], [])
+    differs = api.post("invoices/approve", {"all": True, "preview_token": "0" * 64})
+    assert (differs.status_code, differs.body["code"]) == (409, "preview.differs")
+    [issued] = api.post("invoices/approve", {"all": True, "preview_token": seen["preview_token"]}).body["data"]
     assert (issued["id"], issued["number"]) == (waiting.ref, "TEST-INV-2026-000001")
+
+
+def test_drafts_that_can_not_be_issued_are_named_with_the_reason(api, waiting):
+    from subscriptions.models import Subscription
+
+    Subscription.objects.update(parked_at=waiting.created_at, parked_code="x", parked_detail="Look at it")
+    for answer in (api.post("invoices/approve/preview", {"all": True}), api.post("invoices/approve", {"all": True})):
+        [left] = answer.body["skipped"]
+        assert (left["invoice"], left["code"]) == (waiting.ref, "draft.not_issued")
+        assert "Look at it" in left["reason"]
 
 
 def test_a_line_that_is_left_out_may_stay_free(api, waiting):

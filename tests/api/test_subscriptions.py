@@ -165,3 +165,23 @@ def test_a_list_asks_the_same_for_one_and_for_many(api, company, customer, plan)
     with CaptureQueriesContext(connection) as three:
         api.get(f"subscriptions?limit=3&{query}")
     assert len(one) == len(three) <= 12
+
+
+def test_a_preview_takes_no_notice_of_a_token(api, company):
+    """Whoever sends the body of the act gets a preview of it, with the token of now."""
+    from tests.factories import a_customer, a_plan
+
+    plan = a_plan(company)
+    stale = {"preview_token": "0" * 64}
+    start = {"customer": a_customer(company).ref, "plan": plan.ref, "start_on": "2026-03-10"}
+    seen = api.post("subscriptions/preview", {**start, **stale})
+    assert (seen.status_code, len(seen.body["preview_token"])) == (200, 64)
+    one = f"subscriptions/{api.post('subscriptions', start).body['id']}"
+    assert api.post(f"{one}/cancel/preview", {"timing": "period_end", **stale}).status_code == 200
+    api.post(f"{one}/cancel", {"timing": "period_end"})
+    assert api.post(f"{one}/undo-cancel/preview", stale).status_code == 200
+    charge = {"product": plan.items.get().product.ref, "unit_amount": "5", "service_on": "2026-03-20"}
+    assert api.post(f"{one}/one-offs/preview", {**charge, **stale}).status_code == 200
+    [made] = api.post(f"{one}/one-offs", charge).body["one_offs"]
+    for act, given in (("cancel", {}), ("bill", {}), ("move", {"service_on": "2026-03-21"})):
+        assert api.post(f"one-offs/{made['id']}/{act}/preview", {**given, **stale}).status_code == 200, act

@@ -52,9 +52,13 @@ def test_the_lines_a_late_rate_touches(api, late):
 
 def test_a_correction_does_what_its_preview_showed(api, late):
     path, body = f"tax-rates/{late}/correct-documents", {"reason": "Late"}
-    [shown] = api.post(f"{path}/preview", body).body["data"]
+    preview = api.post(f"{path}/preview", {**body, "preview_token": "of an earlier one"}).body
+    [shown] = preview["data"]
     assert (Invoice.objects.count(), CreditNote.objects.count()) == (1, 0)
-    [done] = api.post(path, body).body["data"]
+    differs = api.post(path, {**body, "preview_token": "0" * 64})
+    assert (differs.status_code, differs.body["code"]) == (409, "preview.differs")
+    assert (Invoice.objects.count(), CreditNote.objects.count()) == (1, 0)
+    [done] = api.post(path, {**body, "preview_token": preview["preview_token"]}).body["data"]
     assert [(row["credited"], row["billed"]) for row in (shown, done)] == [("119.00", "121.00")] * 2
     assert api.get(f"tax-rates/{late}/touched-lines").body["data"] == []
     refused = api.post(path, body)

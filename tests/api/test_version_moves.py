@@ -83,10 +83,35 @@ def test_what_can_not_move_that_day_is_skipped_with_the_reason(api, start, versi
 def test_a_preview_moves_nothing(api, start, version):
     one = start()
     seen = api.post(f"prices/{version.ref}/move-subscriptions/preview", {}).body
-    assert [(row["subscription"], row["change"], row["effective_on"]) for row in seen["moved"]] == [
-        (one, None, "2026-03-27")
+    assert [(row["subscription"], row["status"], row["effective_on"]) for row in seen["moved"]] == [
+        (one, "planned", "2026-03-27")
     ]
+    assert seen["documents"] == []
     assert api.get(f"subscriptions/{one}/changes").body["data"] == []
+
+
+def test_a_move_does_what_its_preview_showed_or_nothing(api, start, version):
+    path, one = f"prices/{version.ref}/move-subscriptions", start()
+    token = api.post(f"{path}/preview", {"preview_token": "of an earlier one"}).body["preview_token"]
+    other = start(start_on="2026-03-05")
+    refused = api.post(path, {"preview_token": token})
+    assert (refused.status_code, refused.body["code"]) == (409, "preview.differs")
+    assert api.get(f"subscriptions/{one}/changes").body["data"] == []
+    token = api.post(f"{path}/preview", {}).body["preview_token"]
+    assert [row["subscription"] for row in api.post(path, {"preview_token": token}).body["moved"]] == [one, other]
+
+
+def test_a_preview_shows_what_is_billed_at_once(api, company, start, version, plan):
+    """From 11 March the version is on sale; what begins that day has nothing billed yet: it moves and is billed."""
+    from tests.factories import set_clock
+
+    ref = start(start_on="2026-02-11")
+    set_clock(company, date(2026, 3, 11))
+    path = f"prices/{version.ref}/move-subscriptions"
+    seen = api.post(f"{path}/preview", {}).body
+    assert [(row["subscription"], row["status"]) for row in seen["moved"]] == [(ref, "done")]
+    assert [(row["kind"], row["net"]) for row in seen["documents"]] == [("invoice", "12.00")]
+    assert api.post(path, {"preview_token": seen["preview_token"]}).body["moved"][0]["status"] == "done"
 
 
 def test_a_move_is_taken_back_like_any_change(api, start, version):

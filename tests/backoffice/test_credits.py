@@ -76,10 +76,35 @@ def test_drafts_show_their_window_and_many_are_issued_at_once(office: Office) ->
     page = client.get(reverse("backoffice:invoices") + "?state=draft").content.decode()
     assert f'name="row" value="{draft.ref}"' in page
     assert "Issued by itself" in page
-    answer = client.post(reverse("backoffice:drafts-approve"), {"row": [draft.ref, "inv_nonsense", "x"]})
+    url, chosen = reverse("backoffice:drafts-approve"), {"row": [draft.ref, "inv_nonsense", "x"]}
+    shown = client.post(url, chosen)
+    assert type(draft).objects.get(company=office.company).number == ""
+    assert shown.context["totals"] == [("EUR", 1, draft.gross_minor)]
+    answer = client.post(url, {**chosen, "step": "do", "preview_token": shown.context["token"]})
     assert answer.status_code == 302
     issued = type(draft).objects.get(company=office.company)
     assert (issued.public_id, issued.number) == (draft.public_id, "TEST-INV-2026-000001")
+
+
+def test_drafts_that_stay_are_shown_with_the_reason(office: Office) -> None:
+    from subscriptions.models import Subscription
+
+    draft = drafted(office)
+    Subscription.objects.update(parked_at=office.at, parked_code="x", parked_detail="No price in this currency")
+    client, url = office.client(), reverse("backoffice:drafts-approve")
+    shown = client.post(url, {"row": [draft.ref]})
+    assert shown.context["totals"] == []
+    assert "No price in this currency" in shown.content.decode()
+    assert 'value="do"' not in shown.content.decode()
+
+
+def test_drafts_that_come_out_otherwise_are_shown_again(office: Office) -> None:
+    draft = drafted(office)
+    client, url = office.client(), reverse("backoffice:drafts-approve")
+    token = client.post(url, {"row": []}).context["token"]
+    answer = client.post(url, {"row": [draft.ref], "step": "do", "preview_token": token})
+    assert (answer.status_code, answer.context["totals"]) == (422, [("EUR", 1, draft.gross_minor)])
+    assert type(draft).objects.get(company=office.company).number == ""
 
 
 def test_a_draft_of_billing_is_edited(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -45,10 +46,31 @@ def test_a_late_rate_is_previewed_and_corrected_in_one_batch(office: Office) -> 
     preview = client.post(url, {"step": "preview", "reason": "Late"}).content.decode()
     assert "Correct these invoices" in preview
     assert CreditNote.objects.count() == 0
-    done = client.post(url, {"step": "do", "reason": "Late"}, follow=True).content.decode()
+    assert client.post(url, {"step": "do", "reason": "Late"}).status_code == 200
+    assert CreditNote.objects.count() == 0, "nothing is corrected that was not shown"
+    token = re.search(r'name="preview_token" value="(\w+)"', preview)[1]
+    taxes.correct_rate(rate=rate, percent=Decimal(22), source="", reason="A typo", by=BY, at=office.at)
+    refused = client.post(url, {"step": "do", "reason": "Late", "preview_token": token})
+    shown = refused.content.decode()
+    assert (refused.status_code, CreditNote.objects.count()) == (422, 0)
+    token = re.search(r'name="preview_token" value="(\w+)"', shown)[1]
+    done = client.post(url, {"step": "do", "reason": "Late", "preview_token": token}, follow=True).content.decode()
     assert "1 invoice was corrected." in done
     assert CreditNote.objects.count() == 1
     assert rate_corrections.touched(office.company, rate) == []
+
+
+def test_accounting_corrects_documents_but_not_the_table(office: Office) -> None:
+    from catalog.services import taxes
+
+    office.start()
+    rate = taxes.set_rate(
+        company=office.company, country="DE", level="standard", percent=Decimal(21), valid_from=date(2022, 1, 1),
+        source="", by=BY, at=office.at,
+    )  # fmt: skip
+    client, url = office.client("accounting"), reverse("backoffice:tax-rate", args=[rate.ref])
+    assert client.post(url, {"step": "figure", "percent": "8", "source": "", "reason": "x"}).status_code == 404
+    assert "Correct these invoices" in client.post(url, {"step": "preview", "reason": "Late"}).content.decode()
 
 
 def test_a_figure_is_corrected_with_its_reason(office: Office) -> None:

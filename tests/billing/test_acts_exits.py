@@ -13,6 +13,7 @@ from billing.services.acting import ActResult
 from billing.services.previews import preview
 from core.refusal import Refused
 from subscriptions.models import Subscription
+from subscriptions.services import exits
 from tests.billing.test_settling import bill, lines_of
 from tests.factories import BY, a_company, a_customer, a_plan, a_subscription, set_clock
 
@@ -153,3 +154,32 @@ def test_a_withdrawal_does_what_its_preview_showed() -> None:
     assert (seen.money_now, seen.mrr_after) == (-3689, 0)
     result = act(acts_exits.withdraw, subscription, on, preview_token=seen.token)
     assert len(result.settlement.credit_note_ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("start_on", "last"),
+    [
+        # 14 days after Thursday, 1 January 2026, is a Thursday.
+        (date(2026, 1, 1), date(2026, 1, 15)),
+        # Friday, Saturday and Sunday: what ends on a day of the weekend ends with the Monday after it.
+        (date(2026, 1, 2), date(2026, 1, 16)),
+        (date(2026, 1, 3), date(2026, 1, 19)),
+        (date(2026, 1, 4), date(2026, 1, 19)),
+    ],
+)
+def test_the_time_to_withdraw_never_ends_on_a_weekend(start_on: date, last: date) -> None:
+    company = a_company(today=start_on)
+    subscription = a_subscription(company, a_customer(company, kind="person"), on=start_on)
+    assert exits.withdrawable_until(subscription) == last
+    act(acts_exits.withdraw, subscription, last)
+    subscription.refresh_from_db()
+    assert subscription.end_reason == "withdrawal"
+
+
+def test_the_day_after_a_weekend_is_the_last_one_to_withdraw() -> None:
+    start_on = date(2026, 1, 3)
+    company = a_company(today=start_on)
+    subscription = a_subscription(company, a_customer(company, kind="person"), on=start_on)
+    with pytest.raises(Refused) as refused:
+        act(acts_exits.withdraw, subscription, date(2026, 1, 20))
+    assert (refused.value.code, refused.value.params["day"]) == ("exit.too_late", date(2026, 1, 19))

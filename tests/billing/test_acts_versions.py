@@ -27,12 +27,12 @@ def a_version(plan, amount="35.00", valid_from="01-01"):
 
 
 def move(price, subscriptions, on, **given):
-    from billing.services import acts_changing
+    from billing.services import acts_versions
 
     at = set_clock(price.company, day(on))
     if "effective_on" in given:
         given["effective_on"] = day(given["effective_on"])
-    return acts_changing.move_versions(
+    return acts_versions.move_versions(
         company=price.company, price=price, subscriptions=subscriptions, on=day(on), by=BY, at=at, **given
     )
 

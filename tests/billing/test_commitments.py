@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from billing.models import BilledDays, CreditNote, InvoiceLine
-from billing.services import acts
+from billing.models import BilledDays, CreditNote, Invoice, InvoiceLine
+from billing.services import acts, voiding
 from catalog.models import TaxCategory
 from core.models import Company
 from subscriptions.models import Subscription
@@ -35,12 +35,12 @@ def minimums_of(subscription: Subscription) -> list[tuple[str, str, str, int]]:
 
 def whole(company: Company, amount: str, minimum: str, on: date, **changes: Any) -> Subscription:
     """A subscription whose positions together cost at least `minimum` a period."""
-    rules = FREE | changes.pop("rules", {})
+    rules, customer = FREE | changes.pop("rules", {}), changes.pop("customer", None)
     plan = a_plan(
         company, amount=amount, minimum_amounts={company.currency: minimum}, currency=company.currency, rules=rules,
         price=changes.pop("price", {}), **changes,
     )  # fmt: skip
-    return a_subscription(company, plan=plan, on=on)
+    return a_subscription(company, customer, plan, on=on)
 
 
 def own(company: Company, amount: str, minimum: str, on: date, **changes: Any) -> Subscription:
@@ -385,3 +385,36 @@ def test_voided_to_stay_free_it_never_comes_back() -> None:
     voiding.void(invoice=line.invoice, days="free", reason="Gift", at=at, by=BY)
     bill(company, date(2026, 2, 28))
     assert len(minimums_of(subscription)) == 1
+
+
+@pytest.mark.parametrize("agree", [whole, own])
+@pytest.mark.parametrize(("given", "missing"), [(3000, 5000), (10000, 5000)])
+def test_credit_that_lowered_a_line_does_not_lower_what_counts(agree: Any, given: int, missing: int) -> None:
+    from billing.services import granting
+
+    company = a_company()
+    subscription = agree(company, "100", "150", TODAY)
+    granting.grant(
+        customer=subscription.customer, amount_minor=given, currency="EUR", reason="goodwill", by=BY, at=at_noon(TODAY)
+    )
+    bill(company, TODAY)
+    assert InvoiceLine.objects.get().amount_minor == 10000 - given
+    bill(company, date(2026, 2, 1))
+    # The month costs 100.00, whatever paid for it: 50.00 are lacking.
+    assert [row[-1] for row in minimums_of(subscription)] == [missing]
+
+
+def test_a_line_of_a_voided_invoice_counts_once_however_it_was_lowered() -> None:
+    from subscriptions.models import AgreedDiscount
+
+    company = a_company()
+    subscription = whole(company, "100", "150", TODAY)
+    AgreedDiscount.objects.create(
+        company=company, subscription=subscription, name="Gift", percent=Decimal(100), duration="forever",
+        scope="all", from_on=TODAY, created_at=at_noon(TODAY),
+    )  # fmt: skip
+    subscription = whole(company, "20", "0", TODAY, customer=subscription.customer)
+    bill(company, TODAY)
+    voiding.void(invoice=Invoice.objects.get(), reason="wrong address", at=at_noon(TODAY), by=BY)
+    bill(company, date(2026, 2, 1))
+    assert [row.amount_minor for row in InvoiceLine.objects.filter(kind="minimum")] == [5000]

@@ -188,3 +188,20 @@ def test_an_end_shortens_the_line_of_an_edited_draft() -> None:
     issued = drafting.issue(invoice=draft, by=BY, at=at_noon(date(2026, 1, 11)))
     assert issued.net_minor == 2000
     sound(draft.company)
+
+
+def test_why_taxes_cannot_be_decided_is_said_in_words() -> None:
+    from catalog.models import TaxRate
+
+    company = a_company(today=START)
+    product = a_product(company)
+    TaxRate.objects.filter(company=company).delete()
+    with pytest.raises(Refused) as refused:
+        drafting.create_draft(
+            company=company, customer=a_customer(company), currency="EUR", lines=[DraftLine(product=product)],
+            by=BY, at=AT,
+        )  # fmt: skip
+    assert refused.value.code == "draft.taxes"
+    assert refused.value.message == (
+        "Its taxes can't be decided: No tax rate is known for DE (standard) on 1 Jan 2026."
+    )

@@ -28,14 +28,14 @@ FEB = date(2026, 2, 1)
 class January:
     """A subscription whose January is closed; `late` takes in calls of January on a day of February and bills."""
 
-    def __init__(self, *, is_whole: bool, other: str = "", **overrides: Any) -> None:
+    def __init__(self, *, is_whole: bool, other: str = "", least: int = 50, **overrides: Any) -> None:
         self.company: Company = a_company()
         self.meter = a_meter(self.company)
-        own = {} if is_whole else {"minimum_amount": Decimal(50)}
+        own = {} if is_whole else {"minimum_amount": Decimal(least)}
         items = [a_usage_item(self.meter, "0.10", **own)]
         if other:
             items.append(a_usage_item(a_meter(self.company), "0.10", minimum_amount=Decimal(other)))
-        whole = {"minimum_amount": Decimal(50)} if is_whole else {}
+        whole = {"minimum_amount": Decimal(least)} if is_whole else {}
         self.subscription: Subscription = a_user(self.company, *items, overrides=whole | overrides)
         set_clock(self.company, date(2026, 1, 31))
         take_in(self.company, sent(self.meter, self.subscription, "2026-01-05T12:00:00Z", 300))
@@ -128,3 +128,96 @@ def test_gross_prices_give_back_the_tax_with_it() -> None:
     # 10.00 x 19/119 = 1.596.. = 1.60.
     assert (note.net_minor, note.tax_minor, note.gross_minor) == (840, 160, 1000)
     sound(january.company)
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_usage_corrected_below_the_minimum_costs_the_minimum(is_whole: bool) -> None:
+    january = January(is_whole=is_whole, least=20)
+    assert january.lines == [("usage", 3000)]
+    january.late(-200)
+    # 10.00 were used: 20.00 come back, and 10.00 are lacking of the 20.00.
+    assert january.given_back == [("usage", 2000)]
+    assert january.lines == [("usage", 3000), ("minimum", 1000)]
+    line = InvoiceLine.objects.get(kind="minimum")
+    assert (str(line.period_start), str(line.period_end)) == ("2026-01-01", "2026-02-01")
+    assert line.invoice.charge_due_on == date(2026, 2, 10)
+    sound(january.company)
+    bill(january.company, date(2026, 2, 12))
+    assert len(january.lines) == 2
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_minimum_given_back_is_charged_again_when_usage_is_corrected(is_whole: bool) -> None:
+    january = January(is_whole=is_whole)
+    january.late(300, 10)
+    # 60.00 were used: nothing of the 20.00 is lacking.
+    assert january.given_back == [("minimum", 2000)]
+    january.late(-200, 11)
+    # 40.00 were used: 20.00 of the late usage come back, 10.00 are lacking.
+    assert january.given_back[1:] == [("late", 2000)]
+    assert january.lines[2:] == [("late", 3000), ("minimum", 1000)]
+    january.late(50, 12)
+    # 45.00: 5.00 more, and 5.00 of the minimum too much.
+    assert january.lines[4:] == [("late", 500)]
+    assert january.given_back[2:] == [("minimum", 500)]
+    sound(january.company)
+
+
+def test_a_minimum_charged_again_counts_when_its_window_is_billed_again() -> None:
+    january = January(is_whole=False)
+    january.late(-200)
+    # 10.00 were used: 40.00 are lacking, 20.00 are charged already.
+    assert january.lines[1:] == [("minimum", 2000), ("minimum", 2000)]
+    first = InvoiceLine.objects.filter(kind="minimum").earliest("pk").invoice
+    voiding.void(invoice=first, reason="wrong address", at=set_clock(january.company, date(2026, 2, 12)), by=BY)
+    bill(january.company, date(2026, 2, 13))
+    # 10.00 of usage and 20.00 that are lacking besides the 20.00 that stand.
+    assert january.lines[3:] == [("usage", 1000), ("minimum", 2000)]
+    sound(january.company)
+
+
+def test_usage_corrected_above_the_minimum_leaves_it_alone() -> None:
+    january = January(is_whole=False, least=20)
+    january.late(-50)
+    assert (january.lines, january.given_back) == ([("usage", 3000)], [("usage", 500)])
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_minimum_charged_again_is_charged_once_more_after_a_void(is_whole: bool) -> None:
+    january = January(is_whole=is_whole)
+    january.late(-200)
+    further = InvoiceLine.objects.filter(kind="minimum").latest("pk")
+    voiding.void(invoice=further.invoice, reason="wrong", at=set_clock(january.company, date(2026, 2, 12)), by=BY)
+    bill(january.company, date(2026, 2, 13))
+    assert january.lines[2:] == [("minimum", 2000), ("minimum", 2000)]
+    bill(january.company, date(2026, 2, 14))
+    assert len(january.lines) == 4
+    sound(january.company)
+
+
+def test_a_minimum_charged_again_on_a_draft_is_issued() -> None:
+    from billing.services import approving
+
+    january = January(is_whole=False)
+    january.company.draft_hours = 48
+    january.company.save(update_fields=["draft_hours"])
+    january.late(-200)
+    draft = InvoiceLine.objects.filter(kind="minimum").latest("pk").invoice
+    at = set_clock(january.company, date(2026, 2, 12))
+    issued = approving.issue(invoice=draft, at=at, by=BY)
+    assert (issued.net_minor, issued.public_id) == (2000, draft.public_id)
+    sound(january.company)
+
+
+def test_what_was_given_back_of_a_minimum_by_hand_is_not_charged_again() -> None:
+    from billing.services.crediting import GiveBack, give_back
+
+    january = January(is_whole=False)
+    line = InvoiceLine.objects.get(kind="minimum")
+    give_back(
+        company=january.company, invoice_lines=[GiveBack(line.pk, 1500, None)], cause="manual", reason="goodwill",
+        at=set_clock(january.company, date(2026, 2, 5)), by=BY,
+    )  # fmt: skip
+    january.late(-10)
+    assert january.lines[2:] == [("minimum", 100)]
+    assert january.given_back[1:] == [("usage", 100)]

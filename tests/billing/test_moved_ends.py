@@ -40,6 +40,16 @@ def test_days_forfeited_for_an_end_taken_back_come_back_with_the_next_end() -> N
     assert tiling.check(company) == []
 
 
+def test_days_forfeited_come_back_when_the_same_end_is_to_give_them_back() -> None:
+    company = a_company()
+    subscription = started(company)
+    cancel(subscription, date(2026, 1, 11), unused="none")
+    cancel(subscription, date(2026, 1, 11), unused="credit")
+    # 12 to 31 January are 20 of 31 days: 20.00 net.
+    assert [note.net_minor for note in CreditNote.objects.filter(company=company)] == [2000]
+    assert tiling.check(company) == []
+
+
 def test_days_of_one_line_in_two_rows_come_back_as_one_line_never_above_what_was_charged() -> None:
     company = a_company()
     subscription = started(company)

@@ -126,3 +126,55 @@ def test_a_split_company_gets_its_lines_cut() -> None:
     lines = InvoiceLine.objects.filter(invoice=done[0].fresh).order_by("position")
     assert [(line.amount_minor, line.tax_rate) for line in lines] == [(22000, Decimal(19)), (9000, Decimal(21))]
     assert tiling.check(company, date(2026, 4, 10)) == []
+
+
+@pytest.mark.parametrize("rate_change", ["end_of_period", "tax_point", "split"])
+def test_only_touched_lines_leave_the_database(rate_change, monkeypatch) -> None:
+    """A third invoice bears the new rate already: the database hands over the lines to correct, none to look at."""
+    company = a_house(rate_change)
+    rate = new_rate(company, valid_from=date(2026, 4, 10))
+    bill(company, date(2026, 5, 10))
+    read = []
+    wanted = rate_corrections._wanted
+
+    def told(company: Company, line: InvoiceLine, *rest: object) -> tuple[Decimal, ...]:
+        read.append(line.period_start)
+        return wanted(company, line, *rest)
+
+    monkeypatch.setattr(rate_corrections, "_wanted", told)
+    assert [entry.line.period_start for entry in rate_corrections.touched(company, rate)] == [date(2026, 4, 10)]
+    assert read == [date(2026, 4, 10)]
+    assert rate_corrections.touched_lines(company, rate).count() == 1
+
+
+def test_a_regions_own_row_takes_over_from_the_countrys_within_a_period() -> None:
+    """Madeira: 22 percent of its own; Portugal's new rate is not its, a new one of Madeira is."""
+    company = a_company(today=START, rate_change="split")
+    address = {"lines": ["Rua 1"], "postal_code": "9000-001", "city": "Funchal", "country": "PT"}
+    customer = a_customer(company, address=address, kind="person")
+    a_subscription(company, customer, a_plan(company, amount="310.00"), on=START)
+    bill(company, START)
+    line = InvoiceLine.objects.get()
+    assert (line.calculation["tax"]["region"], line.tax_rate) == ("30", Decimal(22))
+    assert seen(company, new_rate(company, country="PT", percent="25")) == []
+    rate = new_rate(company, country="PT", region="30", percent="20")
+    assert seen(company, rate) == [(START, Decimal(22), [Decimal(22), Decimal(20)])]
+
+
+def test_a_batch_does_what_its_preview_showed_or_nothing() -> None:
+    company = a_house()
+    rate = new_rate(company)
+    at = at_noon(date(2026, 4, 10))
+
+    def act(token: str | None = None) -> list[rate_corrections.Corrected]:
+        return rate_corrections.correct(
+            company=company, rate=rate, reason="Late", by=BY, at=at, preview_token=token
+        )  # fmt: skip
+
+    token = rate_corrections.token_of(rate_corrections.preview(act))
+    taxes.correct_rate(rate=rate, percent=Decimal(22), source="BGBl.", reason="A typo", by=BY, at=at)
+    with pytest.raises(Refused, match=r"preview\.differs"):
+        act(token)
+    assert (Invoice.objects.count(), CreditNote.objects.count()) == (2, 0)
+    fresh = rate_corrections.token_of(rate_corrections.preview(act))
+    assert [one.fresh.gross_minor for one in act(fresh)] == [37820, 37820]

@@ -190,3 +190,18 @@ def test_terms_from_the_end_of_the_month_stay() -> None:
     _, new = issue_anew(old)
     assert new.payment_due_on == date(2026, 2, 10)
     assert a_customer(company).payment_terms_from == ""
+
+
+def test_days_of_a_line_that_was_given_back_whole_are_not_forgotten() -> None:
+    company = a_company()
+    customer = a_customer_with_plan(company)
+    a_subscription(company, customer, a_plan(company, amount="20.00"))
+    old = billed(company)
+    line = InvoiceLine.objects.get(invoice=old, amount_minor=2000)
+    asked = [GiveBack(line.pk, 2000, None)]
+    give_back(company=company, invoice_lines=asked, cause="manual", reason="goodwill", at=AT, by=BY)
+    _note, new = issue_anew(old)
+    assert new.net_minor == 10000
+    # Its days were billed and given back: nothing is billed for them again, and none of them is missing.
+    sound(company, date(2026, 1, 31))
+    assert bill(company, date(2026, 1, 31)).invoice_ids == []

@@ -382,3 +382,35 @@ def test_a_pending_vat_id_that_decides_nothing_waits_for_nothing() -> None:
     customer = a_customer(company, vat_id="DE136695976")
     assert customer.vat_state == "pending"
     assert billed(company, customer).tax_minor == 1900
+
+
+def test_a_credit_note_says_its_tax_at_the_rate_of_its_invoice() -> None:
+    """19.00 USD are 17.51 EUR. Of 100.00 USD 33.33 go back: 6.33 USD = 5.8341 EUR; then 33.34: 6.33 again; the note
+    that takes the rest takes 17.51 - 5.83 - 5.83 = 5.85."""
+    company = a_company()
+    euro_rate(date(2025, 12, 31), "1.0850")
+    euro_rate(date(2026, 1, 2), "1.2000")
+    invoice = Invoice.objects.get(pk=in_dollars(company).invoice_ids[0])
+    [line] = invoice.lines.all()
+    at = set_clock(company, date(2026, 1, 5))
+    first, second = (
+        crediting.credit_invoice(invoice=invoice, lines={line.pk: minor}, reason="Not supplied", by=BY, at=at)
+        for minor in (3333, 3334)
+    )
+    rest = crediting.credit_invoice(invoice=invoice, reason="Not supplied", by=BY, at=at)
+    assert [(note.tax_minor, note.tax_currency_minor) for note in (first, second, rest)] == [
+        (633, 583), (633, 583), (634, 585),
+    ]  # fmt: skip
+    assert first.tax_currency_rate == Decimal("1.0850")
+    assert content.read(first).body["tax_currency"] == {
+        "currency": "EUR", "rate": "1.085", "tax": 583, "on": "2026-01-01",
+    }  # fmt: skip
+    assert "VAT in EUR (1 EUR = 1.085 USD, 1 Jan 2026)" in paper(first)
+
+
+def test_a_credit_note_in_the_tax_currency_says_nothing_of_it() -> None:
+    company = a_company()
+    invoice = billed(company, a_customer(company))
+    note = crediting.credit_invoice(invoice=invoice, reason="Not supplied", by=BY, at=at_noon(TODAY))
+    assert (note.tax_currency_minor, note.tax_currency_rate) == (None, None)
+    assert "tax_currency" not in content.read(note).body

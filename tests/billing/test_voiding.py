@@ -10,11 +10,14 @@ import pytest
 
 from billing.models import CreditNote, Invoice, InvoiceLine
 from billing.services import acts_changing
+from billing.services.replacing import replace
 from billing.services.voiding import void
+from core.refusal import Refused
 from subscriptions.services.change_specs import ItemChange
-from tests.billing.money import sound
+from tests.billing.money import left, sound
+from tests.billing.test_allowances import sell
 from tests.billing.test_settling import bill
-from tests.factories import BY, a_company, a_plan, a_subscription, at_noon, set_clock
+from tests.factories import BY, TODAY, a_company, a_plan, a_subscription, at_noon, set_clock
 
 pytestmark = pytest.mark.django_db
 GROWN = date(2026, 1, 11)
@@ -78,4 +81,42 @@ def test_both_voided_are_billed_once() -> None:
     void(invoice=added, reason="wrong", by=BY, at=at_noon(GROWN))
     void(invoice=base, reason="wrong", by=BY, at=at_noon(GROWN))
     assert nets(bill(company, GROWN).invoice_ids) == [1000, 6300]
+    sound(company)
+
+
+def test_an_invoice_that_credit_covered_whole_is_voided_by_a_note_of_nothing() -> None:
+    from billing.services import granting
+
+    company = a_company()
+    subscription = a_subscription(company, plan=a_plan(company, amount="31.00"))
+    at = at_noon(TODAY)
+    given = granting.grant(
+        customer=subscription.customer, amount_minor=5000, currency="EUR", reason="goodwill", by=BY, at=at
+    )
+    [invoice_id] = bill(company, TODAY).invoice_ids
+    invoice = Invoice.objects.get(pk=invoice_id)
+    assert (invoice.gross_minor, left(given)) == (0, 1900)
+    note = void(invoice=invoice, reason="wrong address", at=at, by=BY)
+    assert (note.cause, note.gross_minor, note.lines.count()) == ("void", 0, 1)
+    invoice.balance.refresh_from_db()
+    assert (invoice.balance.status, left(given)) == ("void", 5000)
+    # Its days fall due again, and the credit covers them again.
+    [again] = bill(company, TODAY).invoice_ids
+    assert (Invoice.objects.get(pk=again).gross_minor, left(given)) == (0, 1900)
+    sound(company)
+    with pytest.raises(Refused) as refused:
+        void(invoice=invoice, reason="again", at=at, by=BY)
+    assert refused.value.code == "void.not_open"
+
+
+def test_an_invoice_that_prepaid_credit_covered_whole_gives_it_back_when_it_is_replaced() -> None:
+    company = a_company()
+    subscription = a_subscription(company, plan=a_plan(company, amount="31.00"))
+    _sold, credit = sell(company, subscription.customer, 5000)
+    [invoice_id] = bill(company, TODAY).invoice_ids
+    assert left(credit) == 1900
+    note, new = replace(
+        invoice=Invoice.objects.get(pk=invoice_id), how="issue", reason="wrong address", at=at_noon(TODAY), by=BY
+    )
+    assert (note.gross_minor, new.gross_minor, left(credit)) == (0, 0, 1900)
     sound(company)

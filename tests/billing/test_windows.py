@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from billing.models import BilledDays, Invoice
-from billing.services import acts, approving, running, tiling
+from billing.services import acts, acts_items, approving, keeping, running, tiling
 from core.models import Company
-from tests.factories import BY, a_company, a_customer, a_plan, a_subscription, at_noon, set_clock
+from subscriptions.models import Subscription
+from tests.billing.test_settling import bill
+from tests.factories import BY, a_company, a_customer, a_plan, a_product, a_subscription, at_noon, set_clock
+from tests.subscriptions.metering import a_meter, a_usage_item, a_user, sent, take_in
 
 pytestmark = pytest.mark.django_db
 
@@ -119,3 +123,80 @@ def test_many_drafts_are_issued_in_as_many_statements_as_few() -> None:
         return len(sent)
 
     assert statements(2) == statements(9)
+
+
+def test_a_single_charge_billed_early_is_issued_from_its_draft() -> None:
+    company = a_company(today=START, draft_hours=48)
+    subscription = a_subscription(company, plan=a_plan(company, amount="31.00"))
+    run(company, START)
+    later = {"service_on": date(2026, 1, 20), "unit_amount": Decimal(50), "product": a_product(company)}
+    at = set_clock(company, date(2026, 1, 2))
+    acts_items.add_one_off(subscription=subscription, bill_now=True, by=BY, at=at, **later)
+    early = Invoice.objects.get(company=company, charge_due_on=date(2026, 1, 2))
+    assert (early.net_minor, early.waits_for) == (5000, "window")
+    issued = approving.issue(invoice=early, at=at, by=BY)
+    assert (issued.public_id, issued.net_minor, issued.number) == (early.public_id, 5000, "TEST-INV-2026-000001")
+
+
+def test_drafts_of_what_is_parked_wait_when_something_else_of_the_customer_changes() -> None:
+    company = a_company(today=START, draft_hours=48, invoice_per_subscription=True)
+    customer = a_customer(company)
+    plan = a_plan(company, amount="31.00", rules={"notice_to": "any_day"})
+    first, second = (a_subscription(company, customer, plan) for _ in range(2))
+    run(company, START)
+    keeping.park(subscription_id=second.pk, code="billing.unexpected", detail="", at=at_noon(START))
+    kept = Invoice.objects.get(lines__subscription=second)
+    acts.cancel(subscription=first, timing="date", ends_on=date(2026, 1, 15), by=BY, at=at_noon(START))
+    assert sorted(Invoice.objects.values_list("net_minor", flat=True)) == [1500, 3100]
+    assert Invoice.objects.get(lines__subscription=second).pk == kept.pk
+
+
+def test_drafts_of_another_zone_stay_when_something_of_the_customer_changes() -> None:
+    company = a_company(today=START, draft_hours=48, invoice_per_subscription=True)
+    customer = a_customer(company)
+    plan = a_plan(company, amount="31.00", rules={"notice_to": "any_day"})
+    first = a_subscription(company, customer, plan)
+    other = a_subscription(company, customer, plan)
+    Subscription.objects.filter(pk=other.pk).update(time_zone="America/New_York")
+    run(company, START)
+    kept = Invoice.objects.get(lines__subscription=other)
+    acts.cancel(subscription=first, timing="date", ends_on=date(2026, 1, 15), by=BY, at=at_noon(START))
+    assert Invoice.objects.get(lines__subscription=other).pk == kept.pk
+
+
+def test_a_draft_without_mail_is_issued_without_mail() -> None:
+    from core.models import Outbox
+
+    company = a_company(today=START, draft_hours=48)
+    a_subscription(company, plan=a_plan(company, amount="31.00"))
+    bill(company, START, notify_since=date(2026, 1, 2))
+    draft = Invoice.objects.get(company=company)
+    assert draft.notifies is False
+    issued = approving.issue(invoice=draft, at=at_noon(START), by=BY)
+    assert (issued.notifies, Outbox.objects.filter(kind="document_mail").count()) == (False, 0)
+
+
+def test_a_draft_written_anew_waits_for_a_vat_id_that_came_meanwhile() -> None:
+    company = a_company(today=START, draft_hours=1)
+    customer = a_customer(company, vat_id="FR40303265045", kind="company", country="FR")
+    type(customer).objects.filter(pk=customer.pk).update(vat_state="valid")
+    drafted(company, customer=customer)
+    type(customer).objects.filter(pk=customer.pk).update(vat_state="pending")
+    subscription = company_subscription(company)
+    acts.cancel(subscription=subscription, timing="date", ends_on=date(2026, 1, 15), by=BY, at=at_noon(START))
+    again = Invoice.objects.get(company=company)
+    assert (again.waits_for, again.issue_after_at) == ("vat_check", at_noon(START) + timedelta(hours=72))
+
+
+def test_usage_billed_before_its_close_is_issued_from_its_draft() -> None:
+    company = a_company(today=START, draft_hours=48)
+    meter = a_meter(company)
+    subscription = a_user(company, a_usage_item(meter, "1.00", interim_minor=10000))
+    set_clock(company, date(2026, 1, 10))
+    take_in(company, sent(meter, subscription, "2026-01-09T12:00:00Z", 150))
+    bill(company, date(2026, 1, 10))
+    draft = Invoice.objects.get(company=company)
+    issued = approving.issue(invoice=draft, at=at_noon(date(2026, 1, 11)), by=BY)
+    assert (issued.public_id, issued.net_minor) == (draft.public_id, 15000)
+    bill(company, date(2026, 2, 1))
+    assert Invoice.objects.filter(company=company).count() == 1

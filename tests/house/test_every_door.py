@@ -89,7 +89,6 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
     refs["change"] = change
     refs["credit"] = granting.grant(customer=customer, currency="EUR", amount_minor=500, reason="x", **common).ref
     refs["one_off"] = _single_charge(started.subscription, plan, **common)
-    refs["tax_rate"] = _late_rate(company, **common)
     run = running.start(company=company, on=TODAY, **common)
     assert run is not None
     ask_for_run(company=company, on=TODAY, user=None)
@@ -145,18 +144,6 @@ def _single_charge(subscription: Any, plan: Any, **common: Any) -> str:
     return one_offs.add(
         subscription=subscription, product=product, unit_amount=Decimal(5), service_on=later, on=TODAY, **common
     ).ref
-
-
-def _late_rate(company: Any, **common: Any) -> str:
-    """A rate that no other company has: what it is for names it."""
-    from datetime import date
-    from decimal import Decimal
-
-    from catalog.services import taxes
-
-    day = date(2090, 1, 1)
-    values = {"country": "DE", "level": "standard", "percent": Decimal(20), "valid_from": day, "source": "walk"}
-    return str(taxes.set_rate(company=company, **values, **common).ref)
 
 
 def _discounts(company: Any, subscription: Any, **common: Any) -> dict[str, str]:

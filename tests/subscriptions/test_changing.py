@@ -146,3 +146,53 @@ def test_a_removed_position_is_no_longer_there(company):
     with pytest.raises(Refused) as refused:
         change(subscription, date(2026, 1, 12), items=[ItemChange(slot=slot, quantity=Decimal(2))])
     assert refused.value.code == "change.item_not_there"
+
+
+def test_a_minimum_of_nothing_takes_it_away(company):
+    from subscriptions.services.items import ItemSpec
+
+    had = ItemSpec(a_product(company), unit_amount=Decimal(1), minimum_amount=Decimal(50))
+    subscription = a_subscription(company, plan=None, items=[had])
+    change(subscription, items=[item(subscription, minimum_amount=Decimal(0))])
+    assert [row.minimum_amount for row in subscription.slots.get().terms.all()] == [None]
+
+
+def test_a_minimum_no_document_can_say_is_refused(company):
+    subscription = a_subscription(company)
+    with pytest.raises(Refused) as refused:
+        change(subscription, items=[item(subscription, minimum_amount=Decimal(10**10))])
+    assert (refused.value.code, refused.value.field) == ("number.range", "minimum_amount")
+
+
+def test_usage_stays_in_arrears_and_without_a_quantity(company):
+    from tests.subscriptions.metering import a_meter, a_usage_item, a_user
+
+    subscription = a_user(company, a_usage_item(a_meter(company), "1.00"))
+    change(subscription, items=[item(subscription, unit_amount=Decimal(2), billed="advance", quantity=Decimal(5))])
+    row = subscription.slots.get().terms.order_by("from_on").last()
+    assert (row.unit_amount, row.billed, row.quantity) == (2, "arrears", 0)
+
+
+def test_a_price_of_another_product_is_refused(company):
+    subscription = a_subscription(company)
+    price = a_plan(company).items.get().prices.get()
+    with pytest.raises(Refused) as refused:
+        change(subscription, items=[item(subscription, price=price)])
+    assert refused.value.code == "subscription.price_of_other"
+
+
+def test_a_cycle_of_no_length_is_refused(company):
+    subscription = a_subscription(company)
+    with pytest.raises(Refused) as refused:
+        change(subscription, items=[item(subscription, interval_count=0)])
+    assert refused.value.code == "number.range"
+
+
+def test_a_cycle_without_the_chosen_day_is_refused_in_words(company):
+    chosen = {"trial_days": 14, "anchor_rule": "day", "anchor_day": 5}
+    subscription = a_subscription(company, overrides=chosen)
+    with pytest.raises(Refused) as refused:
+        change(subscription, items=[item(subscription, interval_unit="week")])
+    assert refused.value.message == (
+        "These terms contradict each other (A chosen billing day needs a cycle of months or years)."
+    )

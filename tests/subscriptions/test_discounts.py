@@ -414,3 +414,29 @@ def test_a_trial_earns_after_discounts_from_its_first_paid_day() -> None:
     assert mrr(subscription) == [0]
     tick(company, FEB)
     assert mrr(subscription) == [900]
+
+
+def test_a_discount_on_a_product_follows_the_plan_that_sold_it():
+    from subscriptions.services import changing
+    from subscriptions.services.change_specs import ItemChange
+
+    company = a_company()
+    product = a_product(company)
+    subscription = a_subscription(company, plan=a_plan(company, amount="10.00", product=product))
+    give(subscription, a_discount(company, percent=Decimal(50), scope="product", product=product))
+    changing.change(
+        subscription=subscription, plan=a_plan(company, amount="20.00"), timing="date", effective_on=MAR, on=JAN,
+        by=BY, at=at_noon(JAN),
+    )  # fmt: skip
+    tick(company, MAR)
+    subscription.refresh_from_db()
+    # Dated back: two units from February on. Those of the first plan still cost the half, 5.00 more; in March two of
+    # the second cost 40.00, 20.00 more, of which 5.00 are said already.
+    changing.change(
+        subscription=subscription, items=[ItemChange(slot=subscription.slots.get(), quantity=Decimal(2))],
+        effective_on=FEB, override=True, override_reason="forgotten", on=MAR, by=BY, at=at_noon(MAR),
+    )  # fmt: skip
+    assert moved(subscription)[-2:] == [
+        ("2026-02-01", "subscription.change", 500),
+        ("2026-03-01", "subscription.change", 1500),
+    ]

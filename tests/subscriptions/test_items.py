@@ -263,3 +263,29 @@ def test_what_ends_by_itself_takes_its_revenue_with_it():
     acts.move_due(company=company, at=set_clock(company, date(2026, 2, 11)), by=BY)
     moved = [(row.amount_minor, str(row.effective_on)) for row in subscription.movements.order_by("pk")]
     assert moved == [(500, "2026-01-01"), (300, "2026-01-01"), (-300, "2026-02-11")]
+
+
+def test_what_a_price_lacks_is_said_in_words():
+    from core.refusal import Refused
+    from subscriptions.services.starting import ItemSpec
+
+    company = a_company()
+    bad = ItemSpec(a_product(company), model="volume", unit_amount=Decimal(1))
+    with pytest.raises(Refused) as no:
+        a_subscription(company, items=[bad])
+    assert no.value.message == (
+        "The price lacks what its model needs, or contradicts itself: It needs at least one tier."
+    )
+
+
+def test_a_cycle_of_no_length_is_refused():
+    from subscriptions.services.starting import ItemSpec
+
+    company = a_company()
+    bad = ItemSpec(a_product(company), unit_amount=Decimal(1), interval_unit="month", interval_count=0)
+    refused(lambda: a_subscription(company, items=[bad]), "number.range")
+
+
+def test_a_minimum_no_column_holds_is_refused():
+    company = a_company()
+    refused(lambda: a_subscription(company, overrides={"minimum_amount": Decimal(10**10)}), "number.range")

@@ -1,0 +1,93 @@
+"""Two companies with a row in every table that a key or a freeze guards, made by the verbs."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from tests.factories import BY, a_customer, a_product, at_noon, set_clock
+
+JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
+
+
+def a_full_company() -> Any:
+    """As `build_house` leaves it, with usage, credit of all sources, checks of VAT ids, roles and lists besides."""
+    from tests.house.test_every_door import build_house
+
+    house = build_house()
+    company = house.one
+    _metered(company)
+    _credits(company)
+    _lists(company)
+    _people(company)
+    return company
+
+
+def _metered(company: Any) -> None:
+    """A month of usage, billed with a discount that is used and granted credit that lowers it."""
+    from billing.services import granting
+    from catalog.services.discounts import create_code, create_discount
+    from subscriptions.services import usage_thresholds
+    from subscriptions.services.agreeing import ItemSpec
+    from tests.billing.test_settling import bill
+    from tests.subscriptions.metering import a_meter, a_usage_item, a_user, sent, take_in
+
+    at = at_noon(JANUARY)
+    meter = a_meter(company)
+    product = a_product(company)
+    discount = create_discount(
+        company=company, code="ten", name={"en": "Ten"}, percent=Decimal(10), scope="product", product=product, by=BY,
+        at=at,
+    )  # fmt: skip
+    create_code(discount=discount, code="TEN", by=BY, at=at)
+    customer = a_customer(company)
+    granting.grant(customer=customer, amount_minor=100, currency="EUR", reason="sorry", by=BY, at=at)
+    item = ItemSpec(product, unit_amount=Decimal(20))
+    subscription = a_user(company, item, a_usage_item(meter), customer=customer, discounts=[discount])
+    set_clock(company, date(2026, 1, 20))
+    take_in(company, sent(meter, subscription, "2026-01-10T12:00:00Z", 50))
+    slot = subscription.slots.get(kind="usage")
+    usage_thresholds.set_thresholds(slot=slot, thresholds=[(Decimal(10), None)], by=BY, at=at)
+    bill(company, FEBRUARY)
+    # An event that comes in long after its month was closed is listed, not counted.
+    set_clock(company, date(2026, 7, 1))
+    assert take_in(company, sent(meter, subscription, "2026-01-11T12:00:00Z")).refused
+    set_clock(company, FEBRUARY)
+
+
+def _credits(company: Any) -> None:
+    """A pack that was sold, and an invoice that another replaces."""
+    from billing.models import Invoice
+    from billing.services import replacing, selling
+    from catalog.models import TaxCategory
+
+    at = set_clock(company, FEBRUARY)
+    category = TaxCategory.objects.get(company=company, code="standard-electronic")
+    selling.sell_credit_pack(
+        customer=a_customer(company), amount_minor=1000, currency="EUR", tax_category=category, by=BY, at=at
+    )
+    last = Invoice.objects.filter(company=company, sequence__isnull=False).order_by("pk").last()
+    replacing.replace(invoice=last, reason="name", by=BY, at=at)
+
+
+def _lists(company: Any) -> None:
+    from core.services.files import store
+    from subscriptions.models import Import, ImportLine
+
+    source = Import.objects.filter(company=company).order_by("pk").first()
+    ImportLine.objects.create(company=company, source=source, number=1, state="failed")
+    store(company_id=company.pk, name="a.pdf", media_type="application/pdf", content=b"one")
+
+
+def _people(company: Any) -> None:
+    from core.models import Role
+    from core.services.people import add_member
+    from customers.models import Customer
+    from customers.services.vat_ids import keep
+
+    at = at_noon(JANUARY)
+    customer = Customer.objects.filter(company=company).order_by("pk")[0]
+    keep(customer=customer, vat_id="DE1", answer=None, at=at)
+    role = Role.objects.filter(company=company).order_by("pk")[0]
+    add_member(company=company, email="a@example.com", name="A", role=role, by=BY, at=at)
