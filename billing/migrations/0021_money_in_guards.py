@@ -49,7 +49,7 @@ DROP TRIGGER billing_refund_frozen_truncate ON billing_refund;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0014_money_in")]
+    dependencies = [("billing", "0020_money_in")]
     operations = [
         LOCK_TIMEOUT,
         *[company_key(f"billing_{table}", column, parent, name=name) for table, column, parent, name in KEYS],

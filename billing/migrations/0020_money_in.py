@@ -12,10 +12,10 @@ from core.schema import LOCK_TIMEOUT
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0013_due_terms'),
+        ('billing', '0015_chunks_in_their_company'),
         ('core', '0008_collecting'),
         ('customers', '0007_dunning_group'),
-        ('subscriptions', '0014_minimums'),
+        ('subscriptions', '0015_every_key_in_its_company'),
     ]
 
     operations = [
