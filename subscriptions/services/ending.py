@@ -19,7 +19,7 @@ from core.texts import checked
 from pricing.periods import period_at
 from pricing.terms import BadTerms, EndTooEarly, effective_end
 from subscriptions.models import Change, Subscription
-from subscriptions.services import dating, holding, movements, moves, pausing, renewals, standing, terms
+from subscriptions.services import dating, holding, moved, movements, moves, pausing, renewals, standing, terms
 
 State = Subscription.State
 EndKind = Subscription.EndKind
@@ -137,7 +137,7 @@ def undo_end(*, subscription: Subscription, on: date, by: Actor, at: datetime) -
         before = held.ends_on
         if rested is not None:
             held.state = rested
-            renewals.plan_again(held)
+            moved.plan_again(held)
         held.ends_on = terms.end_by_itself(held)
         held.end_kind = EndKind.EXPIRE if held.ends_on is not None else ""
         held.end_unused = Unused.CREDIT if held.ends_on is not None else ""

@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
 from catalog.models import AnchorRule, Plan
 from core import clock
 from core.actors import Actor
-from core.models import AuditEntry, Company, Event
-from core.services import trail
-from subscriptions.models import AgreedDiscount, Slot, SlotTerms, Subscription
+from core.models import Company
 from subscriptions.models import Change as PlannedChange
+from subscriptions.models import Slot, SlotTerms, Subscription
 from subscriptions.services import (
     change_columns,
     discounted,
@@ -35,8 +31,8 @@ from subscriptions.services import (
     starting,
     terms,
 )
+from subscriptions.services.moved import Moved
 from subscriptions.services.movements import Change
-from subscriptions.services.net import contained_tax
 
 State = Subscription.State
 EndKind = Subscription.EndKind
@@ -46,35 +42,10 @@ ONE_DAY = timedelta(days=1)
 #: Customers per transaction.
 BATCH = 500
 PARKED = "subscription.move_failed"
-#: What a planned change says in its summary when an end took its place.
-DROPPED_BY, ENDED_BY = "dropped_by", "end"
 
 #: Called inside the transaction with the subscriptions whose service ended and the day, so that paid days after the
 #: end are given back with it.
 AfterEnds = Callable[[Sequence[Subscription], date], None]
-
-
-class Moved:
-    """What a batch of moves did: rows in memory, changes of revenue, and what to tell."""
-
-    def __init__(self, day: date, at: datetime) -> None:
-        self.day, self.at = day, at
-        self.counts: Counter[str] = Counter()
-        self.changes: list[Change] = []
-        self.told: list[tuple[Subscription, str, date]] = []
-        self.ended: list[Subscription] = []
-        self.closed: list[tuple[int, str, date]] = []
-        self.dropped: list[int] = []
-        self.slots: list[Slot] = []
-        self.pinned: list[SlotTerms] = []
-        self.discounts: dict[int, AgreedDiscount] = {}
-        self.touched: Sequence[Subscription] = ()
-        self.rates: dict[int, Decimal] | None = None
-        self.keeping: set[int] | None = None
-
-    def note(self, subscription: Subscription, what: str, on: date) -> None:
-        self.counts[what] += 1
-        self.told.append((subscription, what, on))
 
 
 def move_due(
@@ -120,13 +91,11 @@ def move_due(
 
 def advance(*, company: Company, subscriptions: Sequence[Subscription], day: date, at: datetime, by: Actor) -> Moved:
     """Makes every move of the locked subscriptions up to that day, and writes it. See `holding` for the locks."""
-    moved = Moved(day, at)
     touched = [sub for sub in subscriptions if sub.next_move_on is not None and sub.next_move_on <= day]
+    moved = Moved(touched, day, at)
     if not touched:
         return moved
-    moved.touched = touched
     worth = holding.worth(touched)
-    before = _earned(touched)
     for subscription in touched:
         # Each pass makes one move; a late tick makes several in their order.
         while subscription.next_move_on is not None and subscription.next_move_on <= day:
@@ -137,40 +106,17 @@ def advance(*, company: Company, subscriptions: Sequence[Subscription], day: dat
         keep_waiting(subscription)
         if subscription.parked_code == PARKED:
             subscription.parked_at, subscription.parked_code, subscription.parked_detail = None, "", ""
-    _write(company, touched, before, moved, at=at, by=by)
+    moved.write(company, by)
     return moved
 
 
 def resume_now(subscription: Subscription, day: date, *, on: date, at: datetime, by: Actor) -> None:
     """Ends the pause of the locked subscription on that day, and makes what was due since. Its terms hold again."""
-    moved = Moved(on, at)
-    before = _earned([subscription])
+    moved = Moved([subscription], on, at)
     _resume(subscription, day, moved)
     holding.plan_ahead(subscription, day)
-    _write(subscription.company, [subscription], before, moved, at=at, by=by)
+    moved.write(subscription.company, by)
     advance(company=subscription.company, subscriptions=[subscription], day=on, at=at, by=by)
-
-
-def _earned(subscriptions: Sequence[Subscription]) -> dict[int, int]:
-    return {slot.pk: slot.mrr_minor for sub in subscriptions for slot in sub.slots.all()}
-
-
-def _write(
-    company: Company, touched: Sequence[Subscription], before: dict[int, int], moved: Moved, *, at: datetime, by: Actor
-) -> None:
-    holding.save(touched)
-    if moved.discounts:
-        AgreedDiscount.objects.bulk_update(moved.discounts.values(), ["next_change_on", "ended_at"])
-    movements.record(company=company, changes=moved.changes)
-    _close(moved, at)
-    slots = [slot for sub in touched for slot in sub.slots.all() if slot.mrr_minor != before[slot.pk]]
-    if slots:
-        Slot.objects.bulk_update(slots, ["mrr_minor"])
-    if moved.slots:
-        Slot.objects.bulk_update(moved.slots, ["product", "item"])
-    if pinned := [held for held in moved.pinned if held.pk]:
-        SlotTerms.objects.bulk_update(pinned, ["anchor_on", "anchor_month_day"])
-    _tell(company, moved, at=at, by=by)
 
 
 def recount(subscription: Subscription, day: date, on: date) -> None:
@@ -248,12 +194,7 @@ def _change(subscription: Subscription, moved: Moved) -> None:
     change = standing.planned_changes(subscription).pop(0)
     if change_columns.moves_anchor(subscription, change.values):
         moved.pinned += retiming.pin_anchor(subscription)
-    slots = change_columns.put(subscription, change.values, change.effective_on)
-    moved.slots += slots
-    if slots and moved.rates is not None:
-        # What they supply now may be taxed at another rate.
-        rates = contained_tax(subscription.company, [(subscription, slot) for slot in slots])
-        moved.rates = {key: rate for key, rate in moved.rates.items() if key not in map(id, slots)} | rates
+    moved.supplies_other(subscription, change_columns.put(subscription, change.values, change.effective_on))
     moved.note(subscription, "changed", change.effective_on)
     moved.closed.append((subscription.pk, ChangeKind(change.kind), change.effective_on))
 
@@ -262,16 +203,8 @@ def _recount(subscription: Subscription, day: date, moved: Moved) -> None:
     """Where terms begin on that day, revenue follows them."""
     began = any(held.from_on == day for slot in subscription.slots.all() for held in slot.terms.all())
     if began and subscription.state in moves.EARNING:
-        worth = holding.worth_of(subscription, day, _rates(subscription, moved))
+        worth = holding.worth_of(subscription, day, moved.rates)
         _earn(subscription, worth, day, "subscription.change", moved)
-
-
-def _rates(subscription: Subscription, moved: Moved) -> dict[int, Decimal]:
-    """The tax inside gross prices, read once for all that move together."""
-    if moved.rates is None:
-        pairs = [(one, slot) for one in moved.touched or [subscription] for slot in one.slots.all()]
-        moved.rates = contained_tax(subscription.company, pairs)
-    return moved.rates
 
 
 def _only_discounts(subscription: Subscription, day: date) -> bool:
@@ -286,7 +219,7 @@ def _reprice(subscription: Subscription, day: date, moved: Moved) -> None:
         # Terms agreed since, in a late tick, count already.
         began = [held.from_on for slot in subscription.slots.all() for held in slot.terms.all()]
         on = moved.day if any(day < first <= moved.day for first in began) else day
-        worth = holding.worth_of(subscription, on, _rates(subscription, moved))
+        worth = holding.worth_of(subscription, on, moved.rates)
         _earn(subscription, worth, on, "subscription.discount", moved)
     for discount in discounted.live(subscription):
         if discount.next_change_on is not None and discount.next_change_on <= day:
@@ -322,21 +255,12 @@ def _pause(subscription: Subscription, moved: Moved) -> None:
     day = subscription.paused_from_on
     assert day is not None
     # Changes agreed since it was planned may have written days that are charged.
-    keeps = subscription.pk in _keeping_anchor(subscription, moved)
+    keeps = moved.keeps_anchor(subscription)
     resting.lay(subscription, Standing.PAUSED, day, until=subscription.resumes_on, keep_anchor=keeps)
     moves.move(subscription, State.PAUSED)
     _earn(subscription, {}, day, "subscription.pause", moved)
     moved.note(subscription, "paused", day)
     moved.closed.append((subscription.pk, ChangeKind.PAUSE, day))
-
-
-def _keeping_anchor(subscription: Subscription, moved: Moved) -> set[int]:
-    """Of those whose pause is to end on a day, those counted after it as before, read once for all that move."""
-    if subscription.resumes_on is None:
-        return set()
-    if moved.keeping is None:
-        moved.keeping = resting.keeping_anchor([one for one in moved.touched if one.resumes_on is not None])
-    return moved.keeping
 
 
 def _resume(subscription: Subscription, day: date, moved: Moved) -> None:
@@ -348,7 +272,7 @@ def _resume(subscription: Subscription, day: date, moved: Moved) -> None:
         subscription.anchor_rule, subscription.anchor_day = AnchorRule.ANNIVERSARY, None
         subscription.term_start_on, subscription.term_ends_on = terms.running_term(subscription, day)
     subscription.paused_from_on = subscription.resumes_on = None
-    worth = holding.worth_of(subscription, day, _rates(subscription, moved))
+    worth = holding.worth_of(subscription, day, moved.rates)
     _earn(subscription, worth, day, "subscription.resume", moved)
     moved.note(subscription, "resumed", day)
     moved.closed.append((subscription.pk, ChangeKind.RESUME, day))
@@ -378,65 +302,6 @@ def _earn(
             Change(subscription, slot, minor - slot.mrr_minor, on, cause, reason, stops=not worth and on < moved.day)
         )
         slot.mrr_minor = minor
-
-
-def _close(moved: Moved, at: datetime) -> None:
-    """Planned changes that were made now are done, those after an end never will be. No statement without any."""
-    if moved.closed:
-        wanted = Q()
-        for subscription_id, kind, day in moved.closed:
-            wanted |= Q(subscription_id=subscription_id, kind=kind, effective_on=day)
-        planned = PlannedChange.objects.filter(wanted, status=PlannedChange.Status.PLANNED)
-        planned.update(status=PlannedChange.Status.DONE, closed_at=at)
-    if moved.dropped:
-        late = list(PlannedChange.objects.filter(subscription__in=moved.dropped, status=PlannedChange.Status.PLANNED))
-        for change in late:
-            change.status, change.closed_at = PlannedChange.Status.REPLACED, at
-            change.summary = change.summary | {DROPPED_BY: ENDED_BY}
-        PlannedChange.objects.bulk_update(late, ["status", "closed_at", "summary"])
-
-
-def plan_again(held: Subscription) -> None:
-    """What was planned when the locked subscription ended is planned again; its terms stood all the time."""
-    dropped = {"subscription": held, "status": PlannedChange.Status.REPLACED, f"summary__{DROPPED_BY}": ENDED_BY}
-    late = list(PlannedChange.objects.filter(**dropped))
-    for change in late:
-        change.status, change.closed_at = PlannedChange.Status.PLANNED, None
-        change.summary = {name: value for name, value in change.summary.items() if name != DROPPED_BY}
-    if late:
-        PlannedChange.objects.bulk_update(late, ["status", "closed_at", "summary"])
-        of_terms = [change for change in late if change.kind not in holding.RESTS]
-        standing.keep_planned(held, [*standing.planned_changes(held), *of_terms])
-
-
-def _tell(company: Company, moved: Moved, *, at: datetime, by: Actor) -> None:
-    entries, events = [], []
-    for subscription, what, on in moved.told:
-        facts: dict[str, Any] = {
-            "state": subscription.state,
-            "on": on.isoformat(),
-            "term_ends_on": subscription.term_ends_on and subscription.term_ends_on.isoformat(),
-            "ends_on": subscription.ends_on and subscription.ends_on.isoformat(),
-            "mrr_minor": sum(slot.mrr_minor for slot in subscription.slots.all()),
-        }
-        common: dict[str, Any] = {
-            "company_id": company.pk,
-            "at": at,
-            "subject_kind": "subscription",
-            "subject_id": subscription.pk,
-            "customer_id": subscription.customer_id,
-        }
-        entries.append(trail.entry(by=by, verb=f"subscription.{what}", facts=facts, **common))
-        data = {
-            "id": subscription.ref,
-            "number": subscription.number,
-            "customer": subscription.customer.ref,
-            "currency": subscription.currency,
-            **facts,
-        }
-        events.append(trail.event(type=f"subscription.{what}", data=data, **common))
-    AuditEntry.objects.bulk_create(entries)
-    Event.objects.bulk_create(events)
 
 
 def _park(company: Company, customer_id: int, time_zone: str, day: date, error: Exception, at: datetime) -> int:
