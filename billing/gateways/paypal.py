@@ -118,7 +118,7 @@ class PayPalGateway(Gateway):
                 {
                     "reference_id": "default",
                     "custom_id": order.key,
-                    "invoice_id": order.attempt,
+                    "invoice_id": f"{order.invoice}-{order.key[-6:]}",
                     "description": order.number,
                     "amount": {"currency_code": order.currency, "value": _value(order.amount_minor, order.currency)},
                 }

@@ -129,6 +129,7 @@ class StripeGateway(Gateway):
                 "payment_method": order.method.external_id,
                 "off_session": True,
                 "confirm": True,
+                "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
                 "description": order.number,
                 "metadata": _metadata(order),
                 "expand": ["latest_charge.balance_transaction"],
