@@ -108,6 +108,7 @@ class DunningStep(CompanyKeyed):
         verbose_name = _("dunning step")
         ordering = ("days", "position", "id")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "id"], name="dunning_step_company_key"),
             models.UniqueConstraint(fields=["policy", "days", "position"], name="dunning_step_place_unique"),
             models.CheckConstraint(condition=Q(fee_minor__gte=0), name="dunning_step_fee_not_negative"),
         ]
@@ -140,6 +141,15 @@ class DunningCase(CompanyKeyed, Addressed):
     )
     counts_from_on = models.DateField(help_text=_("Oldest due date, or the day the money was taken back."))
     steps_done = models.PositiveSmallIntegerField(default=0, help_text=_("Steps done or passed over."))
+    handled = models.JSONField(
+        default=list, db_default=[], help_text=_("Ids of the steps done or passed over since the day it counts from.")
+    )
+    overdue_minor = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("Overdue when it was last looked at, in minor units.")
+    )
+    seen_allocation_id = models.BigIntegerField(
+        default=0, db_default=0, help_text=_("Money allocated up to this row was counted.")
+    )
     next_step_on = models.DateField(null=True, help_text=_("Day of the next step; empty: none."))
     promised_on = models.DateField(null=True, help_text=_("Day until which payment is promised."))
     paused_until_on = models.DateField(null=True, help_text=_("Last day of the pause; empty: until somebody ends it."))
@@ -183,7 +193,12 @@ class DunningEntry(CompanyKeyed):
         DunningCase, models.PROTECT, related_name="entries", db_constraint=False, help_text=_("In which case.")
     )
     action = models.CharField(max_length=12, help_text=_("A step's action, or what else happened."))
+    step = models.ForeignKey(
+        DunningStep, models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False,
+        help_text=_("The step it was; of money: the last step done before it came."),
+    )  # fmt: skip
     step_days = models.PositiveSmallIntegerField(null=True, help_text=_("Days of the step in its policy."))
+    counts_from_on = models.DateField(null=True, help_text=_("Day the case counted from then."))
     result = models.CharField(max_length=7, choices=Result.choices, help_text=_("What came of it."))
     reason = models.CharField(max_length=60, blank=True, help_text=_("Why it was passed over or failed: a code."))
     open_minor = models.BigIntegerField(help_text=_("Overdue then, in minor units."))
@@ -200,6 +215,12 @@ class DunningEntry(CompanyKeyed):
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["case", "id"], name="dunning_entry_by_case")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "id"], name="dunning_entry_company_key"),
+            # The same step again only once the case counts from another day.
+            models.UniqueConstraint(
+                fields=["case", "step", "counts_from_on"],
+                name="dunning_entry_step_once",
+                condition=Q(result="done", action__in=DunningStep.Action.values),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -247,6 +268,7 @@ class Claim(CompanyKeyed, Addressed):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "id"], name="claim_company_key"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="claim_positive"),
+            models.UniqueConstraint(fields=["invoice"], name="claim_one_fee_an_invoice", condition=Q(kind="fee")),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["company", "customer", "-id"], name="claim_by_customer"),
