@@ -348,6 +348,9 @@ def _finish(act: change_cycles.Act, made: Change) -> list[Slot]:
     act.now.show()
     if made.status == Status.DONE:
         moved = change_columns.put(held, act.values, act.day)
+        if act.wanted.plan is not None:
+            # As read already; its columns decide whether a trial goes on.
+            held.plan = act.wanted.plan
     else:
         _refuse_term_over(held, act)
         standing.keep_planned(held, [*standing.planned_changes(held), made])

@@ -58,16 +58,20 @@ def next_due(
 def days_to_come(
     subscription: Subscription, slots: Iterable[tuple[Slot, Sequence[SlotTerms]]], count: int
 ) -> list[date]:
+    """See `days_of`."""
+    rows = [slot_row(slot, terms) for slot, terms in slots]
+    return days_of(agreement_of(subscription)._replace(slots=rows), count)
+
+
+def days_of(agreement: Agreement, count: int) -> list[date]:
     """At most so many days, in order, on which its positions fall due, if nothing changes: for looking ahead.
 
     Days that usage, minimums and single charges add are not among them; `next_due` knows those.
     """
-    agreement = agreement_of(subscription)
     days: set[date] = set()
-    for slot, terms in slots:
-        row = slot_row(slot, terms)
+    for row in agreement.slots:
         own: set[date] = set()
-        for stretch in schedule.walk(agreement, row, slot.billed_through_on + ONE_DAY):
+        for stretch in schedule.walk(agreement, row, row.billed_through_on + ONE_DAY):
             own.add(stretch.due_on)
             if len(own) >= count:
                 break
