@@ -111,7 +111,7 @@ class Exchange:
                 outcome = fault if fault and fault.kind in OUTCOME else None
                 answer = route.handler(Call(request, params, tx, self.world, now, key, outcome))
                 shown = half.trouble("internal", request) if fault and fault.kind == "error_500_after" else answer
-                if getattr(half, "keeps_server_errors", True):
+                if getattr(half, "keeps_server_errors", True):  # PayPal's says no: a repetition tells what happened
                     answer = shown
                 half.finish(request, shown, replayed=False)
                 if key:
