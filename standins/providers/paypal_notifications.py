@@ -49,8 +49,8 @@ TO_VERIFY = ("auth_algo", "cert_url", "transmission_id", "transmission_sig", "tr
 def signature(webhook_id: str, secret: str, transmission_id: str, at: str, body: bytes) -> str:
     """The signature of one delivery, over PayPal's own text: `transmission id|time|webhook id|CRC-32 of the raw body`.
 
-    PayPal signs it with RSA and publishes a certificate. Here it is HMAC-SHA-256 with the webhook's own secret, although
-    the headers name PayPal's algorithm: there is no certificate to fetch, and a client that tries to will find none.
+    PayPal signs it with RSA and publishes a certificate. Here it is HMAC-SHA-256 with the webhook's own secret; still
+    the headers name PayPal's algorithm and a certificate, but there is none to fetch.
     """
     message = f"{transmission_id}|{at}|{webhook_id}|{zlib.crc32(body)}"
     return base64.b64encode(hmac.digest(secret.encode(), message.encode(), hashlib.sha256)).decode()
