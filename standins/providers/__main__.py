@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import json
 import signal
 import sys
@@ -27,11 +26,7 @@ HALVES = {
 
 def halves() -> dict[str, Provider]:
     """The provider halves by name; each class is made without arguments."""
-    return {
-        name: getattr(importlib.import_module(module), cls)()
-        for name, (module, cls) in HALVES.items()
-        if importlib.util.find_spec(module)
-    }
+    return {name: getattr(importlib.import_module(module), cls)() for name, (module, cls) in HALVES.items()}
 
 
 def open_world(folder: Path, seed: int = 0) -> World:
@@ -72,9 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(wanted, lambda number, frame: stop.set())
     print(", ".join(f"{name} on {here}" for name, here, _ in ports), flush=True)
     stop.wait()
-    world.deliverer.stop()
     for _, _, port in ports:
-        port.shutdown()
+        port.server_close()  # requests under way are cut off, as by kill -9: each is one transaction
     world.store.close()
     return 0
 

@@ -48,7 +48,6 @@ class Deliverer:
         self._halves = halves
         self._sending = threading.Lock()
         self._wake = threading.Event()
-        self._stopping = False
         self._local = threading.local()
         with store.transaction() as tx:
             kept = tx.setting("deliveries") or {"plan": {"seed": seed}}
@@ -127,16 +126,11 @@ class Deliverer:
         return {"plan": asdict(self.plan), "states": states, "forged": forged}
 
     def start(self) -> None:
-        """Send what is due from now on, in a thread of its own."""
+        """Send what is due from now on, in a thread of its own that ends with the process."""
         threading.Thread(target=self._run, name="deliverer", daemon=True).start()
 
-    def stop(self) -> None:
-        """Let the thread end."""
-        self._stopping = True
-        self._wake.set()
-
     def _run(self) -> None:
-        while not self._stopping:
+        while True:
             self._wake.clear()
             if self.plan.mode == "held":
                 self._wake.wait(1.0)

@@ -93,9 +93,9 @@ class Store:
             self._db.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the file; nothing may be asked of it afterwards."""
-        with self._lock:
-            self._db.close()
+        """Close the file between two transactions. Whoever asks for another one waits for the process's end."""
+        self._lock.acquire()
+        self._db.close()
 
 
 class Tx:
