@@ -44,14 +44,18 @@ def status_of(gross: int, back: int, was: str) -> str:
     return "COMPLETED" if back == 0 else "REFUNDED" if back >= gross else "PARTIALLY_REFUNDED"
 
 
-def refusal(desk: Desk, wallet: Wallet) -> str:
-    """The issue with which a payment by this wallet is refused now, "" when it goes through."""
+def refusal(desk: Desk, wallet: Wallet, planned: list[str] | None = None) -> str:
+    """The issue with which a payment by this wallet is refused now, "" when it goes through.
+
+    What the fault plan wants comes first; `planned` is the kind and reason it wanted when the order was made.
+    """
     wanted = desk.call.outcome
-    if wanted and wanted.kind == "authentication_required":
+    kind, reason = (wanted.kind, wanted.reason) if wanted else planned or ("", "")
+    if kind == "authentication_required":
         return "PAYER_ACTION_REQUIRED"
-    if wanted:
-        known = wanted.reason in DESCRIPTIONS or wanted.reason.isupper()
-        return wanted.reason if known else DECLINE_REASONS.get(wanted.reason, "INSTRUMENT_DECLINED")
+    if kind:
+        known = reason in DESCRIPTIONS or reason.isupper()
+        return reason if known else DECLINE_REASONS.get(reason, "INSTRUMENT_DECLINED")
     return wallet.declines or ("PAYER_ACTION_REQUIRED" if wallet.action else "")
 
 
