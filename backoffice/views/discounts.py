@@ -21,6 +21,7 @@ from backoffice.forms.discounts import (
     GiveForm,
     OfferCodeForm,
     RedeemForm,
+    words_of,
 )
 from backoffice.forms.sections import SectionedForm
 from backoffice.lists import listing
@@ -81,7 +82,8 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "lasts": how_long(discount),
         "codes": list(discount.codes.order_by("code")),
         "uses": uses,
-        "effect": figures.effect_of(discount),
+        "effect": figures.effects_of(request.company, [discount])[discount.pk],
+        "price_words": words_of(discount.price) if discount.price is not None else "",
     }
     return page(request, "discounts/detail", context)
 
@@ -171,9 +173,10 @@ def campaigns(request: HttpRequest) -> HttpResponse:
 def campaign(request: HttpRequest, ref: str) -> HttpResponse:
     row = found(own(request, Campaign), ref)
     held = list(row.discounts.order_by("code"))
+    effects = figures.effects_of(request.company, held)
     for discount in held:
         discount.shown_name, discount.off = named(request, discount.name), taken_off(discount)  # type: ignore[attr-defined]
-        discount.effect = figures.effect_of(discount)  # type: ignore[attr-defined]
+        discount.effect = effects[discount.pk]  # type: ignore[attr-defined]
     context = {
         "title": row.name,
         "crumbs": crumbs(

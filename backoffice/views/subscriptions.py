@@ -19,10 +19,10 @@ from backoffice.forms.sections import SectionedForm
 from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFilter
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
-from backoffice.price_words import has_amount, rows_of
 from backoffice.views import changes
 from backoffice.views.discounts import of_subscription
 from backoffice.views.products import named
+from billing.documents.price_words import has_amount, rows_of
 from billing.models import Invoice, InvoiceLine
 from billing.services import acts, previews
 from catalog.models import Plan
@@ -33,8 +33,10 @@ from core.refusal import Refused
 from core.rights import needs
 from customers.models import Customer
 from customers.services.titles import title_of
-from subscriptions.models import Slot, Subscription
-from subscriptions.services import moves, terms
+from subscriptions.models import Slot, SlotTerms, Subscription
+from subscriptions.services import moves, possible, terms
+
+REMOVED = SlotTerms.Standing.REMOVED
 
 
 @needs("subscription.read")
@@ -165,9 +167,11 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         slot.shown_name = named(request, slot.product.name)  # type: ignore[attr-defined]
         slot.has_amount = slot.now is None or has_amount(slot.now)  # type: ignore[attr-defined]
         slot.rows = rows_of(slot.now, subscription.currency) if slot.now else []  # type: ignore[attr-defined]
+        slot.is_removed = slot.now is not None and slot.now.standing == REMOVED  # type: ignore[attr-defined]
         # Before the first bill it holds the day before the first one to pay for.
         billed = slot.billed_through_on >= subscription.paid_from_on or slot.elsewhere_through_on
         slot.through = slot.billed_through_on if billed else None  # type: ignore[attr-defined]
+    slots.sort(key=lambda slot: slot.is_removed)  # type: ignore[attr-defined]
     words = terms.in_words(terms.contract_clock_of(subscription, on=day))
     lines = InvoiceLine.objects.filter(slot_id__in=[slot.pk for slot in slots]).order_by().values("invoice_id")
     invoices = list(
@@ -194,7 +198,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "one_offs": _one_offs(request, subscription),
         "changes": changes.of_subscription(subscription, day),
         "acts": changes.acts_for(request, subscription, day),
-        "paused": changes.is_paused(subscription, day),
+        "paused": possible.is_paused(subscription, day),
         "may_change": may(request, "subscription.change") and subscription.state not in moves.ENDED,
         "has_usage": any(slot.kind == Slot.Kind.USAGE for slot in slots),
         "clock": [{"text": text, "icon": "calendar-clock"} for text in words],
