@@ -203,7 +203,7 @@ def open_dispute(call: Call, charge: Thing, amount: int | None, reason: str, *, 
     body = charge.body
     if body["status"] != "succeeded" or body["disputed"]:
         raise ValueError(f"charge {charge.id} is {'disputed' if body['disputed'] else body['status']}")
-    amount = body["amount"] - (body["amount_refunded"] if returned else 0) if amount is None else amount
+    amount = amount or body["amount"] - body["amount_refunded"] or body["amount"]  # banks do dispute what was refunded
     if not 0 < amount <= body["amount"]:
         raise ValueError(f"a dispute of charge {charge.id} is about 1 to {body['amount']}")
     thing = dispute(call.now, charge, amount, reason)
