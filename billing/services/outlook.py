@@ -96,14 +96,14 @@ class Outlook:
     ) -> Reckoned | None:
         """What `settling.settle` would do on that day, and all moved on by it; None when nothing is due."""
         due_now = [one for one in self.agreements if is_due(one, on, zones)]
+        asks, self.asks = self.asks, True
         if not due_now:
             return None
         foreseen = foresee(self.customers, due_now, on=on)
         if foreseen.asked and self.is_rated_apart:
             raise NotReckoned("usage")
-        if self.asks:
+        if asks:
             self.known.also.update(loading.ask(foreseen.questions()))
-        self.asks = True
         books.revenue_accounts_to_be(self.known.accounts, revenue_codes(due_now))
         found = reckon(
             self.company, self.customers, due_now, self.known, foreseen, on=on, at=at,

@@ -25,6 +25,7 @@ from billing.services import (
     windows,
 )
 from billing.services.agreed import lock_due
+from billing.services.clauses import carry_out
 from billing.services.copying import canonical
 from billing.services.discount_uses import uses
 from billing.services.grouping import InvoiceDoc
@@ -149,12 +150,13 @@ def _settle_locked(
     )  # fmt: skip
     used = uses(company, found.discounts, found.drafts, at=at)
     minimums = commitments.closed_through(found.minimum, found.billed)
+    made = {note.credit_id for note in given_back.notes}
     write_state(
         company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at,
         moves=Moves(minimums[0], marks_seen(found.usage, found.billed), minimums[1], used.moves),
         clauses=[
             *settled_clauses(dues, on), *rated_clauses(company, found.usage, found.billed, at=at), *used.clauses,
-            *spending.clauses(company, invoices, allocations=allocations, at=at),
+            *spending.clauses(company, invoices, allocations=allocations, made=made, at=at),
             *one_offs.billed_clauses([billed for due in dues for billed in due.one_offs]),
         ],
     )  # fmt: skip
@@ -166,6 +168,8 @@ def _settle_locked(
     hashes = [note.sha256 for note in given_back.notes] + [document.sha256 for document in invoices]
     issuing.link(company, link_id=link_id, hashes=hashes, at=at)
     crediting.write_notes(company, given_back.notes, known.accounts, link_id=link_id, at=at)
+    if made:
+        carry_out(spending.clauses(company, invoices, allocations=allocations, made=made, is_made=True, at=at))
     issuing.write_numbered(company, invoices, link_id=link_id, at=at)
     crediting.use_on_open(company, given_back.notes, at=at, by=by)
     _sum_up(outcome, invoices, given_back)

@@ -370,3 +370,22 @@ def test_a_date_that_moved_on_meanwhile_is_computed_again(monkeypatch: pytest.Mo
     bill(company, date(2026, 1, 1))
     assert len(asked) == 2
     assert [invoice.sequence for invoice in Invoice.objects.all()] == [1]
+
+
+def test_credit_that_a_note_makes_pays_the_invoice_written_with_it():
+    from billing.models import Allocation, CreditBalance
+    from billing.services import payments
+    from tests.billing.changes import agreed, change, item
+
+    company = a_company()
+    subscription = agreed(company, "31.00")
+    payments.record(
+        company=company, customer=subscription.customer, amount_minor=3689, currency="EUR", method="transfer",
+        received_on=date(2026, 1, 1), by=BY, at=at_noon(date(2026, 1, 1)),
+    )  # fmt: skip
+    change(subscription, "01-11", items=[item(subscription, unit_amount="62")], timing="now")
+    # 21 days of 31 come back: 21.00 and 19 % = 24.99; 21 days of 62.00 are 42.00 and 19 % = 49.98.
+    balance = Invoice.objects.order_by("pk").last().balance
+    assert (balance.gross_minor, balance.credit_used_minor, balance.open_minor) == (4998, 2499, 2499)
+    assert [(one.amount_minor, one.used_minor) for one in CreditBalance.objects.all()] == [(2499, 2499)]
+    assert list(Allocation.objects.filter(credit__isnull=False).values_list("amount_minor", flat=True)) == [2499]
