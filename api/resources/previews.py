@@ -42,7 +42,7 @@ class PreviewDocumentShape(PlainShape):
 
 
 class UpcomingShape(PlainShape):
-    """An invoice to come, as it would be issued if nothing changes."""
+    """An invoice to come, whole as it would be issued if nothing changes: other subscriptions may stand on it."""
 
     on = Computed(DAY, lambda row, reading: row.on, help_text="Day it falls due for billing.")
     currency = Computed(TEXT, lambda row, reading: row.currency)

@@ -241,9 +241,9 @@ def upcoming(request: HttpRequest, ref: str) -> HttpResponse:
     """The next three invoices, computed by the billing itself and taken back."""
     subscription = _subscription(request, ref)
     try:
-        rows, refused = previews.upcoming(subscription, count=3), ""
+        coming, refused = previews.upcoming(subscription, count=3), ""
     except Refused as refusal:
-        rows, refused = [], refusal.message
+        coming, refused = [], refusal.message
     title = _("Next invoices")
     context = {
         "title": title,
@@ -252,7 +252,7 @@ def upcoming(request: HttpRequest, ref: str) -> HttpResponse:
             (subscription.number, reverse("backoffice:subscription", args=[ref])),
             (title, ""),
         ),
-        "rows": rows,
+        "rows": list(zip(coming, previews.names_beside(coming), strict=True)),
         "refused": refused,
         "subscription": subscription,
     }

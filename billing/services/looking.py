@@ -102,9 +102,14 @@ class _Ahead:
                 to_pay=document.gross_minor - document.credit_used_minor,
                 currency=document.currency,
                 lines=[_line(line) for line in document.lines],
+                beside=self._beside(document),
             )
             for document in sorted(own, key=lambda one: one.charge_due_on)
         ]
+
+    def _beside(self, document: InvoiceDoc) -> tuple[int, ...]:
+        ids = {line.subscription_id for line in document.lines if line.subscription_id is not None}
+        return tuple(sorted(ids - {self.held.pk}))
 
     def _has_lines(self, document: InvoiceDoc) -> bool:
         return any(line.subscription_id == self.held.pk for line in document.lines)

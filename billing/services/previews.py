@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -77,6 +77,8 @@ class Upcoming:
     to_pay: int
     currency: str
     lines: list[PreviewLine] = field(default_factory=list)
+    beside: tuple[int, ...] = ()
+    """Ids of the customer's other subscriptions on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +228,23 @@ class _Doing:
                 to_pay=invoice.balance.open_minor,
                 currency=invoice.currency,
                 lines=_lines(invoice),
+                beside=_beside(invoice, self.subscription),
             )
             for invoice in invoices.select_related("balance").order_by("charge_due_on", "pk").distinct()
         ]
+
+
+def _beside(invoice: Invoice, subscription: Subscription) -> tuple[int, ...]:
+    others = InvoiceLine.objects.filter(invoice=invoice, subscription__isnull=False)
+    others = others.exclude(subscription=subscription).order_by("subscription_id")
+    return tuple(others.values_list("subscription_id", flat=True).distinct())
+
+
+def names_beside(coming: Sequence[Upcoming]) -> list[list[str]]:
+    """For each invoice to come the names of the customer's other subscriptions on it. One query for all."""
+    wanted = {pk for one in coming for pk in one.beside}
+    names = dict(Subscription.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+    return [[names[pk] for pk in one.beside if pk in names] for one in coming]
 
 
 def next_of(customer: Customer) -> tuple[date, list[PreviewDocument]] | None:

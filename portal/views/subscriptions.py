@@ -156,15 +156,17 @@ def _when_page(request: HttpRequest, row: Subscription, form: EndForm, *, status
 
 
 def _coming(row: Subscription) -> list[dict[str, Any]]:
+    coming = previews.upcoming(row, count=3)
     return [
         {
             "on": one.on,
+            "beside": beside,
             "gross": one.gross,
             "tax": one.tax,
             "added_tax": row.tax_behavior == "exclusive" and one.tax,
             "lines": [standing.line_in_words(line, one.currency) for line in one.lines],
         }
-        for one in previews.upcoming(row, count=3)
+        for one, beside in zip(coming, previews.names_beside(coming), strict=True)
     ]
 
 

@@ -279,3 +279,16 @@ def test_planned_changes_of_many_contracts_are_read_together(ada, house):
     for _ in range(6):
         planned(factories.a_subscription(house.company, house.customer, plan, on=TODAY))
     assert asked() == few
+
+
+def test_an_invoice_to_come_names_the_other_contracts_on_it(ada, house):
+    """Both fall due on 1 February and come on one invoice of 62.00 net."""
+    other = factories.a_subscription(
+        house.company, house.customer, factories.a_plan(house.company, amount="31.00"), on=date(2026, 2, 1),
+        name="Cloud storage",
+    )  # fmt: skip
+    assert other.next_bill_on == date(2026, 2, 1)
+    page = ada.get(reverse("portal:subscription", args=[house.subscription.ref]))
+    first = page.context["coming"][0]
+    assert (first["gross"], first["beside"]) == (7378, ["Cloud storage"])
+    assert "Together with: Cloud storage" in page.content.decode()
