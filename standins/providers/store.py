@@ -22,7 +22,8 @@ from typing import Any
 
 from standins.providers.schema import SCHEMA
 
-ALPHABET = string.ascii_letters + string.digits
+ALPHABET = (string.ascii_letters + string.digits).encode()
+LETTERS = bytes(ALPHABET[byte % len(ALPHABET)] for byte in range(256))
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class Kept:
 
 def new_id(prefix: str, length: int = 24) -> str:
     """A fresh id: the prefix and random letters and digits."""
-    return prefix + "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return prefix + secrets.token_bytes(length).translate(LETTERS).decode()
 
 
 def _json(value: Any) -> str:

@@ -151,3 +151,16 @@ def test_the_balance_is_the_sum_of_what_moved(shop: Standin, client: stripe.Stri
     assert [(part.type, part.amount) for part in movement.fee_details] == [("stripe_fee", 90)]
     shop.control("clock", {"advance": 3 * 86_400})
     assert client.v1.balance_transactions.retrieve(movement.id).status == "available"
+
+
+def test_the_fee_may_be_known_only_later(shop: Standin, client: stripe.StripeClient) -> None:
+    shop.control("stripe/late_balance", {"on": True})
+    invoice, intent = paid(client)
+    charged = str(intent.latest_charge)
+    assert client.v1.charges.retrieve(charged).balance_transaction is None
+    assert shop.moved(invoice=invoice) == [CHARGED]
+    assert shop.control("stripe/late_balance/tell", {}) == {"charges": [charged]}
+    told: Any = client.v1.charges.retrieve(charged, {"expand": ["balance_transaction"]})
+    assert told.balance_transaction.fee == 90
+    assert shop.events(charged) == ["charge.succeeded", "charge.updated"]
+    shop.control("stripe/late_balance", {"on": False})
