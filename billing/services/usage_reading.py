@@ -19,7 +19,7 @@ from billing.services import charging
 from billing.services.charging import SlotDue
 from billing.services.loading import Also, CustomerRow, Facts
 from pricing.errors import PricingError
-from subscriptions.services import usage_windows
+from subscriptions.services import schedule, usage_windows
 from subscriptions.services.schedule import ONE_DAY, Agreement, SlotRow, Stretch
 from subscriptions.services.usage_windows import Counted, Window
 
@@ -89,7 +89,7 @@ def _look(found: Foreseen, agreement: Agreement, slot: SlotRow, last: date, on: 
         found.seen[slot.id] = (agreement.id, slot.usage_due_on, slot.late_from_on)
         first += [slot.late_from_on] if slot.late_from_on is not None else []
         first += [slot.billed_through_on + ONE_DAY] if slot.interim_minor is not None else []
-    elif slot.usage_due_on is not None:
+    elif slot.usage_due_on is not None and not (schedule.late_usage_waits(slot) and due.next_due_on is not None):
         found.due[slot.id] = due._replace(next_due_on=min(filter(None, (due.next_due_on, slot.usage_due_on))))
     if not first:
         return

@@ -31,6 +31,7 @@ def next_due(
     service fall due, to be given back, on the first day no longer covered; a planned change on its first day.
     """
     days: list[date] = []
+    late: list[date] = []
     agreement = agreement_of(subscription)
     rows: list[SlotRow] = []
     ends_on = subscription.ends_on
@@ -44,7 +45,7 @@ def next_due(
             break
         days += [held.from_on for held in row.terms if held.settles and (ends_on is None or held.from_on <= ends_on)]
         if row.usage_due_on is not None:
-            days.append(row.usage_due_on)
+            (late if schedule.late_usage_waits(row) else days).append(row.usage_due_on)
         if ends_on is not None and has_unused_days(subscription, slot):
             days.append(ends_on + ONE_DAY)
     agreement = agreement._replace(slots=rows)
@@ -52,7 +53,7 @@ def next_due(
         closes_on = minimums.next_close(agreement)
         days += [closes_on] if closes_on is not None else []
     days += one_off_days(subscription, subscription.one_offs.all() if one_offs is None else one_offs)
-    return min((day for day in days if before is None or day < before), default=None)
+    return min((day for day in days or late if before is None or day < before), default=None)
 
 
 def days_to_come(
