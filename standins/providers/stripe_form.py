@@ -150,6 +150,11 @@ class Form:
         return {edge: inner.number(edge) or 0 for edge in ("gt", "gte", "lt", "lte") if inner.has(edge)}
 
 
+def confirms(request: Request) -> bool:
+    """Whether an intent is confirmed by the request that makes it."""
+    return b"confirm=true" in request.body.split(b"&")
+
+
 def currency(form: Form, name: str = "currency") -> str:
     """A currency in lower case."""
     value = form.needed(name).lower()

@@ -10,10 +10,10 @@ from standins.providers.stripe_confirm import accept_mandate, check_method, pay
 from standins.providers.stripe_customers import alive, from_form, usable
 from standins.providers.stripe_desk import P, answer, changed, emit, fetch, limit_of, listing, write
 from standins.providers.stripe_errors import invalid
-from standins.providers.stripe_form import Form, currency
+from standins.providers.stripe_form import Form, confirms, currency
 from standins.providers.stripe_money_shapes import NO_MINOR
 from standins.providers.stripe_shapes import payment_intent
-from standins.providers.wire import Answer, Call, Refused, Router
+from standins.providers.wire import Answer, Call, Charges, Handler, Refused, Router
 
 CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action")
 REASONS = ("abandoned", "duplicate", "fraudulent", "requested_by_customer")
@@ -24,8 +24,8 @@ MOST = 99_999_999
 
 def routes(router: Router) -> None:
     """Add the paths of this file."""
-    for method, path, handler, operation, charges in (
-        ("POST", "/v1/payment_intents", create, "payment_intents.create", True),
+    table: tuple[tuple[str, str, Handler, str, Charges], ...] = (
+        ("POST", "/v1/payment_intents", create, "payment_intents.create", confirms),
         ("GET", "/v1/payment_intents", list_intents, "payment_intents.list", False),
         ("GET", "/v1/payment_intents/search", search, "payment_intents.search", False),
         ("GET", "/v1/payment_intents/{id}", retrieve, "payment_intents.retrieve", False),
@@ -35,7 +35,8 @@ def routes(router: Router) -> None:
         ("GET", "/v1/charges", list_charges, "charges.list", False),
         ("GET", "/v1/charges/{id}", retrieve_charge, "charges.retrieve", False),
         ("POST", "/v1/charges/{id}", update_charge, "charges.update", False),
-    ):
+    )
+    for method, path, handler, operation, charges in table:
         router.add(method, path, handler, operation=operation, charges=charges)
 
 

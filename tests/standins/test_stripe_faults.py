@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,56 @@ def test_what_ends_a_payment_is_not_ordered_of_a_mere_read(shop: Standin, client
     shop.faults({"kind": "decline", "quota": 1})
     client.v1.customers.list()
     assert shop.control("faults")["spent"]["decline"] == 0
+
+
+def test_what_ends_a_payment_waits_for_its_confirmation(shop: Standin, client: stripe.StripeClient) -> None:
+    customer, method = saved(client)
+    shop.faults({"kind": "decline", "reason": "lost_card", "quota": 1})
+    made = charge(client, customer, method, confirm=False, off_session=None)
+    assert made.status == "requires_confirmation"
+    with pytest.raises(stripe.CardError) as caught:
+        client.v1.payment_intents.confirm(made.id, {"off_session": True})
+    assert caught.value.error.decline_code == "lost_card"
+
+
+def test_a_campaign_of_faults_neither_loses_nor_doubles_a_payment(shop: Standin, client: stripe.StripeClient) -> None:
+    customer, method = saved(client)
+    kinds = [kind for kind in KINDS if kind != "slow"]
+    shop.faults(
+        *(
+            {"kind": kind, "quota": 4, "rate": 0.3, "seconds": 1, "reason": "insufficient_funds"}
+            | {"operation": "payment_intents.create"}
+            for kind in kinds
+        ),
+        seed=7,
+    )
+
+    def collect(invoice: str) -> str:
+        """As a careful merchant does: the same key until there is a word, a new key after a no, a look after a 500."""
+        own = shop.client(timeout=0.4)
+        for attempt in range(40):
+            for _ in range(100):  # never a new key before there is a word
+                try:
+                    return charge(own, customer, method, invoice, key=f"{invoice}-{attempt}").id
+                except stripe.CardError:
+                    break
+                except stripe.APIError as error:
+                    if error.http_status == 500 and error.headers.get("Idempotent-Replayed"):
+                        query = f"metadata['invoice']:'{invoice}' AND status:'succeeded'"
+                        return own.v1.payment_intents.search({"query": query}).data[0].id
+                except stripe.StripeError:
+                    pass
+        return "never"
+
+    invoices = [fresh_invoice() for _ in range(120)]
+    with ThreadPoolExecutor(4) as pool:
+        ids = list(pool.map(collect, invoices))
+    rows = shop.ledger(customer=customer)
+    assert sorted(row["invoice"] for row in rows) == sorted(invoices)
+    assert "never" not in ids
+    assert {row["amount"] for row in rows} == {1999}
+    spent = shop.control("faults")["spent"]
+    assert {kind: spent[kind] for kind in kinds} == dict.fromkeys(kinds, 4)
 
 
 def test_a_slow_answer_is_still_the_answer(shop: Standin, client: stripe.StripeClient) -> None:
