@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
-from billing.services import agreed, allowances, books, discounting, exchange, loading, mailing, windows
+from billing.services import agreed, allowances, books, crediting, discounting, exchange, loading, mailing, windows
 from billing.services.agreed import is_due
 from billing.services.grouping import InvoiceDoc
 from billing.services.keeping import next_bill_on
@@ -83,6 +83,7 @@ class Outlook:
                 Also(_OPEN, {}),
                 mailing.contacts_of(held.customer),
                 *foresee(customers, now, on=on).questions(),
+                *crediting.foresee(now, on=on).questions(),
             ],
         )
         if known.also.get("draft"):
@@ -99,14 +100,14 @@ class Outlook:
         asks, self.asks = self.asks, True
         if not due_now:
             return None
-        foreseen = foresee(self.customers, due_now, on=on)
+        foreseen, cuts = foresee(self.customers, due_now, on=on), crediting.foresee(due_now, on=on)
         if foreseen.asked and self.is_rated_apart:
             raise NotReckoned("usage")
         if asks:
-            self.known.also.update(loading.ask(foreseen.questions()))
+            self.known.also.update(loading.ask([*cuts.questions(), *foreseen.questions()]))
         books.revenue_accounts_to_be(self.known.accounts, revenue_codes(due_now))
         found = reckon(
-            self.company, self.customers, due_now, self.known, foreseen, on=on, at=at,
+            self.company, self.customers, due_now, self.known, foreseen, cuts, on=on, at=at,
             on_one_document=on_one_document, how=Issuing(), before=self.before,
         )  # fmt: skip
         self._move_on(found, on)
@@ -140,7 +141,7 @@ class Outlook:
                 known.one_offs[id_] = [row for row in known.one_offs[id_] if row.id not in billed]
             if known.discounts.get(id_):
                 known.discounts[id_] = discounting.after(known.discounts[id_], found.discounts, found.drafts)
-        for kind in ("rated", "counted"):
+        for kind in ("rated", "counted", "live"):
             known.also.pop(kind, None)
         self.before.lines += [line for document in (*found.invoices, *found.drafts) for line in document.lines]
         self.before.notes += given_back.notes

@@ -92,16 +92,16 @@ def settle(
         agreements = lock_due(company, list(customers), on, zones) if customers else []
         if agreements:
             year = clock.day_in(at, company.time_zone).year
-            usage = foresee(customers, agreements, on=on)
+            usage, cuts = foresee(customers, agreements, on=on), crediting.foresee(agreements, on=on)
             known = facts(
                 company, list(customers), year, [agreement.id for agreement in agreements], on,
                 currencies=exchange.wanted(company, {agreement.currency for agreement in agreements}),
                 since=min((agreement.next_bill_on or on for agreement in agreements), default=on),
-                also=usage.questions(),
+                also=[*usage.questions(), *cuts.questions()],
             )  # fmt: skip
             _settle_locked(
-                company, customers, agreements, known, usage, on=on, at=at, by=by, run=run, notify_since=notify_since,
-                outcome=outcome, on_one_document=on_one_document, how=how or Issuing(),
+                company, customers, agreements, known, usage, cuts, on=on, at=at, by=by, run=run,
+                notify_since=notify_since, outcome=outcome, on_one_document=on_one_document, how=how or Issuing(),
             )  # fmt: skip
         return outcome
 
@@ -117,6 +117,7 @@ def _settle_locked(
     agreements: list[Agreement],
     known: Facts,
     usage: Foreseen,
+    cuts: crediting.Cuts,
     *,
     on: date,
     at: datetime,
@@ -130,7 +131,7 @@ def _settle_locked(
     today = clock.day_in(at, company.time_zone)
     books.revenue_accounts(company, known.accounts, revenue_codes(agreements))
     found = reckon(
-        company, customers, agreements, known, usage, on=on, at=at, run_id=run.pk if run else None,
+        company, customers, agreements, known, usage, cuts, on=on, at=at, run_id=run.pk if run else None,
         notify_since=notify_since, on_one_document=on_one_document, how=how,
     )  # fmt: skip
     outcome.parked = found.parked
