@@ -18,15 +18,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from backoffice import previewing
-from backoffice.acting import actor, done, found, may, now, own
+from backoffice.acting import actor, found, may, now, own
+from backoffice.agreement_acts import act_page
 from backoffice.forms import changes as forms_of
 from backoffice.forms.changes import Held
 from backoffice.forms.sections import SectionedForm
-from backoffice.pages import crumbs
 from backoffice.previewing import Shown
 from backoffice.views.products import named
 from billing.documents import change_words
-from billing.services import acts_changing, acts_exits, acts_pausing, acts_undoing, previews
+from billing.services import acts_changing, acts_exits, acts_pausing, acts_undoing
 from billing.services.acting import ActResult
 from billing.services.previews import Preview
 from catalog.models import Plan
@@ -255,33 +255,19 @@ def _page(
         return redirect(back)
     before = subscription.ends_on
 
-    def acted(token: str | None) -> ActResult:
+    def acted(_values: dict[str, Any], token: str | None) -> ActResult:
         given = form.values()  # type: ignore[attr-defined]
         return act(subscription=subscription, **given, by=actor(request), at=now(request), preview_token=token)
 
-    def do(values: dict[str, Any], token: str) -> HttpResponse:
-        acted(token)
-        return done(request, told, back)
-
-    context = {
-        "title": title,
-        "crumbs": crumbs(
-            (_("Subscriptions"), reverse("backoffice:subscriptions")),
-            (subscription.customer.name, reverse("backoffice:customer", args=[subscription.customer.ref])),
-            (subscription.number, back),
-            (title, ""),
-        ),
-        "lead": subscription.name,
-        "act": title,
-        "tone": tone,
-        "back": back,
-    }
-    return previewing.act_page(
+    return act_page(
         request,
-        form=form,
-        preview=lambda values: _shown(previews.preview(lambda: acted(None)), subscription, before),
-        do=do,
-        context=context,
+        subscription,
+        form,
+        acted,
+        title=title,
+        told=told,
+        tone=tone,
+        shown=lambda seen: _shown(seen, subscription, before),
     )
 
 

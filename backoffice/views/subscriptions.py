@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from backoffice import exports, figures, finding, histories, previewing
 from backoffice.acting import actor, done, found, may, now, own, today
+from backoffice.agreement_acts import above, act_page
 from backoffice.forms.sections import SectionedForm
 from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFilter
 from backoffice.lists import listing
@@ -247,11 +248,7 @@ def upcoming(request: HttpRequest, ref: str) -> HttpResponse:
     title = _("Next invoices")
     context = {
         "title": title,
-        "crumbs": crumbs(
-            (_("Subscriptions"), reverse("backoffice:subscriptions")),
-            (subscription.number, reverse("backoffice:subscription", args=[ref])),
-            (title, ""),
-        ),
+        "crumbs": above(subscription, title),
         "rows": list(zip(coming, previews.names_beside(coming), strict=True)),
         "refused": refused,
         "subscription": subscription,
@@ -274,77 +271,45 @@ def cancel(request: HttpRequest, ref: str) -> HttpResponse:
         "ends_on": subscription.ends_on,
     }
     form = CancelForm(request.POST or None, may_override=allowed, initial=first)
-    before = subscription.ends_on
 
     def act(values: dict[str, Any], token: str | None) -> acts.ActResult:
         return acts.cancel(subscription=subscription, **values, by=actor(request), at=now(request), preview_token=token)
 
-    def do(values: dict[str, Any], token: str) -> HttpResponse:
-        ended = act(values, token).subscription
-        text = _("The last day of %(number)s is %(day)s.") % {
-            "number": ended.number,
-            "day": formats.day(ended.ends_on) if ended.ends_on else "–",
-        }
-        return done(request, text, back)
+    def told(result: acts.ActResult) -> str:
+        last = result.subscription.ends_on
+        words = {"number": subscription.number, "day": formats.day(last) if last else "–"}
+        return _("The last day of %(number)s is %(day)s.") % words
 
-    context = {
-        "title": _("Cancel %(number)s") % {"number": subscription.number},
-        "crumbs": _above(subscription, _("Cancel the subscription")),
-        "lead": subscription.name,
-        "act": _("Cancel the subscription"),
-        "tone": "danger",
-        "back": back,
-        "clock": [
-            {"text": text, "icon": "calendar-clock"}
-            for text in terms.in_words(
-                terms.contract_clock_of(subscription, on=clock.today(request.company, subscription.time_zone))
-            )
-        ],
-    }
-    return previewing.act_page(
+    today_there = clock.today(request.company, subscription.time_zone)
+    words = terms.in_words(terms.contract_clock_of(subscription, on=today_there))
+    return act_page(
         request,
-        form=form,
-        preview=lambda values: previewing.of_agreement(previews.preview(lambda: act(values, None)), before_end=before),
-        do=do,
-        context=context,
+        subscription,
+        form,
+        act,
+        title=_("Cancel %(number)s") % {"number": subscription.number},
+        button=_("Cancel the subscription"),
+        tone="danger",
+        told=told,
         template="subscriptions/cancel",
+        more={"clock": [{"text": text, "icon": "calendar-clock"} for text in words]},
     )
 
 
 @needs("subscription.cancel")
 def undo_cancel(request: HttpRequest, ref: str) -> HttpResponse:
     subscription = _subscription(request, ref)
-    back = reverse("backoffice:subscription", args=[ref])
-    before = subscription.ends_on
-    form = SectionedForm(request.POST or None)
 
-    def act(token: str | None) -> acts.ActResult:
+    def act(values: dict[str, Any], token: str | None) -> acts.ActResult:
         return acts.undo_cancel(subscription=subscription, by=actor(request), at=now(request), preview_token=token)
 
-    def do(values: dict[str, Any], token: str) -> HttpResponse:
-        act(token)
-        return done(request, _("%(number)s goes on.") % {"number": subscription.number}, back)
-
-    context = {
-        "title": _("Take back the cancellation of %(number)s") % {"number": subscription.number},
-        "crumbs": _above(subscription, _("Take back the cancellation")),
-        "lead": subscription.name,
-        "act": _("Let it go on"),
-        "back": back,
-    }
-    return previewing.act_page(
+    return act_page(
         request,
-        form=form,
-        preview=lambda values: previewing.of_agreement(previews.preview(lambda: act(None)), before_end=before),
-        do=do,
-        context=context,
-    )
-
-
-def _above(subscription: Subscription, title: str) -> Any:
-    return crumbs(
-        (_("Subscriptions"), reverse("backoffice:subscriptions")),
-        (subscription.customer.name, reverse("backoffice:customer", args=[subscription.customer.ref])),
-        (subscription.number, reverse("backoffice:subscription", args=[subscription.ref])),
-        (title, ""),
+        subscription,
+        SectionedForm(request.POST or None),
+        act,
+        title=_("Take back the cancellation of %(number)s") % {"number": subscription.number},
+        button=_("Let it go on"),
+        told=_("%(number)s goes on.") % {"number": subscription.number},
+        more={"crumbs": above(subscription, _("Take back the cancellation"))},
     )
