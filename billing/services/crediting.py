@@ -26,7 +26,7 @@ from billing.services.discounting import UsesBack, lowered, return_uses, uses_ba
 from billing.services.grouping import InvoiceDoc
 from billing.services.loading import Also, AlsoRow, CreditLeft, CustomerRow, Facts, lock_customers
 from billing.services.noting import GroupKey, Invoiced, InvoicedLine, NoteDoc, NoteLine, by_gross, note_of
-from billing.services.releasing import cut_days, release
+from billing.services.releasing import Cut, cut_days, release
 from core import clock
 from core.actors import Actor
 from core.models import Company
@@ -257,8 +257,8 @@ def write_given_back(company: Company, found: GivenBack, invoices: Iterable[Invo
     if prepared:
         for document in invoices:
             document.credit_used = [(prepared.get(id_, id_), minor) for id_, minor in document.credit_used]
-    for days_id, cut, is_forfeit, note in found.cuts:
-        cut_days(days_id, cut, at=at, forfeit=is_forfeit, note_id=note.id if note else None)
+    cuts = [Cut(days_id, day, forfeits, note.id if note else None) for days_id, day, forfeits, note in found.cuts]
+    cut_days(cuts, at=at)
     for draft, spans in found.shortened:
         shortening.shorten(company, draft, spans, at=at)
     write_uses_back(company, found.uses)
