@@ -23,6 +23,7 @@ from typing import Any
 from standins.providers.schema import SCHEMA
 
 ALPHABET = (string.ascii_letters + string.digits).encode()
+INVOICE = '$.metadata."invoice"'
 LETTERS = bytes(ALPHABET[byte % len(ALPHABET)] for byte in range(256))
 
 
@@ -169,6 +170,10 @@ class Tx:
         clauses += given
         values += bound
         for path, wanted in (where or {}).items():
+            if path == INVOICE:  # the index is on this very expression
+                clauses.append(f"json_extract(body, '{INVOICE}') = ?")
+                values.append(wanted)
+                continue
             clauses.append("json_extract(body, ?) = ?")
             values += [path, wanted]
         order = "DESC"
@@ -265,7 +270,8 @@ class Tx:
         """Forget an endpoint; what still waits for it is not sent."""
         self.db.execute("DELETE FROM endpoints WHERE provider = ? AND id = ?", (provider, id))
         self.db.execute(
-            "DELETE FROM deliveries WHERE provider = ? AND endpoint_id = ? AND state = 'waiting'", (provider, id)
+            "DELETE FROM deliveries WHERE provider = ? AND endpoint_id = ? AND state IN ('waiting', 'dropped')",
+            (provider, id),
         )
 
     def events(

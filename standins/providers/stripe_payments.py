@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from standins.providers.store import Thing
-from standins.providers.stripe_confirm import accept_mandate, check_method, pay
+from standins.providers.stripe_confirm import accept_mandate, check_method, pay, wants_challenge
 from standins.providers.stripe_customers import alive, from_form, usable
 from standins.providers.stripe_desk import P, answer, changed, emit, fetch, limit_of, listing, write
 from standins.providers.stripe_errors import invalid
@@ -127,6 +127,7 @@ def _confirm(call: Call, form: Form, intent: Thing, method: Thing | None) -> Ans
         "return_url": form.text("return_url"),
         "strict": form.flag("error_on_requires_action"),
         "mandate": accept_mandate(call, form, intent, method),
+        "challenge": wants_challenge(form),
     }
     if future := form.choice("setup_future_usage", ("off_session", "on_session")):
         body["setup_future_usage"] = future

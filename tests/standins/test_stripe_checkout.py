@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import stripe
 
-from tests.standins.stripe_process import BACK, Standin, charge, fresh_invoice
+from tests.standins.stripe_process import BACK, Standin, charge, fresh_invoice, running
 
 SUCCESS = "https://shop.example/done?session={CHECKOUT_SESSION_ID}"
 CARD = {"number": "4242 4242 4242 4242", "expiry": "12 / 40", "cvc": "123", "name": "Ada", "email": "ada@example.com"}
@@ -201,3 +202,9 @@ def test_after_a_payment_made_by_the_api_the_bank_sends_the_person_back(
 def test_pages_of_nothing_say_so(person: Person) -> None:
     for path in ("/c/pay/cs_test_none", "/3ds/pi_none", "/receipts/ch_none"):
         assert person.browser.get(person.base + path, timeout=5).status_code == 404
+
+
+def test_pages_have_the_address_under_which_browsers_reach_them(tmp_path: Path) -> None:
+    with running(tmp_path / "folder", "--stripe-public", "http://pay.example/") as standin:
+        session = to_pay(standin.client(), fresh_invoice())
+        assert session.url == f"http://pay.example/c/pay/{session.id}"

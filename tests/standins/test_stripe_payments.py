@@ -126,6 +126,15 @@ def test_on_session_the_customer_is_sent_to_a_page_and_the_money_moves_after_it(
     assert shop.moved(invoice=invoice) == [("charge", 1999)]
 
 
+def test_authentication_can_be_asked_for_with_any_card(shop: Standin, client: stripe.StripeClient) -> None:
+    options: Any = {"card": {"request_three_d_secure": "any"}}
+    waiting = charge(client, *saved(client), off_session=False, return_url=BACK, payment_method_options=options)
+    assert waiting.status == "requires_action"
+    shop.control("stripe/authentication", {"intent": waiting.id})
+    done: Any = client.v1.payment_intents.retrieve(waiting.id, {"expand": ["latest_charge"]})
+    assert done.latest_charge.payment_method_details.card.three_d_secure.result == "authenticated"
+
+
 def test_a_failed_authentication_wants_another_method(shop: Standin, client: stripe.StripeClient) -> None:
     customer, method = saved(client, "pm_card_authenticationRequired")
     waiting = charge(client, customer, method, off_session=False, return_url=BACK)
