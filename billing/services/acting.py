@@ -96,18 +96,22 @@ def mrr_to_come(subscription: Subscription, on: date | None = None) -> int:
 
     With the discounts of that day, which is no earlier than `on`.
     """
-    return mrr_once_done(subscription, lambda: holding.read(subscription), on)
-
-
-def mrr_once_done(
-    subscription: Subscription, read: Callable[[], Subscription], on: date | None = None
-) -> int:  # fmt: skip
-    """As `mrr_to_come`, of the subscription with slots and terms that `read` gives."""
-    if subscription.state in moves.ENDED or subscription.end_kind == Subscription.EndKind.CANCEL:
+    if is_over(subscription):
         return 0
-    held = read()
+    held = holding.read(subscription)
+    return sum(holding.worth([held], full_effect_on(held, on)).values())
+
+
+def is_over(subscription: Subscription) -> bool:
+    """Whether it has ended, or an end by cancellation stands."""
+    return subscription.state in moves.ENDED or subscription.end_kind == Subscription.EndKind.CANCEL
+
+
+def full_effect_on(held: Subscription, on: date | None = None) -> date | None:
+    """The day, no earlier than `on`, on which all that is planned has happened, of a subscription read with its
+    terms."""
     days = [terms.from_on for slot in held.slots.all() for terms in slot.terms.all()]
-    return sum(holding.worth([held], max(days if on is None else [*days, on], default=None)).values())
+    return max(days if on is None else [*days, on], default=None)
 
 
 def check_token(result: ActResult, token: str | None) -> None:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 import orjson
 
 from billing.services import loading, mailing, previews
-from billing.services.acting import ActResult, mrr_once_done
+from billing.services.acting import ActResult, full_effect_on, is_over
 from billing.services.copying import canonical
 from billing.services.grouping import InvoiceDoc, Line
 from billing.services.noting import NoteDoc
@@ -20,11 +20,14 @@ from billing.services.outlook import NotReckoned, Outlook
 from billing.services.previews import PreviewDocument, PreviewLine, Shown, Upcoming
 from billing.services.reckoning import Reckoned
 from billing.services.settling import Settlement
+from catalog.models import TaxBehavior
+from catalog.services.territories import place_of
 from core import clock
 from core.actors import Actor
 from core.refusal import Refused
+from pricing.taxes import RateRow
 from subscriptions.models import Change, Subscription
-from subscriptions.services import changing, discounted, holding
+from subscriptions.services import changing, discounted, holding, net
 from subscriptions.services.changing import Asked
 from subscriptions.services.unchanging import Changed
 
@@ -46,7 +49,7 @@ def look(
         outlook = Outlook.of(held, customers, on=today, at=at)
         found = outlook.settle(today, at=at, zones=[held.time_zone], on_one_document=changed.is_backdated)
         _keep_discounts(held, outlook)
-        after = mrr_once_done(held, lambda: held, today)
+        after = 0 if is_over(held) else _worth(held, outlook, full_effect_on(held, today))
         to_come = previews.to_come(_Ahead(outlook, held, clock.now(held.company)), previews.SHOWN_NEXT)
     except (NotReckoned, Refused):
         return None
@@ -74,6 +77,20 @@ def _keep_discounts(held: Subscription, outlook: Outlook) -> None:
         if one.pk in rows:
             one.until_on = rows[one.pk].until_on
     held.live_discounts = [one for one in live if one.pk in rows]  # type: ignore[attr-defined]
+
+
+def _worth(held: Subscription, outlook: Outlook, on: date | None) -> int:
+    """Its monthly revenue under the terms of that day; the tax inside gross prices is told by what was read already."""
+    gross = [(held, slot) for slot in held.slots.all()] if held.tax_behavior == TaxBehavior.INCLUSIVE else []
+    row = outlook.customers[held.customer_id]
+    place = place_of(row.country, row.region, row.postal_code)
+    rates = [
+        RateRow(rate.country, rate.region, rate.level, rate.valid_from, rate.percent, rate.tax_category or None)  # type: ignore[arg-type]
+        for rate in outlook.known.rates
+        if rate.country in (held.company.country, place[0])
+    ]
+    inside = net.contained(held.company, gross, {held.customer_id: place}, rates)
+    return sum(holding.worth_of(held, on, inside).values())
 
 
 @dataclass(frozen=True, slots=True)
