@@ -140,3 +140,15 @@ def test_what_a_chunk_uses_up_takes_no_statement_more(count: int) -> None:
     assert set(counted.values_list("subscription__next_move_on", flat=True)) == {date(2026, 3, 1)}
     assert once.filter(ended_at=None).count() == 0
     assert Slot.objects.filter(usage_due_on__isnull=False).count() == 0
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_late_usage_takes_no_statement_more(count: int) -> None:
+    company = a_company(today=JAN)
+    meter, base = a_meter(company), ItemSpec(product=a_product(company), unit_amount=Decimal("10.00"))
+    users = [a_subscription(company, items=[base, a_usage_item(meter, "1.00")]) for _ in range(count)]
+    chunk(company, FEB)
+    take_in(company, *[sent(meter, user, "2026-01-20T12:00:00Z", 3) for user in users])
+    assert len(chunk(company, date(2026, 3, 1))) == 15
+    rated = RatedUsage.objects.filter(kind="late").values_list("period_start", "billed_minor")
+    assert list(rated) == [(JAN, 300)] * count
