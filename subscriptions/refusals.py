@@ -88,7 +88,7 @@ register(
         "change.item_missing": _("Name the position to change, or the product to add."),
         "change.item_not_there": _("This position is no part of the subscription on %(day)s."),
         "change.item_ends_before": _("The change takes effect on %(day)s; the position can't end before."),
-        "change.once_only": _("%(product)s is charged once; add it as a one-off item."),
+        "change.once_only": _("%(product)s is charged once; add it as a one-off charge."),
         "change.same_plan": _("It is on the plan %(plan)s already; to get its newest prices, move the price version."),
         "change.term_over": _(
             "Under these terms the contract would have ended on %(day)s; choose a plan with a longer or no term."

@@ -1,4 +1,4 @@
-"""Single charges of a subscription: added, moved, invoiced early, taken back; each with its preview."""
+"""One-off charges of a subscription: added, moved, invoiced early, taken back; each with its preview."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add(request: HttpRequest, ref: str) -> HttpResponse:
         )
 
     return act_page(
-        request, subscription, form, act, title=_("Add a single charge"), told=_("The single charge is added.")
+        request, subscription, form, act, title=_("Add a one-off charge"), told=_("The one-off charge is added.")
     )
 
 
@@ -44,8 +44,10 @@ def move(request: HttpRequest, ref: str) -> HttpResponse:
             one_off=one_off, service_on=values["service_on"], by=actor(request), at=now(request), preview_token=token
         )
 
-    title = _("Move the single charge to another day")
-    return act_page(request, one_off.subscription, form, act, title=title, told=_("The single charge has another day."))
+    title = _("Move the one-off charge to another day")
+    return act_page(
+        request, one_off.subscription, form, act, title=title, told=_("The one-off charge has another day.")
+    )
 
 
 @needs("subscription.change")
@@ -56,8 +58,8 @@ def bill(request: HttpRequest, ref: str) -> HttpResponse:
     def act(values: dict[str, Any], token: str | None) -> ActResult:
         return acts_items.bill_one_off(one_off=one_off, by=actor(request), at=now(request), preview_token=token)
 
-    title = _("Invoice the single charge today")
-    return act_page(request, one_off.subscription, form, act, title=title, told=_("The single charge is invoiced."))
+    title = _("Invoice the one-off charge today")
+    return act_page(request, one_off.subscription, form, act, title=title, told=_("The one-off charge is invoiced."))
 
 
 @needs("subscription.change")
@@ -68,8 +70,8 @@ def cancel(request: HttpRequest, ref: str) -> HttpResponse:
     def act(values: dict[str, Any], token: str | None) -> ActResult:
         return acts_items.cancel_one_off(one_off=one_off, by=actor(request), at=now(request), preview_token=token)
 
-    title = _("Take the single charge back")
-    return act_page(request, one_off.subscription, form, act, title=title, told=_("The single charge is taken back."))
+    title = _("Take the one-off charge back")
+    return act_page(request, one_off.subscription, form, act, title=title, told=_("The one-off charge is taken back."))
 
 
 def _one_off(request: HttpRequest, ref: str) -> OneOff:

@@ -214,7 +214,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
 
 
 def _one_offs(request: HttpRequest, subscription: Subscription) -> list[Any]:
-    """Single charges, the latest first, in words."""
+    """One-off charges, the latest first, in words."""
     rows = list(subscription.one_offs.select_related("product").order_by("-service_on", "-pk")[:50])
     for row in rows:
         row.shown_name = row.description or named(request, row.product.name)  # type: ignore[attr-defined]

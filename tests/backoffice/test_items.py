@@ -1,4 +1,4 @@
-"""Prices of every model and single charges in the back office: typed, shown, previewed, done."""
+"""Prices of every model and one-off charges in the back office: typed, shown, previewed, done."""
 
 from __future__ import annotations
 
