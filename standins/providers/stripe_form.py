@@ -78,7 +78,7 @@ class Form:
         value = self.text(name)
         if value is None:
             return default
-        if not re.fullmatch(r"-?\d+", value):
+        if not re.fullmatch(r"-?\d{1,15}", value):
             message = f"Invalid integer: {value}"
             raise Refused(invalid(message, code="parameter_invalid_integer", param=name))
         return int(value)

@@ -234,7 +234,7 @@ def search(call: Call) -> Answer:
             raise Refused(invalid(f"We were unable to parse your search query: {clause}", param="query"))
         path = f'$.metadata."{seen["key"]}"' if seen["key"] else f"$.{seen['name']}"
         where[path] = int(seen["value"]) if seen["name"] == "amount" else seen["value"]
-    offset = int(form.text("page") or 0)
+    offset = max(0, form.number("page") or 0)
     limit = limit_of(form)
     page = call.tx.find(P, "payment_intent", where=where, limit=limit, offset=offset)
     body = {

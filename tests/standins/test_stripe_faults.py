@@ -101,7 +101,7 @@ def test_authentication_can_be_ordered(shop: Standin, client: stripe.StripeClien
 
 
 def test_what_ends_a_payment_is_not_ordered_of_a_mere_read(shop: Standin, client: stripe.StripeClient) -> None:
-    shop.faults({"kind": "decline", "quota": 1})
+    shop.faults({"kind": "decline", "quota": 1}, {"kind": "unavailable", "quota": 1, "provider": "paypal"})
     client.v1.customers.list()
     assert shop.control("faults")["spent"]["decline"] == 0
 

@@ -216,6 +216,19 @@ def test_without_a_plan_events_go_out_by_themselves(tmp_path: Path, listener: Li
         assert [event["id"] for event in listener.genuine(made["secret"])[0]] == [id, id]
 
 
+def test_one_may_come_long_after_a_later_one(lone_posts: Posts) -> None:
+    standin, listener, secret = lone_posts
+    standin.control("deliveries", {"mode": "auto", "delay": [3600, 7200]})
+    late = happen(standin, 1)
+    standin.control("deliveries", {"mode": "auto"})
+    soon = happen(standin, 1)
+    until = time.monotonic() + 10
+    while not listener.got and time.monotonic() < until:
+        time.sleep(0.05)
+    assert standin.control("deliveries/flush", {})["taken"] == 1
+    assert [event["id"] for event in listener.genuine(secret)[0]] == soon + late
+
+
 def test_many_workers_send_everything_once(posts: Posts) -> None:
     standin, listener, secret = posts
     ids = happen(standin, 60)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ import pytest
 import requests
 import stripe
 
-from tests.standins.stripe_process import Standin, charge, fresh_invoice, running, saved
+from tests.standins.stripe_process import ROOT, Standin, charge, fresh_invoice, running, saved
 
 
 def body(invoice: str) -> dict[str, str]:
@@ -243,6 +245,12 @@ def test_what_was_answered_outlives_the_process(alone: Standin) -> None:
         {"rate_limited": 4},
     )
     assert "payment_intent.succeeded" in alone.events(paid.id)
+
+
+def test_a_folder_has_one_process(alone: Standin) -> None:
+    command = [sys.executable, "-m", "standins.providers", "--folder", str(alone.folder)]
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
+    assert (second.returncode, "in use" in second.stderr) == (1, True)
 
 
 def test_killed_in_the_middle_of_payments_nothing_is_lost_or_doubled(alone: Standin) -> None:
