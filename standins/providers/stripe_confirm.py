@@ -122,6 +122,9 @@ def pay(call: Call, intent: Thing, method: Thing, *, authenticated: bool = False
     part.
     """
     asked, body = intent.private, intent.body
+    if body["status"] in ("succeeded", "processing", "canceled"):
+        message = f"This PaymentIntent is {body['status']} already."
+        raise Refused(invalid(message, code="payment_intent_unexpected_state", payment_intent=body))
     body.update(payment_method=method.id, last_payment_error=None, next_action=None)
     if method.body["type"] == "sepa_debit":
         debit = charge(call.now, intent, method, asked.get("mandate"))
@@ -188,6 +191,9 @@ def fail_authentication(call: Call, intent: Thing) -> None:
 
 def set_up(call: Call, intent: Thing, method: Thing, *, authenticated: bool = False) -> Decline | None:
     """Save a method for later payments. Returns the decline, None when it goes well or on."""
+    if intent.body["status"] in ("succeeded", "canceled"):
+        message = f"This SetupIntent is {intent.body['status']} already."
+        raise Refused(invalid(message, code="setup_intent_unexpected_state", setup_intent=intent.body))
     intent.body.update(payment_method=method.id, last_setup_error=None, next_action=None)
     card = card_of(method.private.get("number", ""))
     if card and not card.attaches:

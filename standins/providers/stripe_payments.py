@@ -147,6 +147,7 @@ def confirm(call: Call) -> Answer:
     form = Form.of(call.request, "payment_intents.confirm")
     intent = fetch(call, "payment_intent", call.params["id"], "intent")
     status = intent.body["status"]
+    _own_way(intent)
     if status not in ("requires_payment_method", "requires_confirmation", "requires_action"):
         why = (
             "it has already succeeded after being previously confirmed" if status == "succeeded" else f"it is {status}"
@@ -197,8 +198,16 @@ def cancel(call: Call) -> Answer:
     """POST /v1/payment_intents/{id}/cancel"""
     form = Form.of(call.request, "payment_intents.cancel")
     intent = fetch(call, "payment_intent", call.params["id"], "intent")
+    _own_way(intent)
     stop(call, intent, form.choice("cancellation_reason", REASONS))
     return answer(call, intent.body, form)
+
+
+def _own_way(intent: Thing) -> None:
+    """Refused when the payment belongs to a Checkout session: that is paid on its page, or expired."""
+    if intent.private.get("session") and intent.body["status"] in CANCELABLE:
+        message = "You can't confirm or cancel the PaymentIntent of a Checkout Session. Expire the Session instead."
+        raise Refused(invalid(message, code="payment_intent_unexpected_state", payment_intent=intent.body))
 
 
 def stop(call: Call, intent: Thing, reason: str | None) -> None:

@@ -134,6 +134,33 @@ def test_the_bank_asks_and_the_person_leaves(shop: Standin, client: stripe.Strip
         client.v1.checkout.sessions.expire(session.id)
 
 
+def test_the_payment_of_a_session_is_left_to_its_page(
+    shop: Standin, client: stripe.StripeClient, person: Person
+) -> None:
+    invoice = fresh_invoice()
+    session = to_pay(client, invoice)
+    person.go(session.url, CARD | {"number": "4000000000009995"})
+    intent = str(client.v1.checkout.sessions.retrieve(session.id).payment_intent)
+    acts: Any = (
+        lambda: client.v1.payment_intents.cancel(intent),
+        lambda: client.v1.payment_intents.confirm(intent, {"payment_method": "pm_card_visa", "return_url": BACK}),
+    )
+    for act in acts:
+        with pytest.raises(stripe.InvalidRequestError) as caught:
+            act()
+        assert caught.value.code == "payment_intent_unexpected_state"
+    person.go(session.url, CARD)
+    assert shop.moved(invoice=invoice) == [("charge", 2000)]
+
+
+def test_a_set_up_that_was_canceled_takes_no_card(shop: Standin, client: stripe.StripeClient, person: Person) -> None:
+    given: Any = {"mode": "setup", "success_url": SUCCESS, "currency": "eur"}
+    session = client.v1.checkout.sessions.create(given)
+    client.v1.setup_intents.cancel(str(session.setup_intent))
+    assert "is canceled already" in person.go(str(session.url), CARD)[1]
+    assert client.v1.setup_intents.retrieve(str(session.setup_intent)).status == "canceled"
+
+
 def test_a_session_expires_by_itself(shop: Standin, client: stripe.StripeClient, person: Person) -> None:
     now = shop.control("clock")["now"]
     session = to_pay(client, fresh_invoice(), expires_at=now + 3600)
