@@ -27,7 +27,7 @@ from billing.services.usage_reading import Foreseen
 from billing.services.windows import Issuing
 from core import clock
 from core.models import Company
-from core.refusal import Refused
+from core.refusal import Refused, words_of
 from pricing.errors import PricingError
 from subscriptions.services.schedule import ONE_DAY, Agreement
 
@@ -148,11 +148,4 @@ def reckon(
 def _why(error: PricingError | Refused, language: str) -> str:
     """The reason in words, in the company's language; the bare figures where a code has no words."""
     with translation.override(language):
-        if isinstance(error, Refused):
-            return error.message
-        try:
-            refusal = Refused(error.code)
-            refusal.params = error.params
-            return refusal.message
-        except (LookupError, TypeError, ValueError):
-            return ", ".join(f"{name}: {value}" for name, value in error.params.items())
+        return error.message if isinstance(error, Refused) else words_of(error)

@@ -68,7 +68,8 @@ def sort_out(
         known = how.former.get(key_of(document))
         former = known.pop(0) if known else None
         if former is not None:
-            document.public_id, document.run_id, document.notifies = former.public_id, former.run_id, former.notifies
+            document.public_id, document.run_id = former.public_id, former.run_id
+            document.notifies &= former.notifies
         if former is None or not how.at_once:
             is_unchecked = any(line.tax.waits for line in document.lines)
             if is_unchecked and (former is None or former.waits_for != "vat_check"):
