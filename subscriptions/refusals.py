@@ -72,7 +72,6 @@ register(
         "subscription.not_paused": _("It isn't paused."),
         "subscription.pause_not_planned": _("No pause is planned."),
         "subscription.pause_begun": _("The pause began on %(day)s; it can only be ended now."),
-        "subscription.not_suspended": _("It isn't suspended."),
         "subscription.resume_before_pause": _("The pause begins on %(day)s; it can't end before."),
         "subscription.reinstate_before_suspension": _("The suspension began on %(day)s; it can't end before."),
         "exit.reason_missing": _("Say what the good cause is."),
