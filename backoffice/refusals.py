@@ -6,8 +6,6 @@ from core.refusal import register
 
 register(
     {
-        "office.no_pause_end": _("No end of a pause is planned."),
-        "office.not_suspended": _("It isn't suspended."),
         "office.past_start": _("You may not date starts back; choose today or a later day."),
     }
 )

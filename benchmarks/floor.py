@@ -18,20 +18,24 @@ from benchmarks.meters import Meter, Taken
 
 #: The tables a run writes, in an order the guards allow, and how a row names its chunk: the chain link of its invoice.
 _OF_INVOICE: Final = "(SELECT id FROM billing_invoice WHERE chain_link_id = %s)"
+_LINES_OF_INVOICE: Final = (
+    "(SELECT l.id FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id WHERE i.chain_link_id = %s)"
+)
 TABLES: Final = {
     "billing_chainlink": "id = %s",
     "core_auditentry": "facts->'invoice_ids'->0 = "
     "(SELECT to_jsonb(min(id)) FROM billing_invoice WHERE chain_link_id = %s)",
     "billing_invoicebalance": f"invoice_id IN {_OF_INVOICE}",
     "billing_invoiceline": f"invoice_id IN {_OF_INVOICE}",
-    "billing_billeddays": "line_id IN (SELECT l.id FROM billing_invoiceline l JOIN billing_invoice i "
-    "ON i.id = l.invoice_id WHERE i.chain_link_id = %s)",
+    "billing_billeddays": f"line_id IN {_LINES_OF_INVOICE}",
     "billing_posting": f"cause_kind = 'invoice' AND cause_id IN {_OF_INVOICE}",
     "billing_invoice": "chain_link_id = %s",
     "billing_snapshot": f"document_kind = 'invoice' AND document_id IN {_OF_INVOICE}",
     "core_event": f"subject_kind = 'invoice' AND subject_id IN {_OF_INVOICE}",
     "core_outbox": "kind = 'document_mail' AND key IN "
     "(SELECT 'invoice-' || id FROM billing_invoice WHERE chain_link_id = %s)",
+    "billing_ratedusage": f"line_id IN {_LINES_OF_INVOICE}",
+    "billing_discountuse": f"line_id IN {_LINES_OF_INVOICE}",
 }  # fmt: skip
 #: Tables a monthly run leaves alone, but whose keys lead to those that are emptied.
 BESIDE: Final = (
@@ -93,12 +97,14 @@ def empty() -> None:
 
 
 def pour(rows: Rows) -> Taken:
-    """Copies everything into the emptied tables, a transaction a chunk."""
+    """Copies everything into the emptied tables, a transaction a chunk; nothing where a chunk wrote nothing."""
     empty()
     with Meter() as taken:
         for chunk in rows.chunks:
             with transaction.atomic(), connection.cursor() as cursor:
                 for table, columns in rows.columns.items():
+                    if not rows.path(chunk, table).stat().st_size:
+                        continue
                     with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                         copy.write(rows.path(chunk, table).read_bytes())
     return taken

@@ -186,6 +186,20 @@ def _use(subscriptions: list[Subscription]) -> None:
     assert taken.accepted == len(events), taken
 
 
+def use_again(months: int) -> None:
+    """The usage of the first month once more, so many months later: by its sums, as the multiplied ones have it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO subscriptions_usageday (company_id, meter_id, subscription_id, day, event_count, value_sum, "
+            "value_max, latest_at, latest_value) SELECT u.company_id, meter_id, subscription_id, "
+            "day + make_interval(months => %s), event_count, value_sum, value_max, "
+            "latest_at + make_interval(months => %s), latest_value "
+            "FROM subscriptions_usageday u JOIN subscriptions_subscription s ON s.id = u.subscription_id "
+            "WHERE u.day BETWEEN s.start_on AND s.start_on + 9 ON CONFLICT DO NOTHING",
+            [months, months],
+        )
+
+
 def _multiply(times: int, tables: dict[str, dict[str, str]]) -> None:
     """Repeats the block: same values, ids moved on by whole blocks."""
     with connection.cursor() as cursor:

@@ -7,6 +7,3 @@ from django.apps import AppConfig
 
 class PortalConfig(AppConfig):
     name = "portal"
-
-    def ready(self) -> None:
-        from portal import refusals  # noqa: F401  registering is its effect

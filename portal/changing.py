@@ -1,13 +1,12 @@
 """What customers change themselves: plan, seats, pauses; previewed, done with a receipt, taken back while planned.
 
-The rule that matters: a customer takes back and replaces only what customers planned, and no plan shortens a term that
-runs.
+The rule that matters: what customers may is a rule of the agreement (`subscriptions.services.self_service`); here it is
+only asked, told and done.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,30 +18,25 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from billing.documents import change_words
-from billing.documents.explaining import every
-from billing.documents.figures import Figures
-from billing.services import acts_changing, acts_pausing, previews
+from billing.documents import change_words, price_words
+from billing.services import acts_changing, acts_pausing, acts_undoing, previews
 from billing.services.acting import ActResult
 from catalog.models import Plan, PlanItem, Price
 from catalog.services.prices import price_on
 from catalog.services.texts import in_language
 from core.design import formats
-from core.models import AuditEntry
-from core.refusal import Refused
 from customers.models import Message
-from portal import standing
 from portal.access import Visitor
 from portal.cancelling import facts, tell, today_of
 from subscriptions.models import Change, Slot, SlotTerms, Subscription
-from subscriptions.services import retiming, terms, unchanging
-from subscriptions.services.change_specs import PLAN_COLUMNS, ItemChange
+from subscriptions.services import retiming, self_service, terms
+from subscriptions.services.change_specs import ItemChange
 
 RECEIPT = "change_receipt"
 UNDONE = "change_undone"
 #: Seats a customer can ask for at once.
 MOST = 100_000
-State, Kind, Status = Subscription.State, Change.Kind, Change.Status
+Status = Change.Status
 #: An act: gets the token of what was shown, or None to show it.
 Act = Callable[[str | None], ActResult]
 
@@ -68,28 +62,22 @@ class Seats:
 
 
 def may_change(visitor: Visitor, row: Subscription) -> bool:
-    """Whether this contact changes plan and seats of it: an owner, and a plan that allows it, in service."""
-    allowed = row.plan is not None and row.plan.customer_may_change
-    return "change" in visitor.rights and allowed and row.state in (State.PENDING, State.TRIAL, State.ACTIVE)
-
-
-def _may_pause(visitor: Visitor, row: Subscription) -> bool:
-    return "change" in visitor.rights and row.plan is not None and row.plan.customer_may_pause
+    """Whether this contact changes plan and seats of it: an owner, where the agreement leaves it to the customer."""
+    return "change" in visitor.rights and self_service.may_change(row)
 
 
 def may_pause(visitor: Visitor, row: Subscription) -> bool:
-    """Whether this contact pauses it: none is planned yet, and it isn't canceled."""
-    is_free = row.paused_from_on is None and standing.state_of(row) == State.ACTIVE
-    return _may_pause(visitor, row) and is_free
+    return "change" in visitor.rights and self_service.may_pause(row)
 
 
 def may_resume(visitor: Visitor, row: Subscription) -> bool:
-    return _may_pause(visitor, row) and row.state == State.PAUSED
+    return "change" in visitor.rights and self_service.may_resume(row)
 
 
 def plans_for(visitor: Visitor, row: Subscription, on: date) -> list[Offered]:
     """Plans on sale with a price today for every usual position, in the currency and tax behavior of the contract."""
-    items = PlanItem.objects.filter(archived_at__isnull=True).select_related("product").prefetch_related("prices")
+    items = PlanItem.objects.filter(archived_at__isnull=True)
+    items = items.select_related("product", "meter").prefetch_related("prices")
     plans = Plan.objects.filter(company=visitor.company, status=Plan.Status.ON_SALE).exclude(pk=row.plan_id)
     found = []
     for plan in plans.select_related("company").prefetch_related(Prefetch("items", items)).order_by("code")[:50]:
@@ -102,18 +90,17 @@ def plans_for(visitor: Visitor, row: Subscription, on: date) -> list[Offered]:
 
 def _offered(plan: Plan, row: Subscription, pairs: list[tuple[PlanItem, Price | None]]) -> Offered:
     language, own = get_language() or "en", plan.company.language
-    figures = Figures(language, row.currency)
     told = []
     for item, price in pairs:
         assert price is not None
         name = in_language(item.product.name, language, own)
-        if price.model in ("flat", "per_unit", "package"):
-            cost = figures.price(str(price.unit_amount))
-            if item.kind != PlanItem.Kind.ONE_OFF:
-                cost = f"{cost} {every(f'{plan.interval_count} {plan.interval_unit}')}"
-            told.append(_("%(product)s: %(price)s") % {"product": name, "price": cost})
-        else:
-            told.append(name)
+        interval = "" if item.kind == PlanItem.Kind.ONE_OFF else f"{plan.interval_count} {plan.interval_unit}"
+        unit = in_language(item.meter.unit_name, language, own) if item.meter else None
+        cost = [
+            price_words.amount_of(price, row.currency, interval=interval, unit=unit),
+            *price_words.rows_of(price, row.currency),
+        ]
+        told.append(_("%(product)s: %(price)s") % {"product": name, "price": ", ".join(filter(None, cost))})
     about = in_language(plan.description or {}, language, own) if plan.description else ""
     return Offered(plan, in_language(plan.name, language, own), about, told)
 
@@ -121,19 +108,18 @@ def _offered(plan: Plan, row: Subscription, pairs: list[tuple[PlanItem, Price | 
 def seats_of(row: Subscription, on: date) -> list[Seats]:
     """Recurring positions sold by the unit, in whole units; needs the slots of `standing.with_positions`."""
     language, found = get_language() or "en", []
-    figures = Figures(language, row.currency)
     for slot in row.slots.all():
         agreed = retiming.terms_on(slot.terms.all(), max(on, row.start_on))
         if agreed is None or slot.kind != Slot.Kind.RECURRING or agreed.model == Price.Model.FLAT:
             continue
         if agreed.standing == SlotTerms.Standing.REMOVED or agreed.quantity != int(agreed.quantity):
             continue
-        price = ""
-        if agreed.model in ("per_unit", "package"):
-            interval = every(f"{agreed.interval_count} {agreed.interval_unit}")
-            price = f"{figures.price(str(agreed.unit_amount))} {interval}"
+        interval = f"{agreed.interval_count} {agreed.interval_unit}"
+        cost = [
+            price_words.amount_of(agreed, row.currency, interval=interval), *price_words.rows_of(agreed, row.currency),
+        ]  # fmt: skip
         name = in_language(slot.product.name, language, row.company.language)
-        found.append(Seats(slot, name, int(agreed.quantity), price))
+        found.append(Seats(slot, name, int(agreed.quantity), ", ".join(cost)))
     return found
 
 
@@ -146,8 +132,8 @@ def change_plan(visitor: Visitor, row: Subscription, plan: Plan) -> Act:
         result = acts_changing.change(
             subscription=row, plan=plan, on=on, by=visitor.actor, at=visitor.now, preview_token=token
         )
-        _refuse_replacing(visitor, row, result)
-        _refuse_shorter(result, plan, bound, on)
+        self_service.check_replaced(result.replaced)
+        self_service.check_not_shorter(changed=result.subscription, change=result.change, plan=plan, bound=bound, on=on)
         return result
 
     return act
@@ -162,7 +148,7 @@ def change_seats(visitor: Visitor, row: Subscription, wanted: dict[Slot, int]) -
             subscription=row, items=items, on=today_of(visitor, row), by=visitor.actor, at=visitor.now,
             preview_token=token,
         )  # fmt: skip
-        _refuse_replacing(visitor, row, result)
+        self_service.check_replaced(result.replaced)
         return result
 
     return act
@@ -191,25 +177,6 @@ def resume(visitor: Visitor, row: Subscription) -> Act:
     return act
 
 
-def _refuse_replacing(visitor: Visitor, row: Subscription, result: ActResult) -> None:
-    for change in result.replaced:
-        if not _asked_by_customer(row, change):
-            raise Refused("portal.change_waits", day=change.effective_on)
-
-
-def _refuse_shorter(result: ActResult, plan: Plan, bound: date, on: date) -> None:
-    """No plan ends a contract before the day it runs to at least."""
-    change = result.change
-    if change is None or change.status == Status.UNDONE or change.effective_on > bound:
-        return
-    after, day = copy.copy(result.subscription), max(on, change.effective_on)
-    for name in PLAN_COLUMNS:
-        setattr(after, name, getattr(plan, name))
-    after.term_start_on, after.term_ends_on = terms.running_term(after, day)
-    if terms.contract_clock_of(after, on=day).earliest_end < bound:
-        raise Refused("portal.bound_until", day=bound)
-
-
 def do(visitor: Visitor, row: Subscription, act: Act, token: str) -> Message:
     """Does what was shown and writes the receipt, both or neither."""
     with transaction.atomic():
@@ -232,12 +199,12 @@ def _told(row: Subscription, result: ActResult) -> list[str]:
     return [] if change is None else in_words(row, change)
 
 
-def in_words(row: Subscription, change: Change) -> list[str]:
-    """From when, and what."""
+def in_words(row: Subscription, change: Change, names: Mapping[str, str] | None = None) -> list[str]:
+    """From when, and what. `names`: of the products, where they were read for many."""
     words = {"what": change.get_kind_display(), "day": formats.day(change.effective_on, style="long")}
-    names = change_words.product_names(row.company, [change])
+    known = change_words.product_names(row.company, [change]) if names is None else names
     first = _("Taken back: %(what)s") if change.status == Status.UNDONE else _("From %(day)s: %(what)s")
-    return [first % words, *change_words.lines_of(change, row.currency, names)]
+    return [first % words, *change_words.lines_of(change, row.currency, known)]
 
 
 def _sums(result: ActResult) -> list[str]:
@@ -248,50 +215,42 @@ def _sums(result: ActResult) -> list[str]:
     ]
 
 
-def planned(visitor: Visitor, row: Subscription) -> list[dict[str, object]]:
-    """What is planned for it, in words, the earliest first; `may_undo`: whether this contact can take it back.
-
-    Needs the changes of `standing.with_positions`.
+def planned(visitor: Visitor, rows: Iterable[Subscription]) -> dict[int, list[dict[str, object]]]:
+    """What is planned for each of them, by id, in words, the earliest first; `may_undo`: whether this contact can take
+    it back. Two queries for all; needs the changes of `standing.with_positions`.
     """
-    changes: list[Change] = row.changes_to_come  # type: ignore[attr-defined]
-    return [
-        {"change": change, "lines": in_words(row, change), "may_undo": may_undo(visitor, row, change)}
-        for change in changes
-    ]
+    to_come: dict[int, list[Change]] = {row.pk: row.changes_to_come for row in rows}  # type: ignore[attr-defined]
+    every = [change for changes in to_come.values() for change in changes]
+    names = change_words.product_names(visitor.company, every)
+    theirs = _undoable(visitor, every)
+    return {
+        pk: [
+            {"change": one, "lines": in_words(one.subscription, one, names), "may_undo": one.pk in theirs}
+            for one in changes
+        ]
+        for pk, changes in to_come.items()
+    }
 
 
-def may_undo(visitor: Visitor, row: Subscription, change: Change) -> bool:
-    """A planned change that a customer asked for, before its day, while the plan lets customers change such things."""
-    if change.status != Status.PLANNED or row.plan is None or "change" not in visitor.rights:
-        return False
-    if change.effective_on <= today_of(visitor, row):
-        return False
-    if change.kind in unchanging.OF_TERMS:
-        return row.plan.customer_may_change and _asked_by_customer(row, change)
-    return change.kind in (Kind.PAUSE, Kind.RESUME) and row.plan.customer_may_pause and _asked_by_customer(row, change)
+def may_undo(visitor: Visitor, change: Change) -> bool:
+    return change.pk in _undoable(visitor, [change])
 
 
-def _asked_by_customer(row: Subscription, change: Change) -> bool:
-    """Whether a contact, not staff, planned it: the audit log knows."""
-    entries = AuditEntry.objects.filter(
-        company_id=row.company_id, subject_kind="subscription", subject_id=row.pk, actor_kind="contact"
-    )
-    if change.kind in unchanging.OF_TERMS:
-        return entries.filter(verb="subscription.change", facts__change=change.ref).exists()
-    day = change.effective_on.isoformat()
-    if change.kind == Kind.PAUSE:
-        return entries.filter(verb="subscription.pause", facts__from_on=day, at=change.asked_at).exists()
-    return entries.filter(verb="subscription.plan_resume", facts__until=day, at=change.asked_at).exists()
+def _undoable(visitor: Visitor, changes: list[Change]) -> set[int]:
+    if "change" not in visitor.rights:
+        return set()
+    found: set[int] = set()
+    for zone in {change.subscription.time_zone for change in changes}:
+        of_zone = [change for change in changes if change.subscription.time_zone == zone]
+        found |= self_service.undoable(of_zone, today_of(visitor, of_zone[0].subscription))
+    return found
 
 
 def take_back(visitor: Visitor, row: Subscription, change: Change) -> None:
     """Takes a planned change back; a mail says so."""
     on, by, at = today_of(visitor, row), visitor.actor, visitor.now
     with transaction.atomic():
-        if change.kind in unchanging.OF_TERMS:
-            acts_changing.undo_change(change=change, on=on, by=by, at=at)
-        else:
-            acts_pausing.undo_pause(subscription=row, on=on, by=by, at=at)
+        acts_undoing.undo(change=change, on=on, by=by, at=at)
         lines = [
             _("Your planned change has been taken back; the subscription goes on as it is."),
             "",

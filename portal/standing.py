@@ -13,7 +13,8 @@ from typing import Any
 from django.db.models import F, Prefetch
 from django.utils.translation import get_language
 
-from billing.documents.explaining import every, explain
+from billing.documents import price_words
+from billing.documents.explaining import explain
 from billing.documents.figures import Figures
 from billing.models import Credit, Invoice, InvoiceBalance
 from billing.services import receivables
@@ -33,13 +34,15 @@ class Position:
     name: str
     quantity: str
     price: str
-    """With currency and interval: "€49.00 per month"."""
+    """With currency and interval: "€49.00 per month"; of tiers the interval alone."""
+    rows: list[str]
+    """What else makes the price: tiers, packages, shares, a minimum."""
     counts: bool
     """Whether the quantity matters: a flat price has none."""
 
 
 def positions(subscription: Subscription, on: date) -> list[Position]:
-    """Its positions on that day, else as they begin; needs the slots of `with_positions`."""
+    """Its positions on that day, else as they begin; removed ones left out; needs the slots of `with_positions`."""
     language = get_language() or "en"
     figures = Figures(language, subscription.currency)
     shown = []
@@ -48,13 +51,16 @@ def positions(subscription: Subscription, on: date) -> list[Position]:
         if not rows:
             continue
         agreed = next((row for row in reversed(rows) if row.from_on <= on), rows[0])
-        amount = figures.price(str(agreed.unit_amount))
-        interval = every(f"{agreed.interval_count} {agreed.interval_unit}")
+        if agreed.standing == SlotTerms.Standing.REMOVED:
+            continue
+        unit = in_language(slot.meter.unit_name, language, subscription.company.language) if slot.meter else None
+        interval = f"{agreed.interval_count} {agreed.interval_unit}"
         shown.append(
             Position(
                 name=in_language(slot.product.name, language, subscription.company.language),
                 quantity=figures.quantity(str(agreed.quantity)),
-                price=f"{amount} {interval}",
+                price=price_words.amount_of(agreed, subscription.currency, interval=interval, unit=unit),
+                rows=price_words.rows_of(agreed, subscription.currency),
                 counts=slot.kind == Slot.Kind.RECURRING and agreed.model != "flat" and agreed.quantity != 1,
             )
         )
@@ -63,7 +69,7 @@ def positions(subscription: Subscription, on: date) -> list[Position]:
 
 def with_positions(visitor: Visitor) -> Any:
     """The customer's subscriptions with what `positions` reads and what is planned for them."""
-    slots = Slot.objects.select_related("product").prefetch_related(
+    slots = Slot.objects.select_related("product", "meter").prefetch_related(
         Prefetch("terms", SlotTerms.objects.order_by("from_on"))
     )
     planned = Change.objects.filter(status=Change.Status.PLANNED).select_related("plan__company")

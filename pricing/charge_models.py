@@ -244,11 +244,6 @@ def event_rows(price: PriceSpec, events: Iterable[Decimal | Fraction | int]) -> 
     return rows
 
 
-def amount_of_events(price: PriceSpec, events: Iterable[Decimal | int]) -> Fraction:
-    """The exact percentage price of all those events together."""
-    return sum((row.amount for row in event_rows(price, events)), Fraction(0))
-
-
 def _beyond_free(price: PriceSpec, seen_events: int, seen_value: Fraction, value: Fraction) -> Fraction | None:
     """The part of an event's value the rate applies to; None for an event that is free."""
     if price.free_events is None and price.free_value is None:

@@ -214,11 +214,6 @@ class Period:
         return self if self._full is None else self._full
 
     @property
-    def is_stub(self) -> bool:
-        """Whether it is only a part of its full period."""
-        return self._full is not None
-
-    @property
     def days(self) -> int:
         """How many days it has; at least one."""
         return self.end.toordinal() - self.start.toordinal()
@@ -236,19 +231,6 @@ class Period:
     def contains(self, day: date) -> bool:
         """Whether the day is one of its days."""
         return self.start <= day < self.end
-
-    def intersect(self, other: Period) -> Period | None:
-        """The days it shares with another period, as a part of this one's full period; None without any.
-
-        >>> january = Period(date(2026, 1, 1), date(2026, 2, 1))
-        >>> january.intersect(Period(date(2026, 1, 22), date(2026, 3, 1))).share
-        Fraction(10, 31)
-        """
-        start = max(self.start, other.start)
-        end = min(self.end, other.end)
-        if start >= end:
-            return None
-        return Period(start, end, self.full)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(name)

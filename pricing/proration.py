@@ -10,7 +10,6 @@ from decimal import Decimal
 from fractions import Fraction
 
 from pricing.errors import PricingError
-from pricing.money import to_minor
 
 
 class BadShare(PricingError):
@@ -74,12 +73,3 @@ def credit_for_days(
     if unused_days and unused_days == billed_days:
         return credit_for_rest(line_minor, already_credited)
     return credit_for_unused(line_minor, line_days, unused_days, already_credited)
-
-
-def true_up(minimum: Fraction | Decimal | int, share: Fraction, counted_minor: int, currency: str) -> int:
-    """What is missing to a minimum commitment scaled by its share, in minor units; never below zero.
-
-    >>> true_up(Decimal(10000), Fraction(2, 29), 7690, "EUR")
-    61276
-    """
-    return max(0, to_minor(prorated(minimum, share), currency) - counted_minor)

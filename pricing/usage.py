@@ -59,21 +59,6 @@ def window_rows(
     return calc_rows(model, price, units)
 
 
-def window_amount(
-    model: str,
-    price: PriceSpec,
-    quantity: Decimal | Fraction,
-    share: Fraction = _WHOLE,
-    events: Iterable[Decimal] = (),
-) -> Fraction:
-    """The exact price of the usage of a window; see `window_rows`.
-
-    >>> window_amount("package", PriceSpec(Decimal(100), package_size=Decimal(10), free_units=Decimal(5)), Decimal(12))
-    Fraction(100, 1)
-    """
-    return sum((row.amount for row in window_rows(model, price, quantity, share, events)), Fraction(0))
-
-
 def _scaled(row: CalcRow, share: Fraction) -> CalcRow:
     if row.step == "tier_fee":
         return row._replace(price=row.price * share, amount=row.amount * share)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, Min, QuerySet, Sum
 
 from billing.models import DiscountUse
 from catalog.models import Campaign, Discount
@@ -23,9 +23,28 @@ class Effect:
     given: list[tuple[str, int]]
 
 
-def effect_of(discount: Discount) -> Effect:
-    """Of one discount."""
-    return _effect(AgreedDiscount.objects.filter(company_id=discount.company_id, discount=discount))
+def effects_of(company: Company, discounts: Iterable[Discount]) -> dict[int, Effect]:
+    """Of each of these discounts, by id, in three queries however many there are."""
+    found = {discount.pk: Effect(0, [], []) for discount in discounts}
+    agreed = AgreedDiscount.objects.filter(company=company, discount__in=list(found)).order_by()
+    counts = agreed.values("discount_id").annotate(count=Count("subscription_id", distinct=True))
+    # A subscription that was given one twice counts once.
+    once = agreed.values("discount_id", "subscription_id").annotate(first=Min("pk")).values("first")
+    mrr = AgreedDiscount.objects.filter(pk__in=once).order_by().values_list("discount_id", "subscription__currency")
+    uses = DiscountUse.objects.filter(company=company, agreed__discount__in=list(found)).order_by()
+    given = uses.values_list("agreed__discount_id", "agreed__subscription__currency")
+    subscriptions = dict(counts.values_list("discount_id", "count"))
+    worth = _by_currency(mrr.annotate(total=Sum("subscription__slots__mrr_minor")))
+    taken = _by_currency(given.annotate(total=Sum("amount_minor")))
+    return {pk: Effect(subscriptions.get(pk, 0), worth.get(pk, []), taken.get(pk, [])) for pk in found}
+
+
+def _by_currency(rows: Iterable[tuple[int, str, int | None]]) -> dict[int, list[tuple[str, int]]]:
+    found: dict[int, list[tuple[str, int]]] = {}
+    for pk, currency, total in sorted(rows, key=lambda row: row[:2]):
+        if total:
+            found.setdefault(pk, []).append((currency, total))
+    return found
 
 
 def effect_of_campaign(campaign: Campaign) -> Effect:

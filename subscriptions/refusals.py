@@ -15,6 +15,10 @@ register(
         "subscription.interim_without_usage": _("Only usage is billed before the close of its period."),
         "subscription.service_before_start": _("It starts on %(start)s; nothing is supplied before."),
         "subscription.service_after_end": _("It ends on %(day)s; nothing is supplied afterwards."),
+        "subscription.no_pause_end": _("No end of a pause is planned."),
+        "subscription.not_suspended": _("It isn't suspended."),
+        "self_service.change_waits": _("Something else is planned for %(day)s; please write to us about this change."),
+        "self_service.bound_until": _("Your contract runs until %(day)s at least; this plan would end it earlier."),
         "one_off.billed": _("It is billed already; a credit note on its line takes it back."),
         "one_off.canceled": _("It was canceled before it was billed."),
         "one_off.trial_over": _("The trial is over and nothing was agreed to be paid."),
@@ -68,7 +72,6 @@ register(
         "subscription.not_paused": _("It isn't paused."),
         "subscription.pause_not_planned": _("No pause is planned."),
         "subscription.pause_begun": _("The pause began on %(day)s; it can only be ended now."),
-        "subscription.not_suspended": _("It isn't suspended."),
         "subscription.resume_before_pause": _("The pause begins on %(day)s; it can't end before."),
         "subscription.reinstate_before_suspension": _("The suspension began on %(day)s; it can't end before."),
         "exit.reason_missing": _("Say what the good cause is."),
@@ -84,7 +87,7 @@ register(
         "change.item_missing": _("Name the position to change, or the product to add."),
         "change.item_not_there": _("This position is no part of the subscription on %(day)s."),
         "change.item_ends_before": _("The change takes effect on %(day)s; the position can't end before."),
-        "change.once_only": _("%(product)s is charged once; add it as a one-off item."),
+        "change.once_only": _("%(product)s is charged once; add it as a one-off charge."),
         "change.same_plan": _("It is on the plan %(plan)s already; to get its newest prices, move the price version."),
         "change.term_over": _(
             "Under these terms the contract would have ended on %(day)s; choose a plan with a longer or no term."

@@ -18,7 +18,7 @@ from api.resources.previews import TokenInput
 from api.resources.subscriptions import READ, SubscriptionShape, SubscriptionView
 from api.shapes import Computed, Id, Link, Shape
 from api.views import ResourceView, operation
-from billing.services import acts_changing
+from billing.services import acts_changing, acts_undoing
 from billing.services.acting import ActResult
 from catalog.models import Meter, Plan, Price, Product
 from subscriptions.models import Change, Slot
@@ -102,7 +102,7 @@ def _changed(view: SubscriptionView, ids: dict[str, str], given: dict[str, Any])
 def _undone(view: SubscriptionView, ids: dict[str, str], given: dict[str, Any]) -> Callable[[], ActResult]:
     rows = Change.objects.filter(company=view.company).select_related("subscription__company")
     row = Change.by_ref(rows, ids["change"])
-    return lambda: acts_changing.undo_change(change=row, by=view.by, at=view.at, **given)
+    return lambda: acts_undoing.undo(change=row, by=view.by, at=view.at, **given)
 
 
 class ChangeView(ResourceView):

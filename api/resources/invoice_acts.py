@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from django.http import HttpResponse
@@ -59,8 +60,11 @@ class SendInput(Body):
 
 
 class InvoiceAct(InvoiceView, MoneyAct):
+    """An act on one invoice, which `find` looks up."""
+
+    @abstractmethod
     def do(self, row: Invoice, given: dict[str, Any]) -> Any:
-        raise NotImplementedError
+        """Does it; what came of it."""
 
     def plan(self, given: dict[str, Any], **ids: str) -> Plan:
         row = self.find(ids["invoice"])

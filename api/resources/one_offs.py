@@ -1,4 +1,4 @@
-"""Single charges of a subscription: added, moved, billed early, canceled in time; each with its preview."""
+"""One-off charges of a subscription: added, moved, billed early, canceled in time; each with its preview."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHANGE = "subscription.change"
 
 
 class OneOffInput(TokenInput):
-    """A single charge. What is left out comes from `price`, else from the plan's single charge of the product."""
+    """A one-off charge. What is left out comes from `price`, else from the plan's one-off charge of the product."""
 
     product = Ref(Product, help_text="What is supplied.")
     quantity = Quantity(required=False, help_text="Number of units; 1 when left out.")

@@ -1,4 +1,4 @@
-"""Positions and single charges of a subscription: how they are shown, and how positions to be agreed come in."""
+"""Positions and one-off charges of a subscription: how they are shown, and how positions to be agreed come in."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class SubscriptionItemShape(Shape):
 
 
 class OneOffShape(Shape):
-    """A single charge, billed on its day."""
+    """A one-off charge, billed on its day."""
 
     id = Id("oof")
     product = Link("prd", lambda: ProductShape, name="product")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.fields import Body, Text
 from api.shapes import Computed, Part, PlainShape, Sum, amount_text, number_text
+from pricing.money import places
 
 TEXT = {"type": "string"}
 DAY = {"type": "string", "format": "date"}
@@ -23,7 +24,9 @@ class PreviewLineShape(PlainShape):
     period_start = Computed(DAY, lambda row, reading: row[0].period_start, allow_null=True)
     period_end = Computed(DAY, lambda row, reading: row[0].period_end, allow_null=True)
     quantity = Computed(Sum.SCHEMA, lambda row, reading: _number(row[0].quantity), allow_null=True)
-    unit_amount = Computed(Sum.SCHEMA, lambda row, reading: _number(row[0].unit_amount), allow_null=True)
+    unit_amount = Computed(
+        Sum.SCHEMA, lambda row, reading: _number(row[0].unit_amount, places(row[1])), allow_null=True
+    )
     amount = Computed(Sum.SCHEMA, lambda row, reading: amount_text(row[0].amount, row[1]))
     net = Computed(Sum.SCHEMA, lambda row, reading: amount_text(row[0].net, row[1]))
 
@@ -42,7 +45,7 @@ class PreviewDocumentShape(PlainShape):
 
 
 class UpcomingShape(PlainShape):
-    """An invoice to come, as it would be issued if nothing changes."""
+    """An invoice to come, whole as it would be issued if nothing changes: other subscriptions may stand on it."""
 
     on = Computed(DAY, lambda row, reading: row.on, help_text="Day it falls due for billing.")
     currency = Computed(TEXT, lambda row, reading: row.currency)
@@ -92,5 +95,5 @@ class PreviewShape(PlainShape):
     preview_token = Computed(TEXT, lambda row, reading: row.token, help_text="Send it with the act.")
 
 
-def _number(value: object) -> str | None:
-    return None if value is None else number_text(value)  # type: ignore[arg-type]
+def _number(value: object, least: int = 0) -> str | None:
+    return None if value is None else number_text(value, least)  # type: ignore[arg-type]

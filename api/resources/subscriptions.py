@@ -85,7 +85,7 @@ class SubscriptionShape(Shape):
     customer = Link("cus", lambda: CustomerShape, name="customer")
     plan = Link("pln", lambda: PlanShape, name="plan", allow_null=True)
     items = Part(SubscriptionItemShape, lambda row: row.slots.all(), many=True)
-    one_offs = Part(OneOffShape, lambda row: row.one_offs.all(), many=True, help_text="Single charges, oldest first.")
+    one_offs = Part(OneOffShape, lambda row: row.one_offs.all(), many=True, help_text="One-off charges, oldest first.")
     minimum_amount = Least(
         lambda row, reading: row.currency, help_text="Least charge per cycle over all items; null without one."
     )

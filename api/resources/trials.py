@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -49,15 +50,15 @@ class TrialShape(PlainShape):
     preview_token = Computed(TEXT, lambda row, reading: row.token, help_text="Send it with the act.")
 
 
-#: What is to be done, whose money moves, in which currency.
 Plan = tuple[Callable[[], Any], Customer | None, str]
 
 
-class MoneyAct(ResourceView):
+class MoneyAct(ResourceView, ABC):
     """An act that moves money: `plan` says what is to be done, `shown` answers with what came of it."""
 
+    @abstractmethod
     def plan(self, given: dict[str, Any], **ids: str) -> Plan:
-        raise NotImplementedError
+        """What is to be done, whose money moves, in which currency."""
 
     def shown(self, result: Any) -> HttpResponse:
         return self.fresh(result)

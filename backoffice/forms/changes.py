@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.forms.catalog import products_of
 from backoffice.forms.fields import AmountField, DayField, NumberField, TextField
 from backoffice.forms.sections import Section, SectionedForm
-from backoffice.price_words import has_amount
 from backoffice.templatetags.office import price_text
+from billing.documents.price_words import has_amount
 from catalog.models import Plan, Price, SuspendedBilling, Unit, Unused
 from core.models import Company
 from core.refusal import Refused

@@ -20,7 +20,8 @@ from backoffice.forms.fields import (
     texts_of,
 )
 from backoffice.forms.sections import Section, SectionedForm
-from catalog.models import Campaign, Discount, OfferCode, Price, Product
+from billing.documents.price_words import amount_of, rows_of
+from catalog.models import Campaign, Discount, OfferCode, PlanItem, Price, Product
 from catalog.services.texts import in_language
 from core.models import Company
 from subscriptions.models import Subscription
@@ -111,7 +112,16 @@ class DiscountForm(DiscountNameForm):
 
 
 def _price_words(price: Price) -> str:
-    return f"{price.item.plan.code} / {price.item.product.code}: {price} "
+    """Which price of which plan it is: "team / seats: €12.50 (2)"."""
+    return f"{price.item.plan.code} / {price.item.product.code}: {words_of(price)}"
+
+
+def words_of(price: Price) -> str:
+    """A price version in a few words, its number behind."""
+    plan = price.item.plan
+    interval = "" if price.item.kind == PlanItem.Kind.ONE_OFF else f"{plan.interval_count} {plan.interval_unit}"
+    told = [amount_of(price, price.currency, interval=interval), *rows_of(price, price.currency)]
+    return f"{', '.join(filter(None, told))} ({price.currency} {price.version})"
 
 
 class OfferCodeForm(SectionedForm):

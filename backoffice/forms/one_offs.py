@@ -1,4 +1,4 @@
-"""Single charges of a subscription: what, for how much, on which day."""
+"""One-off charges of a subscription: what, for how much, on which day."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OneOffForm(SectionedForm):
         self.fields["product"] = products_of(company)
         self.fields["quantity"] = NumberField(label=_("Quantity"), places=6, initial=Decimal(1))
         self.fields["unit_amount"] = AmountField(
-            label=_("Price of one"), required=False, help_text=_("Empty: the plan's price of this single charge.")
+            label=_("Price of one"), required=False, help_text=_("Empty: the plan's price of this one-off charge.")
         )
         self.fields["service_on"] = DayField(
             label=_("Day of the supply"), initial=on, help_text=_("It is invoiced on that day.")

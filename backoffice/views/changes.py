@@ -18,28 +18,27 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from backoffice import previewing
-from backoffice.acting import actor, done, found, may, now, own
+from backoffice.acting import actor, found, may, now, own
+from backoffice.agreement_acts import act_page
 from backoffice.forms import changes as forms_of
 from backoffice.forms.changes import Held
 from backoffice.forms.sections import SectionedForm
-from backoffice.pages import crumbs
 from backoffice.previewing import Shown
 from backoffice.views.products import named
 from billing.documents import change_words
-from billing.services import acts_changing, acts_exits, acts_pausing, previews
+from billing.services import acts_changing, acts_exits, acts_pausing, acts_undoing
 from billing.services.acting import ActResult
 from billing.services.previews import Preview
 from catalog.models import Plan
 from core import clock
 from core.design import formats
-from core.refusal import Refused
 from core.rights import needs
 from subscriptions.models import Change, SlotTerms, Subscription
-from subscriptions.services import moves, retiming, unchanging
+from subscriptions.services import moves, possible, retiming
 
 Act = Callable[..., ActResult]
 State = Subscription.State
-Kind, Status = Change.Kind, Change.Status
+Status = Change.Status
 #: How many changes the page of a subscription lists.
 SHOWN = 50
 
@@ -57,43 +56,17 @@ def of_subscription(subscription: Subscription, on: date) -> list[Any]:
     names = change_words.product_names(subscription.company, rows)
     for row in rows:
         row.lines = change_words.lines_of(row, subscription.currency, names)  # type: ignore[attr-defined]
-        row.can_undo = can_undo(row, on) and subscription.state not in moves.ENDED  # type: ignore[attr-defined]
+        row.can_undo = possible.can_undo(row, on) and subscription.state not in moves.ENDED  # type: ignore[attr-defined]
     return sorted(rows, key=lambda row: (row.status != Status.PLANNED, -row.pk))
 
 
-def can_undo(change: Change, on: date) -> bool:
-    """Planned ones until their day; changes of terms on it, too."""
-    if change.status == Status.PLANNED:
-        return change.kind not in (Kind.SUSPEND, Kind.REINSTATE)
-    return change.kind in unchanging.OF_TERMS and change.status == Status.DONE and change.effective_on == on
+#: The right each act needs; the page offers those that are possible, too.
+RIGHT_OF = {"leave": "subscription.cancel", "terminate": "subscription.override"}
 
 
 def acts_for(request: HttpRequest, subscription: Subscription, on: date) -> dict[str, bool]:
     """Which of the acts the page offers, by name."""
-    state = subscription.state
-    if state in moves.ENDED:
-        return {}
-    may_change, may_cancel = may(request, "subscription.change"), may(request, "subscription.cancel")
-    paused = is_paused(subscription, on)
-    resting = paused or state == State.SUSPENDED
-    return {
-        "change": may_change,
-        "pause": may_change and not resting,
-        "resume": may_change and paused,
-        "open_pause": may_change and state == State.PAUSED and subscription.resumes_on is not None,
-        "suspend": may_change and state == State.ACTIVE and not paused,
-        "reinstate": may_change and state == State.SUSPENDED,
-        "leave": may_cancel,
-        "terminate": may(request, "subscription.override"),
-    }
-
-
-def is_paused(subscription: Subscription, on: date) -> bool:
-    """Whether its pause runs, also on the first day before any tick came."""
-    first = subscription.paused_from_on
-    return subscription.state == State.PAUSED or (
-        subscription.state == State.ACTIVE and first is not None and first <= on
-    )
+    return {name: may(request, RIGHT_OF.get(name, "subscription.change")) for name in possible.acts(subscription, on)}
 
 
 @needs("subscription.change")
@@ -158,8 +131,7 @@ def resume(request: HttpRequest, ref: str) -> HttpResponse:
     form = forms_of.ResumeForm(request.POST or None, on=day, may_override=_may_override(request))
 
     def act(**given: Any) -> ActResult:
-        if not is_paused(subscription, day):
-            raise Refused("subscription.not_paused")
+        possible.check(subscription, "resume", day)
         return acts_pausing.resume(**given)
 
     return _page(request, subscription, form, act, _("Resume"), _("It goes on."))
@@ -171,8 +143,7 @@ def open_pause(request: HttpRequest, ref: str) -> HttpResponse:
     subscription = _subscription(request, ref)
 
     def act(**given: Any) -> ActResult:
-        if subscription.state != State.PAUSED or subscription.resumes_on is None:
-            raise Refused("office.no_pause_end")
+        possible.check(subscription, "open_pause", _day(subscription))
         return acts_pausing.undo_pause(**given)
 
     title = _("Leave the end of the pause open")
@@ -192,8 +163,7 @@ def reinstate(request: HttpRequest, ref: str) -> HttpResponse:
     form = forms_of.ReinstateForm(request.POST or None, on=_day(subscription), may_override=_may_override(request))
 
     def act(**given: Any) -> ActResult:
-        if subscription.state != State.SUSPENDED:
-            raise Refused("office.not_suspended")
+        possible.check(subscription, "reinstate", _day(subscription))
         return acts_pausing.reinstate(**given)
 
     return _page(request, subscription, form, act, _("End the suspension"), _("The suspension is over."))
@@ -239,13 +209,7 @@ def undo(request: HttpRequest, ref: str) -> HttpResponse:
     change = found(own(request, Change).select_related("subscription__customer", "subscription__company"), ref)
 
     def act(*, subscription: Subscription, **given: Any) -> ActResult:
-        if change.kind in unchanging.OF_TERMS:
-            return acts_changing.undo_change(change=change, **given)
-        if change.status != Status.PLANNED:
-            raise Refused("change.undo_too_late", day=change.effective_on)
-        if change.kind == Kind.DAY:
-            return acts_pausing.undo_move_billing_day(subscription=subscription, **given)
-        return acts_pausing.undo_pause(subscription=subscription, **given)
+        return acts_undoing.undo(change=change, **given)
 
     title = _("Take back: %(what)s") % {"what": change.get_kind_display()}
     form = UndoForm(request.POST or None)
@@ -291,33 +255,19 @@ def _page(
         return redirect(back)
     before = subscription.ends_on
 
-    def acted(token: str | None) -> ActResult:
+    def acted(_values: dict[str, Any], token: str | None) -> ActResult:
         given = form.values()  # type: ignore[attr-defined]
         return act(subscription=subscription, **given, by=actor(request), at=now(request), preview_token=token)
 
-    def do(values: dict[str, Any], token: str) -> HttpResponse:
-        acted(token)
-        return done(request, told, back)
-
-    context = {
-        "title": title,
-        "crumbs": crumbs(
-            (_("Subscriptions"), reverse("backoffice:subscriptions")),
-            (subscription.customer.name, reverse("backoffice:customer", args=[subscription.customer.ref])),
-            (subscription.number, back),
-            (title, ""),
-        ),
-        "lead": subscription.name,
-        "act": title,
-        "tone": tone,
-        "back": back,
-    }
-    return previewing.act_page(
+    return act_page(
         request,
-        form=form,
-        preview=lambda values: _shown(previews.preview(lambda: acted(None)), subscription, before),
-        do=do,
-        context=context,
+        subscription,
+        form,
+        acted,
+        title=title,
+        told=told,
+        tone=tone,
+        shown=lambda seen: _shown(seen, subscription, before),
     )
 
 

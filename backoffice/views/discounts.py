@@ -11,8 +11,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from backoffice import previewing
 from backoffice.acting import actor, done, found, now, own, show_refusal
+from backoffice.agreement_acts import act_page
 from backoffice.forms.discounts import (
     CampaignForm,
     DiscountFilter,
@@ -21,12 +21,13 @@ from backoffice.forms.discounts import (
     GiveForm,
     OfferCodeForm,
     RedeemForm,
+    words_of,
 )
 from backoffice.forms.sections import SectionedForm
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
 from backoffice.views.products import named
-from billing.services import acts, acts_discounting, previews
+from billing.services import acts, acts_discounting
 from catalog.models import Campaign, Discount, OfferCode
 from catalog.services import discounts as verbs
 from core.refusal import Refused
@@ -81,7 +82,8 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "lasts": how_long(discount),
         "codes": list(discount.codes.order_by("code")),
         "uses": uses,
-        "effect": figures.effect_of(discount),
+        "effect": figures.effects_of(request.company, [discount])[discount.pk],
+        "price_words": words_of(discount.price) if discount.price is not None else "",
     }
     return page(request, "discounts/detail", context)
 
@@ -171,9 +173,10 @@ def campaigns(request: HttpRequest) -> HttpResponse:
 def campaign(request: HttpRequest, ref: str) -> HttpResponse:
     row = found(own(request, Campaign), ref)
     held = list(row.discounts.order_by("code"))
+    effects = figures.effects_of(request.company, held)
     for discount in held:
         discount.shown_name, discount.off = named(request, discount.name), taken_off(discount)  # type: ignore[attr-defined]
-        discount.effect = figures.effect_of(discount)  # type: ignore[attr-defined]
+        discount.effect = effects[discount.pk]  # type: ignore[attr-defined]
     context = {
         "title": row.name,
         "crumbs": crumbs(
@@ -229,36 +232,6 @@ def _subscription(request: HttpRequest, ref: str) -> Subscription:
     return found(own(request, Subscription).select_related("customer", "company"), ref)
 
 
-def _act(
-    request: HttpRequest, subscription: Subscription, form: SectionedForm, act: Any, words: dict[str, str], said: str
-) -> HttpResponse:
-    """Preview, then do: `act(values, token)`; `words` are title and button."""
-    back = reverse("backoffice:subscription", args=[subscription.ref])
-    before = subscription.ends_on
-
-    def do(values: dict[str, Any], token: str) -> HttpResponse:
-        act(values, token)
-        return done(request, said, back)
-
-    context = {
-        **words,
-        "crumbs": crumbs(
-            (_("Subscriptions"), reverse("backoffice:subscriptions")),
-            (subscription.number, back),
-            (words["title"], ""),
-        ),
-        "lead": subscription.name,
-        "back": back,
-    }
-    return previewing.act_page(
-        request,
-        form=form,
-        preview=lambda values: previewing.of_agreement(previews.preview(lambda: act(values, None)), before_end=before),
-        do=do,
-        context=context,
-    )
-
-
 @needs("subscription.change")
 def give(request: HttpRequest, ref: str) -> HttpResponse:
     subscription = _subscription(request, ref)
@@ -269,8 +242,10 @@ def give(request: HttpRequest, ref: str) -> HttpResponse:
             subscription=subscription, **values, by=actor(request), at=now(request), preview_token=token
         )
 
-    words = {"title": _("Give a discount"), "act": _("Give the discount")}
-    return _act(request, subscription, form, act, words, _("The discount is given."))
+    return act_page(
+        request, subscription, form, act, title=_("Give a discount"), button=_("Give the discount"),
+        told=_("The discount is given."),
+    )  # fmt: skip
 
 
 @needs("subscription.change")
@@ -283,8 +258,10 @@ def redeem(request: HttpRequest, ref: str) -> HttpResponse:
             subscription=subscription, **values, by=actor(request), at=now(request), preview_token=token
         )
 
-    words = {"title": _("Redeem an offer code"), "act": _("Redeem the code")}
-    return _act(request, subscription, form, act, words, _("The code is redeemed."))
+    return act_page(
+        request, subscription, form, act, title=_("Redeem an offer code"), button=_("Redeem the code"),
+        told=_("The code is redeemed."),
+    )  # fmt: skip
 
 
 @needs("subscription.change")
@@ -296,9 +273,7 @@ def end(request: HttpRequest, ref: str) -> HttpResponse:
     def act(values: dict[str, Any], token: str | None) -> acts.ActResult:
         return acts_discounting.end(agreed=agreed, by=actor(request), at=now(request), preview_token=token)
 
-    words = {
-        "title": _("Take back the discount %(name)s") % {"name": agreed.name},
-        "act": _("Take the discount back"),
-        "tone": "danger",
-    }
-    return _act(request, agreed.subscription, form, act, words, _("The discount ends with the running period."))
+    return act_page(
+        request, agreed.subscription, form, act, title=_("Take back the discount %(name)s") % {"name": agreed.name},
+        button=_("Take the discount back"), tone="danger", told=_("The discount ends with the running period."),
+    )  # fmt: skip

@@ -19,8 +19,8 @@ from backoffice.forms.pricing import initial_of
 from backoffice.forms.sections import SectionedForm
 from backoffice.lists import listing, tabs_of
 from backoffice.pages import crumbs, page
-from backoffice.price_words import has_amount, rows_of
 from backoffice.views.products import named
+from billing.documents.price_words import has_amount, rows_of
 from catalog.models import Plan, PlanItem, Price
 from catalog.services import plans as verbs
 from core.refusal import Refused

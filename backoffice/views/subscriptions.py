@@ -15,14 +15,15 @@ from django.utils.translation import gettext as _
 
 from backoffice import exports, figures, finding, histories, previewing
 from backoffice.acting import actor, done, found, may, now, own, today
+from backoffice.agreement_acts import above, act_page
 from backoffice.forms.sections import SectionedForm
 from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFilter
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
-from backoffice.price_words import has_amount, rows_of
 from backoffice.views import changes
 from backoffice.views.discounts import of_subscription
 from backoffice.views.products import named
+from billing.documents.price_words import has_amount, rows_of
 from billing.models import Invoice, InvoiceLine
 from billing.services import acts, previews
 from catalog.models import Plan
@@ -33,8 +34,10 @@ from core.refusal import Refused
 from core.rights import needs
 from customers.models import Customer
 from customers.services.titles import title_of
-from subscriptions.models import Slot, Subscription
-from subscriptions.services import moves, terms
+from subscriptions.models import Slot, SlotTerms, Subscription
+from subscriptions.services import moves, possible, terms
+
+REMOVED = SlotTerms.Standing.REMOVED
 
 
 @needs("subscription.read")
@@ -165,9 +168,11 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         slot.shown_name = named(request, slot.product.name)  # type: ignore[attr-defined]
         slot.has_amount = slot.now is None or has_amount(slot.now)  # type: ignore[attr-defined]
         slot.rows = rows_of(slot.now, subscription.currency) if slot.now else []  # type: ignore[attr-defined]
+        slot.is_removed = slot.now is not None and slot.now.standing == REMOVED  # type: ignore[attr-defined]
         # Before the first bill it holds the day before the first one to pay for.
         billed = slot.billed_through_on >= subscription.paid_from_on or slot.elsewhere_through_on
         slot.through = slot.billed_through_on if billed else None  # type: ignore[attr-defined]
+    slots.sort(key=lambda slot: slot.is_removed)  # type: ignore[attr-defined]
     words = terms.in_words(terms.contract_clock_of(subscription, on=day))
     lines = InvoiceLine.objects.filter(slot_id__in=[slot.pk for slot in slots]).order_by().values("invoice_id")
     invoices = list(
@@ -194,7 +199,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "one_offs": _one_offs(request, subscription),
         "changes": changes.of_subscription(subscription, day),
         "acts": changes.acts_for(request, subscription, day),
-        "paused": changes.is_paused(subscription, day),
+        "paused": possible.is_paused(subscription, day),
         "may_change": may(request, "subscription.change") and subscription.state not in moves.ENDED,
         "has_usage": any(slot.kind == Slot.Kind.USAGE for slot in slots),
         "clock": [{"text": text, "icon": "calendar-clock"} for text in words],
@@ -209,7 +214,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
 
 
 def _one_offs(request: HttpRequest, subscription: Subscription) -> list[Any]:
-    """Single charges, the latest first, in words."""
+    """One-off charges, the latest first, in words."""
     rows = list(subscription.one_offs.select_related("product").order_by("-service_on", "-pk")[:50])
     for row in rows:
         row.shown_name = row.description or named(request, row.product.name)  # type: ignore[attr-defined]
@@ -237,18 +242,14 @@ def upcoming(request: HttpRequest, ref: str) -> HttpResponse:
     """The next three invoices, computed by the billing itself and taken back."""
     subscription = _subscription(request, ref)
     try:
-        rows, refused = previews.upcoming(subscription, count=3), ""
+        coming, refused = previews.upcoming(subscription, count=3), ""
     except Refused as refusal:
-        rows, refused = [], refusal.message
+        coming, refused = [], refusal.message
     title = _("Next invoices")
     context = {
         "title": title,
-        "crumbs": crumbs(
-            (_("Subscriptions"), reverse("backoffice:subscriptions")),
-            (subscription.number, reverse("backoffice:subscription", args=[ref])),
-            (title, ""),
-        ),
-        "rows": rows,
+        "crumbs": above(subscription, title),
+        "rows": list(zip(coming, previews.names_beside(coming), strict=True)),
         "refused": refused,
         "subscription": subscription,
     }
@@ -270,77 +271,45 @@ def cancel(request: HttpRequest, ref: str) -> HttpResponse:
         "ends_on": subscription.ends_on,
     }
     form = CancelForm(request.POST or None, may_override=allowed, initial=first)
-    before = subscription.ends_on
 
     def act(values: dict[str, Any], token: str | None) -> acts.ActResult:
         return acts.cancel(subscription=subscription, **values, by=actor(request), at=now(request), preview_token=token)
 
-    def do(values: dict[str, Any], token: str) -> HttpResponse:
-        ended = act(values, token).subscription
-        text = _("The last day of %(number)s is %(day)s.") % {
-            "number": ended.number,
-            "day": formats.day(ended.ends_on) if ended.ends_on else "–",
-        }
-        return done(request, text, back)
+    def told(result: acts.ActResult) -> str:
+        last = result.subscription.ends_on
+        words = {"number": subscription.number, "day": formats.day(last) if last else "–"}
+        return _("The last day of %(number)s is %(day)s.") % words
 
-    context = {
-        "title": _("Cancel %(number)s") % {"number": subscription.number},
-        "crumbs": _above(subscription, _("Cancel the subscription")),
-        "lead": subscription.name,
-        "act": _("Cancel the subscription"),
-        "tone": "danger",
-        "back": back,
-        "clock": [
-            {"text": text, "icon": "calendar-clock"}
-            for text in terms.in_words(
-                terms.contract_clock_of(subscription, on=clock.today(request.company, subscription.time_zone))
-            )
-        ],
-    }
-    return previewing.act_page(
+    today_there = clock.today(request.company, subscription.time_zone)
+    words = terms.in_words(terms.contract_clock_of(subscription, on=today_there))
+    return act_page(
         request,
-        form=form,
-        preview=lambda values: previewing.of_agreement(previews.preview(lambda: act(values, None)), before_end=before),
-        do=do,
-        context=context,
+        subscription,
+        form,
+        act,
+        title=_("Cancel %(number)s") % {"number": subscription.number},
+        button=_("Cancel the subscription"),
+        tone="danger",
+        told=told,
         template="subscriptions/cancel",
+        more={"clock": [{"text": text, "icon": "calendar-clock"} for text in words]},
     )
 
 
 @needs("subscription.cancel")
 def undo_cancel(request: HttpRequest, ref: str) -> HttpResponse:
     subscription = _subscription(request, ref)
-    back = reverse("backoffice:subscription", args=[ref])
-    before = subscription.ends_on
-    form = SectionedForm(request.POST or None)
 
-    def act(token: str | None) -> acts.ActResult:
+    def act(values: dict[str, Any], token: str | None) -> acts.ActResult:
         return acts.undo_cancel(subscription=subscription, by=actor(request), at=now(request), preview_token=token)
 
-    def do(values: dict[str, Any], token: str) -> HttpResponse:
-        act(token)
-        return done(request, _("%(number)s goes on.") % {"number": subscription.number}, back)
-
-    context = {
-        "title": _("Take back the cancellation of %(number)s") % {"number": subscription.number},
-        "crumbs": _above(subscription, _("Take back the cancellation")),
-        "lead": subscription.name,
-        "act": _("Let it go on"),
-        "back": back,
-    }
-    return previewing.act_page(
+    return act_page(
         request,
-        form=form,
-        preview=lambda values: previewing.of_agreement(previews.preview(lambda: act(None)), before_end=before),
-        do=do,
-        context=context,
-    )
-
-
-def _above(subscription: Subscription, title: str) -> Any:
-    return crumbs(
-        (_("Subscriptions"), reverse("backoffice:subscriptions")),
-        (subscription.customer.name, reverse("backoffice:customer", args=[subscription.customer.ref])),
-        (subscription.number, reverse("backoffice:subscription", args=[subscription.ref])),
-        (title, ""),
+        subscription,
+        SectionedForm(request.POST or None),
+        act,
+        title=_("Take back the cancellation of %(number)s") % {"number": subscription.number},
+        button=_("Let it go on"),
+        told=_("%(number)s goes on.") % {"number": subscription.number},
+        more={"crumbs": above(subscription, _("Take back the cancellation"))},
     )

@@ -68,6 +68,7 @@ def sentences(facts: Mapping[str, Any], language: str, currency: str) -> list[Se
             *_usage(calculation, figures),
             *_models(calculation, figures),
             *_price(calculation, figures),
+            *_less(calculation, figures),
             *([] if "minimum_minor" in calculation else _share(calculation, facts, figures)),
             *_part(calculation, facts, figures),
             *_credit(calculation, facts, figures),
@@ -124,6 +125,14 @@ def _price(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
     else:
         text = _("The price is %(quantity)s × %(price)s.")
     return [Sentence("price", text % words)]
+
+
+def _less(calculation: Mapping[str, Any], figures: Figures) -> list[Sentence]:
+    """Of another price for a period that is billed, only the difference is charged."""
+    if calculation.get("less_minor") is None:
+        return []
+    text = _("Less the price before: %(amount)s.") % {"amount": figures.money(calculation["less_minor"])}
+    return [Sentence("price", text)]
 
 
 def _units(calculation: Mapping[str, Any]) -> str:

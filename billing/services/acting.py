@@ -24,7 +24,9 @@ from subscriptions.services import holding, moves
 @dataclass(frozen=True, slots=True)
 class ActResult:
     """The subscription as it is now, what was billed and credited, and its monthly revenue (minor units) before the
-    act and once the act has taken full effect; of a change of terms, the change and planned ones it replaced."""
+    act and once the act has taken full effect; of a change of terms, the change and planned ones it replaced.
+
+    `shown`: of an act that was looked at and not done, what it would bring; the subscription is in memory then."""
 
     subscription: Subscription
     settlement: Settlement
@@ -32,6 +34,7 @@ class ActResult:
     mrr_after: int
     change: Change | None = None
     replaced: tuple[Change, ...] = ()
+    shown: previews.Shown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +96,22 @@ def mrr_to_come(subscription: Subscription, on: date | None = None) -> int:
 
     With the discounts of that day, which is no earlier than `on`.
     """
-    if subscription.state in moves.ENDED or subscription.end_kind == Subscription.EndKind.CANCEL:
+    if is_over(subscription):
         return 0
     held = holding.read(subscription)
+    return sum(holding.worth([held], full_effect_on(held, on)).values())
+
+
+def is_over(subscription: Subscription) -> bool:
+    """Whether it has ended, or an end by cancellation stands."""
+    return subscription.state in moves.ENDED or subscription.end_kind == Subscription.EndKind.CANCEL
+
+
+def full_effect_on(held: Subscription, on: date | None = None) -> date | None:
+    """The day, no earlier than `on`, on which all that is planned has happened, of a subscription read with its
+    terms."""
     days = [terms.from_on for slot in held.slots.all() for terms in slot.terms.all()]
-    return sum(holding.worth([held], max(days if on is None else [*days, on], default=None)).values())
+    return max(days if on is None else [*days, on], default=None)
 
 
 def check_token(result: ActResult, token: str | None) -> None:

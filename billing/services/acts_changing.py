@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
+from billing.services import looking, previews
 from billing.services.acting import ActResult, Done, carry_out
 from catalog.models import Plan
 from core.actors import Actor
@@ -40,6 +41,15 @@ def change(
     `ActResult.change` is the change (undone, when it brought back the terms of the morning), `ActResult.replaced`
     names planned changes that it took the place of.
     """
+
+    if previews.is_looking():
+        asked = changing.Asked(
+            plan, items, timing, effective_on, proration, keep_anchor, reason, override, override_reason
+        )  # fmt: skip
+        seen = looking.look(subscription, asked, on=on, by=by, at=at)
+        if seen is not None:
+            return seen
+        # What can't be told in memory is done, and taken back by who looks.
 
     def verb(today: date) -> Changed:
         return changing.change(

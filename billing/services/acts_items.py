@@ -25,7 +25,7 @@ def add_one_off(
     preview_token: str | None = None,
     **item: Any,
 ) -> ActResult:
-    """Adds a single charge and bills it when it is due; keywords as in `subscriptions.services.one_offs.add`.
+    """Adds a one-off charge and bills it when it is due; keywords as in `subscriptions.services.one_offs.add`.
 
     `bill_now` invoices it today, before its service day. `on` is today in the subscription's zone unless given.
     """
@@ -40,7 +40,7 @@ def add_one_off(
 def cancel_one_off(
     *, one_off: OneOff, on: date | None = None, by: Actor, at: datetime, preview_token: str | None = None
 ) -> ActResult:
-    """Takes a single charge back before it is billed."""
+    """Takes a one-off charge back before it is billed."""
     return _act(
         one_off.subscription, lambda _: one_offs.cancel(one_off=one_off, by=by, at=at), on=on, by=by, at=at,
         preview_token=preview_token,
@@ -56,7 +56,7 @@ def move_one_off(
     at: datetime,
     preview_token: str | None = None,
 ) -> ActResult:
-    """Gives a single charge another service day; it is billed at once when that day has come."""
+    """Gives a one-off charge another service day; it is billed at once when that day has come."""
     return _act(
         one_off.subscription,
         lambda today: one_offs.move(one_off=one_off, service_on=service_on, on=today, by=by, at=at),
@@ -70,7 +70,7 @@ def move_one_off(
 def bill_one_off(
     *, one_off: OneOff, on: date | None = None, by: Actor, at: datetime, preview_token: str | None = None
 ) -> ActResult:
-    """Invoices a single charge today, before its service day."""
+    """Invoices a one-off charge today, before its service day."""
     return _act(
         one_off.subscription, lambda today: one_offs.make_due(one_off=one_off, on=today, by=by, at=at), on=on, by=by,
         at=at,

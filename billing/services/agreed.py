@@ -5,15 +5,20 @@ Two queries at most, whatever the number of customers. The rule that matters: wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+import orjson
 from django.db import connection
 
-from billing.services.loading import price_ref
+from billing.services.loading import Also, AlsoRow, price_ref
+from catalog.models import Plan
 from core import clock
 from core.models import Company
+from subscriptions.models import Subscription
+from subscriptions.services import due
 from subscriptions.services.schedule import ONE_DAY, Agreement, ProductRow, SlotRow, TermsRow
 
 # `LATERAL .. OFFSET 0` looks each row's few partners up by key, see `loading`.
@@ -111,3 +116,66 @@ def _slot(row: tuple[Any, ...]) -> SlotRow:
     reopened = tuple((days.lower, days.upper) for days in row[_SLOT + 3])
     columns = row[_SLOT:_TERMS]
     return SlotRow._make((*columns[:3], reopened, *columns[4:11], [], *columns[11:]))
+
+
+def is_due(agreement: Agreement, on: date, zones: Sequence[str] = ()) -> bool:
+    """What `lock_due` asks of a subscription that is not parked."""
+    due_on = agreement.next_bill_on
+    if due_on is None or (zones and agreement.time_zone not in zones):
+        return False
+    return due_on <= on or (due_on == on + ONE_DAY and agreement.ends_on == on)
+
+
+# In memory ------------------------------------------------------------------------------------------------------------
+
+_CATALOG = """
+SELECT 'product', '', '', '', NULL::numeric, NULL::date, p.id, NULL::bigint,
+       json_build_array(p.name::text, p.unit_name::text, p.tax_category_id, category.supply, category.level,
+                        p.revenue_account)::text
+FROM catalog_product p JOIN catalog_taxcategory category ON category.id = p.tax_category_id
+WHERE p.id = ANY(%(products)s::bigint[])
+UNION ALL
+SELECT 'price', public_id::text, '', '', version, NULL, id, NULL, NULL
+FROM catalog_price WHERE id = ANY(%(prices)s::bigint[])
+"""
+
+
+def asking(held: Subscription) -> Also:
+    """Asks with the facts for the words of the catalog that `agreement_of` puts beside a subscription in memory."""
+    slots = list(held.slots.all())
+    terms = [row for slot in slots for row in slot.terms.all()]
+    products = {slot.product_id for slot in slots} | {row.product_id for row in terms if row.product_id is not None}
+    prices = {row.price_id for row in terms if row.price_id is not None}
+    return Also(_CATALOG, {"products": sorted(products), "prices": sorted(prices)})
+
+
+def agreement_of(held: Subscription, also: Mapping[str, Sequence[AlsoRow]]) -> Agreement:
+    """A subscription in memory, read with slots and terms, as `lock_due` would read it if it were written. `also`: what
+    `asking` asked for; without it words and addresses of the catalog are left out."""
+    products = {row[6]: ProductRow(row[6] or 0, *orjson.loads(row[8] or "")) for row in also.get("product", ())}
+    prices = {row[6]: (price_ref(uuid.UUID(row[1])), int(row[4] or 0)) for row in also.get("price", ())}
+    plan, ends_on, asked_at = held.plan, held.ends_on, held.cancel_asked_at
+    terms_days, terms_from = held.payment_terms_days, held.payment_terms_from
+    if plan is not None:
+        terms_days = plan.payment_terms_days if terms_days is None else terms_days
+        terms_from = terms_from or plan.payment_terms_from
+    found = due.agreement_of(held)._replace(
+        ended_at_once=ends_on is not None
+        and asked_at is not None
+        and clock.day_in(asked_at, held.time_zone) >= ends_on,
+        payment_terms_days=terms_days,
+        payment_terms_from=terms_from,
+        trial_may_end=plan is not None and plan.trial_end != Plan.TrialEnd.CONVERT,
+    )
+    for slot in sorted(held.slots.all(), key=lambda one: one.position):
+        rows = sorted(slot.terms.all(), key=lambda one: one.from_on)
+        row = due.slot_row(slot, rows)
+        for number, (stored, terms) in enumerate(zip(rows, row.terms, strict=True)):
+            ref, version = prices.get(terms.price_id, (None, None))
+            row.terms[number] = terms._replace(
+                price_ref=ref, price_version=version, settles_until=stored.settles_until,
+                product=products.get(terms.product_id) if terms.product_id is not None else None,
+            )  # fmt: skip
+        words = products.get(slot.product_id)
+        found.slots.append(row if words is None else row._replace(**words._asdict()))
+    return found

@@ -34,6 +34,8 @@ class Charge(NamedTuple):
     """Days of a slot that fall due. `end` and `full_end` are the first days no longer covered.
 
     `served_end` is earlier than `end` where days after the last day of service are paid for and forfeited.
+    `units_before`: of units added, how many there were; `less_minor`: of another price, what the full period cost
+    before. Of both only the difference is charged.
     """
 
     due_on: date
@@ -48,6 +50,7 @@ class Charge(NamedTuple):
     kind: str = "base"
     component: str = "base"
     units_before: Decimal | None = None
+    less_minor: int | None = None
 
 
 @lru_cache(maxsize=65536)
@@ -119,13 +122,18 @@ def added_charges(agreement: Agreement, slot: SlotRow, added: TermsRow, before: 
         then = amount(before.model, spec_of(before.unit_amount, before.details), before.quantity)
         minor = to_minor(prorated(max(now - then, Fraction(0)), share), agreement.currency)
         if minor:
+            less = None if _is_price_of(added, before) else to_minor(then, agreement.currency)
             charge = Charge(
                 added.from_on, slot, added, cursor, stop, stop, full_start, full_end, minor, "added",
-                added_component(added.from_on), before.quantity,
+                added_component(added.from_on), before.quantity if less is None else None, less,
             )  # fmt: skip
             found.append(charge)
         cursor = stop
     return found
+
+
+def _is_price_of(terms: TermsRow, other: TermsRow) -> bool:
+    return (terms.model, terms.unit_amount, terms.details) == (other.model, other.unit_amount, other.details)
 
 
 class SlotDue(NamedTuple):

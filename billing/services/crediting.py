@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+import orjson
 from django.db import connection, transaction
 from django.utils import translation
 from django.utils.formats import date_format
@@ -23,9 +24,9 @@ from billing.services.chain import add_link
 from billing.services.copying import take_ids
 from billing.services.discounting import UsesBack, lowered, return_uses, uses_back, write_uses_back
 from billing.services.grouping import InvoiceDoc
-from billing.services.loading import CreditLeft, CustomerRow, Facts, lock_customers
+from billing.services.loading import Also, AlsoRow, CreditLeft, CustomerRow, Facts, lock_customers
 from billing.services.noting import GroupKey, Invoiced, InvoicedLine, NoteDoc, NoteLine, by_gross, note_of
-from billing.services.releasing import cut_days, release
+from billing.services.releasing import Cut, cut_days, release
 from core import clock
 from core.actors import Actor
 from core.models import Company
@@ -80,15 +81,16 @@ class GiveBack:
 
 
 _LIVE = """
-SELECT d.id, d.slot_id, lower(d.days), upper(d.days), l.id, l.invoice_id, t.is_prorated, d.component
+SELECT 'live', d.component, '', '', NULL::numeric, lower(d.days), d.id, d.slot_id,
+       json_build_array(upper(d.days), l.id, l.invoice_id, t.is_prorated)::text
 FROM billing_billeddays d
-JOIN unnest(%s::bigint[], %s::date[], %s::boolean[]) v(slot_id, after_on, is_end) ON v.slot_id = d.slot_id
+JOIN unnest(%(cut_slots)s::bigint[], %(cut_days)s::date[], %(cut_ends)s::boolean[]) v(slot_id, after_on, is_end)
+     ON v.slot_id = d.slot_id
 LEFT JOIN billing_invoiceline l ON l.id = d.line_id
 LEFT JOIN subscriptions_slotterms t ON t.slot_id = d.slot_id AND t.from_on <= lower(d.days)
      AND (t.until_on IS NULL OR t.until_on > lower(d.days))
 WHERE d.released_at IS NULL AND (d.kind = 'billed' OR NOT v.is_end) AND d.days && daterange(v.after_on, NULL)
   AND (d.component = 'base' OR d.component LIKE 'added:%%')
-ORDER BY d.slot_id, lower(d.days)
 """
 
 
@@ -99,6 +101,26 @@ def has_unused_days(agreement: Agreement, on: date) -> bool:
     if ends_on is None or not any(slot.billed_through_on > ends_on for slot in agreement.slots):
         return False
     return ends_on < on or (ends_on == on and agreement.ended_at_once)
+
+
+class _Live(NamedTuple):
+    """A row of billed days [start, end), the line that bills them, and whether their price is prorated."""
+
+    slot_id: int
+    start: date
+    id: int
+    end: date
+    line_id: int | None
+    invoice_id: int | None
+    is_prorated: bool | None
+    component: str
+
+    @classmethod
+    def of(cls, row: AlsoRow) -> _Live:
+        _, component, _, _, _, start, id_, slot_id, more = row
+        end, line_id, invoice_id, is_prorated = orjson.loads(more or "[]")
+        assert slot_id is not None and start is not None and id_ is not None
+        return cls(slot_id, start, id_, date.fromisoformat(end), line_id, invoice_id, is_prorated, component)
 
 
 class _Cut(NamedTuple):
@@ -132,44 +154,54 @@ def _cuts(agreement: Agreement, on: date) -> dict[int, _Cut]:
     return found
 
 
+@dataclass(slots=True)
+class Cuts:
+    """What is to be taken back of which slots, and the agreements that are over."""
+
+    of_slot: dict[int, _Cut] = field(default_factory=dict)
+    over: set[int] = field(default_factory=set)
+
+    def questions(self) -> list[Also]:
+        """What is to be asked with the facts: the days that are billed still."""
+        if not self.of_slot:
+            return []
+        cuts = self.of_slot.values()
+        # An end leaves forfeited days alone; a change or pause takes them with those it takes.
+        ends = [cut.cause == "cancel" for cut in cuts]
+        params = {"cut_slots": list(self.of_slot), "cut_days": [cut.day for cut in cuts], "cut_ends": ends}
+        return [Also(_LIVE, params)]
+
+
+def foresee(agreements: Iterable[Agreement], *, on: date) -> Cuts:
+    """What ends, changes and pauses of these subscriptions take back by that day. No query."""
+    found = Cuts()
+    for agreement in agreements:
+        found.of_slot |= _cuts(agreement, on)
+        if has_unused_days(agreement, on):
+            found.over.add(agreement.id)
+    return found
+
+
 def give_back_due(
-    company: Company,
-    customers: Mapping[int, CustomerRow],
-    agreements: Sequence[Agreement],
-    known: Facts,
-    *,
-    on: date,
-) -> GivenBack:
-    """What ends, changes and pauses of these subscriptions give back by that day; days released or forfeited.
+    company: Company, customers: Mapping[int, CustomerRow], known: Facts, foreseen: Cuts
+) -> GivenBack:  # fmt: skip
+    """What was foreseen, given back; days released or forfeited. `known` was asked for what `foreseen` asks.
 
     Nothing is written, see `write_given_back`; discounts in `known` have their uses back. No query when there is
     nothing to give back.
     An unprorated price gives nothing back: after an end its days are forfeited, in a change they stay billed, unless
     they begin with it.
     """
-    result = GivenBack()
-    cuts: dict[int, _Cut] = {}
-    of_slot: dict[int, Agreement] = {}
-    for agreement in agreements:
-        found = _cuts(agreement, on)
-        cuts |= found
-        of_slot |= dict.fromkeys(found, agreement)
-        if has_unused_days(agreement, on):
-            result.agreements.add(agreement.id)
-    if not cuts:
-        return result
-    with connection.cursor() as cursor:
-        # An end leaves forfeited days alone; a change or pause takes them with those it takes.
-        ends = [cut.cause == "cancel" for cut in cuts.values()]
-        cursor.execute(_LIVE, [list(cuts), [cut.day for cut in cuts.values()], ends])
-        live = [row for row in cursor.fetchall() if cuts[row[1]].only in ("", row[7])]
+    result, cuts = GivenBack(agreements=foreseen.over), foreseen.of_slot
+    live = [row for row in map(_Live.of, known.also.get("live", ())) if cuts[row.slot_id].only in ("", row.component)]
     if not live:
         return result
-    invoices = load_invoices(company, [row[5] for row in live if row[5] is not None])
+    live.sort(key=lambda row: (row.slot_id, row.start))
+    invoices = load_invoices(company, [row.invoice_id for row in live if row.invoice_id is not None])
     # Days of one line can stand in several rows; the line gives them back together.
     unused: dict[tuple[int, str, str], dict[int, list[tuple[date, date]]]] = {}
     releases: list[tuple[int, date, bool, tuple[int, str, str] | None]] = []
-    for days_id, slot_id, start, end, line_id, invoice_id, is_prorated, component in live:
+    for slot_id, start, days_id, end, line_id, invoice_id, is_prorated, component in live:
         cut_day, cause, fate, _ = cuts[slot_id]
         cut = max(start, cut_day)
         if is_prorated is False and cause == "change" and start < cut_day:
@@ -180,7 +212,7 @@ def give_back_due(
         if component == "base":
             result.ended[slot_id] = min(result.ended.get(slot_id, cut), cut - ONE_DAY)
         key = None
-        if line_id is not None:
+        if line_id is not None and invoice_id is not None:
             key = (invoice_id, cause, fate)
             unused.setdefault(key, {}).setdefault(line_id, []).append((cut, end))
         releases.append((days_id, cut, False, key))
@@ -225,8 +257,8 @@ def write_given_back(company: Company, found: GivenBack, invoices: Iterable[Invo
     if prepared:
         for document in invoices:
             document.credit_used = [(prepared.get(id_, id_), minor) for id_, minor in document.credit_used]
-    for days_id, cut, is_forfeit, note in found.cuts:
-        cut_days(days_id, cut, at=at, forfeit=is_forfeit, note_id=note.id if note else None)
+    cuts = [Cut(days_id, day, forfeits, note.id if note else None) for days_id, day, forfeits, note in found.cuts]
+    cut_days(cuts, at=at)
     for draft, spans in found.shortened:
         shortening.shorten(company, draft, spans, at=at)
     write_uses_back(company, found.uses)

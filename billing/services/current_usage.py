@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
 
-from billing.models import RatedUsage
+from billing.models import InvoiceBalance, InvoiceLine, RatedUsage
 from billing.services.steps import plain_rows
 from catalog.models import Meter
 from core import clock
@@ -134,9 +134,10 @@ def _shown(
 
 
 def _billed(found: Sequence[tuple[Slot, Stretch, Window, bool]]) -> dict[int, int]:
-    """What was billed before the close, by slot."""
+    """What was billed before the close, by slot, on lines that stand."""
     starts = {slot.pk: window.start_at for slot, _, window, _ in found}
-    rows = RatedUsage.objects.filter(slot__in=starts, start_at__gte=min(starts.values()))
+    void = InvoiceLine.objects.filter(pk=OuterRef("line_id"), invoice__balance__status=InvoiceBalance.Status.VOID)
+    rows = RatedUsage.objects.filter(~Exists(void), slot__in=starts, start_at__gte=min(starts.values()))
     sums = rows.values_list("slot_id", "start_at").annotate(total=Sum("billed_minor"))
     return {slot_id: total for slot_id, start_at, total in sums if starts[slot_id] == start_at}
 

@@ -32,6 +32,8 @@ LARGEST_UNIT_AMOUNT: Final = 10**10
 LARGEST_QUANTITY: Final = 10**14
 LONGEST_DESCRIPTION: Final = 400
 ONE_DAY: Final = timedelta(days=1)
+#: What led to the price of a line that billing wrote; gone once a person has set another.
+_OF_THE_PRICE: Final = ("steps", "details", "discounts", "quantity_before", "less_minor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ def edit(row: InvoiceLine, line: DraftLine, currency: str) -> None:
         return
     if after == before and not has_moved:
         return
-    told = {name: value for name, value in row.calculation.items() if name not in ("steps", "details", "discounts")}
+    told = {name: value for name, value in row.calculation.items() if name not in _OF_THE_PRICE}
     earlier = row.calculation.get("edited", {})
     row.calculation = told | {
         "model": "per_unit",

@@ -253,7 +253,7 @@ def facts(
         }
         for asked in also:
             params |= asked.params
-        cursor.execute("UNION ALL".join((_FACTS, *(asked.sql for asked in also))), params)
+        cursor.execute("\nUNION ALL\n".join((_FACTS, *(asked.sql for asked in also))), params)
         rows = cursor.fetchall()
     found = Facts([], {}, [], None, {}, {}, [], {}, {})
     last_on: date | None = None
@@ -301,7 +301,7 @@ def ask(also: Sequence[Also]) -> dict[str, list[AlsoRow]]:
     for asked in also:
         params |= asked.params
     with connection.cursor() as cursor:
-        cursor.execute("UNION ALL".join(asked.sql for asked in also), params)
+        cursor.execute("\nUNION ALL\n".join(asked.sql for asked in also), params)
         for row in cursor.fetchall():
             found.setdefault(row[0], []).append(row)
     return found

@@ -49,7 +49,7 @@ def give_back(
     given_back: crediting.GivenBack,
 ) -> None:
     """Adds notes on the lines of minimums that late usage reaches now."""
-    late = [one for one in rated if one.kind == "late" and one.more_minor > 0]
+    late = [one for one in rated if one.kind == "late" and one.more_minor > 0 and _has_closed(one.agreement)]
     charged = _charged(late) if late else []
     if not charged:
         return
@@ -61,6 +61,12 @@ def give_back(
     for one in charged:
         notes += _notes(one, billed[one.agreement.id], invoices, customers)
     given_back.add(notes)
+
+
+def _has_closed(agreement: Agreement) -> bool:
+    """Whether a minimum of it was ever closed."""
+    days = (agreement.minimum_through_on, *(slot.minimum_through_on for slot in agreement.slots))
+    return any(day is not None for day in days)
 
 
 _CHARGED: Final = """

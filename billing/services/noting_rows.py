@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -256,6 +256,29 @@ def _account(accounts: dict[tuple[str, str], int], line: InvoicedLine) -> int:
     return books.revenue_account(accounts, line.revenue_account, line.description)
 
 
+class _Moved(NamedTuple):
+    """How the notes of a batch move the balance of their invoice; the status it has after them, and since when."""
+
+    credited: int
+    settled: int
+    written_back: int
+    status: str
+    closed_on: date | None
+
+
+_BALANCES: Final = """
+UPDATE billing_invoicebalance b
+SET credited_minor = b.credited_minor + v.credited,
+    settled_by_credit_notes_minor = b.settled_by_credit_notes_minor + v.settled,
+    written_off_minor = b.written_off_minor - v.written_back,
+    status = v.status,
+    closed_on = CASE WHEN v.closed_on IS NULL THEN b.closed_on ELSE coalesce(b.closed_on, v.closed_on) END
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::date[])
+     v(invoice, credited, settled, written_back, status, closed_on)
+WHERE b.invoice_id = v.invoice
+"""
+
+
 def _balances(notes: Sequence[NoteDoc]) -> None:
     """Moves the invoices' balances and the counters of their lines."""
     credited: dict[int, int] = {}
@@ -264,24 +287,16 @@ def _balances(notes: Sequence[NoteDoc]) -> None:
         for line in note.lines:
             credited[line.of.id] = credited.get(line.of.id, 0) + line.amount_minor
             whole[line.of.id] = line.of.amount_minor
+    moved: dict[int, _Moved] = {}
+    for note in notes:
+        before = moved.get(note.invoice.id, _Moved(0, 0, 0, "", None))
+        closes = note.invoice.status in ("paid", "void")
+        moved[note.invoice.id] = _Moved(
+            before.credited + note.sums.totals.gross, before.settled + note.settled_minor,
+            before.written_back + note.written_back_minor, note.invoice.status, note.issued_on if closes else None,
+        )  # fmt: skip
     with connection.cursor() as cursor:
-        for note in notes:
-            closed = note.invoice.status in ("paid", "void")
-            cursor.execute(
-                """
-                UPDATE billing_invoicebalance
-                SET credited_minor = credited_minor + %(gross)s,
-                    settled_by_credit_notes_minor = settled_by_credit_notes_minor + %(settled)s,
-                    written_off_minor = written_off_minor - %(back)s,
-                    status = %(status)s,
-                    closed_on = CASE WHEN %(closed)s THEN coalesce(closed_on, %(on)s) ELSE closed_on END
-                WHERE invoice_id = %(invoice)s
-                """,
-                {
-                    "gross": note.sums.totals.gross, "settled": note.settled_minor, "back": note.written_back_minor,
-                    "status": note.invoice.status, "closed": closed, "on": note.issued_on, "invoice": note.invoice.id,
-                },
-            )  # fmt: skip
+        cursor.execute(_BALANCES, [list(moved), *(list(column) for column in zip(*moved.values(), strict=True))])
         cursor.execute(
             """
             INSERT INTO billing_linecredit (line_id, amount_minor, credited_minor)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -23,6 +24,7 @@ from billing.services.taxing import Taxing
 from billing.services.usage_rating import USAGE_KINDS, Usage, complete_usage
 from core.models import Company
 from pricing.errors import PricingError
+from pricing.money import Money
 from subscriptions.services import schedule
 from subscriptions.services.schedule import ONE_DAY, Agreement
 
@@ -123,8 +125,14 @@ def _line(
     name = words(slot.product_name, customer.language, company.language)[:400]
     days, full_days = (charge.end - charge.start).days, (charge.full_end - charge.full_start).days
     interval = f"{terms.interval_count} {terms.interval_unit}"
-    # A dearer price for as many units is charged by its difference, too.
-    units = terms.quantity if charge.units_before is None else terms.quantity - charge.units_before or terms.quantity
+    units, unit_amount = terms.quantity, terms.unit_amount
+    if charge.units_before is not None:
+        units = terms.quantity - charge.units_before
+    if charge.less_minor is not None:
+        whole = charging.line_minor(
+            terms.model, terms.unit_amount, terms.quantity, 1, 1, agreement.currency, terms.details
+        )  # fmt: skip
+        units, unit_amount = Decimal(1), Money(whole - charge.less_minor, agreement.currency).amount
     calculation: dict[str, Any] = {
         "model": terms.model,
         "quantity": plain(terms.quantity),
@@ -142,11 +150,13 @@ def _line(
     }
     if terms.details != "{}":
         calculation["details"] = orjson.loads(terms.details)
-    if terms.model not in steps.PLAIN and charge.kind == "base":
+    if terms.model not in steps.PLAIN and (charge.kind == "base" or charge.less_minor is not None):
         taken = steps.steps_of(terms.model, terms.unit_amount, terms.details, terms.quantity)
         calculation["steps"] = list(taken)
     if charge.units_before is not None:
         calculation["quantity_before"] = plain(charge.units_before)
+    if charge.less_minor is not None:
+        calculation["less_minor"] = charge.less_minor
     billed = (charge.start, charge.served_end, "billed")
     return Line(
         subscription_id=agreement.id,
@@ -156,7 +166,7 @@ def _line(
         detail=agreement.name if agreement.name != name else "",
         quantity=units,
         unit=words(slot.unit_name, customer.language, company.language),
-        unit_amount=terms.unit_amount,
+        unit_amount=unit_amount,
         period_start=charge.start,
         period_end=charge.end,
         amount_minor=charge.amount_minor,

@@ -1,4 +1,5 @@
-"""What an act would do: the very act, in a transaction that is rolled back.
+"""What an act would do: worked out and reckoned without writing where an act can (see `looking`), else the very act in
+a transaction that is rolled back.
 
 The rule that matters: a preview has no arithmetic of its own. Its token signs every amount and day it showed.
 """
@@ -8,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.conf import settings
 from django.db import transaction
@@ -75,6 +77,8 @@ class Upcoming:
     to_pay: int
     currency: str
     lines: list[PreviewLine] = field(default_factory=list)
+    beside: tuple[int, ...] = ()
+    """Ids of the customer's other subscriptions on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,76 +102,149 @@ class Preview:
     replaced: tuple[Change, ...] = ()
 
 
-def preview(act: Callable[[], ActResult]) -> Preview:
-    """Does the act, looks, and takes everything back. Raises `Refused` where the act would."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an act would bring: documents, the next invoices, addresses that would get a mail."""
+
+    documents: list[PreviewDocument]
+    next: list[Upcoming]
+    mails: list[str]
+
+
+#: Whether acts are only looked at: then those that can work out what they would do without writing it.
+_LOOKING: ContextVar[bool] = ContextVar("looking", default=False)
+
+
+def is_looking() -> bool:
+    """Whether an act is to be worked out without writing, if it can; else it is taken back by who looks."""
+    return _LOOKING.get()
+
+
+def preview(act: Callable[[], ActResult], *, by_doing: bool = False) -> Preview:
+    """Looks at what the act would do. Raises `Refused` where the act would. `by_doing`: does it and takes it back, also
+    where it could be worked out."""
+    before = _LOOKING.set(not by_doing)
     with transaction.atomic():
+        is_written = True
         try:
             result = act()
-            return _seen(result)
+            is_written = result.shown is None
+            return _seen(result, result.shown or _written(result))
         finally:
-            transaction.set_rollback(True)
+            _LOOKING.reset(before)
+            if is_written:
+                transaction.set_rollback(True)
 
 
-def _seen(result: ActResult) -> Preview:
-    subscription, settlement = result.subscription, result.settlement
-    documents = documents_of(settlement)
-    sign = {"invoice": 1, "credit_note": -1}
-    to_come = upcoming(subscription, SHOWN_NEXT)
-    told = Invoice.objects.filter(pk__in=settlement.invoice_ids, notifies=True).exists() or settlement.credit_note_ids
+def _seen(result: ActResult, shown: Shown) -> Preview:
+    subscription, sign = result.subscription, {"invoice": 1, "credit_note": -1}
     return Preview(
-        documents=documents,
-        money_now=sum(sign[document.kind] * document.gross for document in documents),
+        documents=shown.documents,
+        money_now=sum(sign[document.kind] * document.gross for document in shown.documents),
         currency=subscription.currency,
-        next=to_come,
-        mails=mailing.recipients_of(subscription.customer) if told else [],
+        next=shown.next,
+        mails=shown.mails,
         mrr_before=result.mrr_before,
         mrr_after=result.mrr_after,
         ends_on=subscription.ends_on,
-        token=_token(subscription, documents, to_come),
+        token=_token(subscription, shown.documents, shown.next),
         change=result.change,
         replaced=result.replaced,
     )
+
+
+def _written(result: ActResult) -> Shown:
+    """What the act wrote, which is to be taken back."""
+    subscription, settlement = result.subscription, result.settlement
+    told = Invoice.objects.filter(pk__in=settlement.invoice_ids, notifies=True).exists() or settlement.credit_note_ids
+    mails = mailing.recipients_of(subscription.customer) if told else []
+    return Shown(documents_of(settlement), upcoming(subscription, SHOWN_NEXT), mails)
 
 
 def upcoming(subscription: Subscription, count: int = 3) -> list[Upcoming]:
     """The next invoices with charges of this subscription, made by `settle` itself and taken back."""
     with transaction.atomic():
         try:
-            return _upcoming(subscription, count, clock.now(subscription.company))
+            return to_come(_Doing(subscription, clock.now(subscription.company)), count)
         finally:
             transaction.set_rollback(True)
 
 
-def _upcoming(subscription: Subscription, count: int, at: datetime) -> list[Upcoming]:
-    company, found = subscription.company, list[Upcoming]()
-    row = Subscription.objects.filter(pk=subscription.pk, parked_at__isnull=True)
-    by = Actor.system("preview")
+class Ahead(Protocol):
+    """A subscription that is settled on days to come."""
+
+    def next_due(self) -> date | None:
+        """The next day something of it falls due; None: never, or it can't be billed."""
+
+    def days(self, count: int) -> list[date]:
+        """At most so many days on which its positions fall due, as far as they can be told."""
+
+    def settle(self, day: date) -> list[Upcoming]:
+        """Settles its customer on that day; the invoices with charges of it, by due day."""
+
+
+def to_come(ahead: Ahead, count: int) -> list[Upcoming]:
+    """The next invoices of a subscription, as `ahead` settles it."""
+    found: list[Upcoming] = []
     for _ in range(count + LOOK_AHEAD if count else 0):
-        day = row.values_list("next_bill_on", flat=True).first()
+        day = ahead.next_due()
         if day is None or len(found) >= count:
             break
         # All the days wanted at once where they can be told: one settling instead of one a day.
-        held = holding.read(subscription)
-        day = max([day, *due.days_to_come(held, holding.positions(held), count - len(found))])
-        settlement = settle(company=company, customer_ids=[subscription.customer_id], on=day, at=at, by=by)
-        written = [*settlement.invoice_ids, *settlement.draft_ids]
-        invoices = Invoice.objects.filter(pk__in=written, lines__subscription=subscription)
-        for invoice in invoices.select_related("balance").order_by("charge_due_on", "pk").distinct():
-            found.append(
-                Upcoming(
-                    on=invoice.charge_due_on,
-                    net=invoice.net_minor,
-                    tax=invoice.tax_minor,
-                    gross=invoice.gross_minor,
-                    to_pay=invoice.balance.open_minor,
-                    currency=invoice.currency,
-                    lines=_lines(invoice),
-                )
-            )
-        left = row.values_list("next_bill_on", flat=True).first()
+        day = max([day, *ahead.days(count - len(found))])
+        found += ahead.settle(day)
+        left = ahead.next_due()
         if left is not None and left <= day:
             break
     return found[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class _Doing:
+    """`settle` itself, in a transaction that the caller takes back."""
+
+    subscription: Subscription
+    at: datetime
+
+    def next_due(self) -> date | None:
+        row = Subscription.objects.filter(pk=self.subscription.pk, parked_at__isnull=True)
+        return row.values_list("next_bill_on", flat=True).first()
+
+    def days(self, count: int) -> list[date]:
+        held = holding.read(self.subscription)
+        return due.days_to_come(held, holding.positions(held), count)
+
+    def settle(self, day: date) -> list[Upcoming]:
+        customer_ids, by = [self.subscription.customer_id], Actor.system("preview")
+        settlement = settle(company=self.subscription.company, customer_ids=customer_ids, on=day, at=self.at, by=by)
+        written = [*settlement.invoice_ids, *settlement.draft_ids]
+        invoices = Invoice.objects.filter(pk__in=written, lines__subscription=self.subscription)
+        return [
+            Upcoming(
+                on=invoice.charge_due_on,
+                net=invoice.net_minor,
+                tax=invoice.tax_minor,
+                gross=invoice.gross_minor,
+                to_pay=invoice.balance.open_minor,
+                currency=invoice.currency,
+                lines=_lines(invoice),
+                beside=_beside(invoice, self.subscription),
+            )
+            for invoice in invoices.select_related("balance").order_by("charge_due_on", "pk").distinct()
+        ]
+
+
+def _beside(invoice: Invoice, subscription: Subscription) -> tuple[int, ...]:
+    others = InvoiceLine.objects.filter(invoice=invoice, subscription__isnull=False)
+    others = others.exclude(subscription=subscription).order_by("subscription_id")
+    return tuple(others.values_list("subscription_id", flat=True).distinct())
+
+
+def names_beside(coming: Sequence[Upcoming]) -> list[list[str]]:
+    """For each invoice to come the names of the customer's other subscriptions on it. One query for all."""
+    wanted = {pk for one in coming for pk in one.beside}
+    names = dict(Subscription.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+    return [[names[pk] for pk in one.beside if pk in names] for one in coming]
 
 
 def next_of(customer: Customer) -> tuple[date, list[PreviewDocument]] | None:

@@ -14,7 +14,7 @@ from django.utils import translation
 
 from billing.services import allowances, commitments, crediting, exchange, issuing, windows
 from billing.services.allowances import Returned
-from billing.services.crediting import GivenBack
+from billing.services.crediting import Cuts, GivenBack
 from billing.services.discounting import Take, take_discounts
 from billing.services.grouping import InvoiceDoc, Line, group
 from billing.services.loading import CustomerRow, Facts
@@ -27,7 +27,7 @@ from billing.services.usage_reading import Foreseen
 from billing.services.windows import Issuing
 from core import clock
 from core.models import Company
-from core.refusal import Refused
+from core.refusal import Refused, words_of
 from pricing.errors import PricingError
 from subscriptions.services.schedule import ONE_DAY, Agreement
 
@@ -75,6 +75,7 @@ def reckon(
     agreements: Sequence[Agreement],
     known: Facts,
     foreseen: Foreseen,
+    cuts: Cuts,
     *,
     on: date,
     at: datetime,
@@ -87,11 +88,11 @@ def reckon(
     """Everything of these agreements that is due by that day; see `settling.settle` for what the keywords say.
 
     `before`: what was reckoned for days before and is not written.
-    `foreseen`: the usage that was looked at and asked for with the facts. What was billed before is read where
-    something asks for it; `known` may be brought up to date.
+    `foreseen`, `cuts`: the usage that was looked at and what is to be taken back, both asked for with the facts. What
+    was billed before is read where something asks for it; `known` may be brought up to date.
     """
     today = clock.day_in(at, company.time_zone)
-    given_back = crediting.give_back_due(company, customers, agreements, known, on=on)
+    given_back = crediting.give_back_due(company, customers, known, cuts)
     usage = rate_usage(company, customers, foreseen, known, given_back, on=on)
     waiting = {one.id: one.paid_from_on - ONE_DAY for one in agreements if waits(one, customers[one.customer_id])}
     before = before or Before()
@@ -147,11 +148,4 @@ def reckon(
 def _why(error: PricingError | Refused, language: str) -> str:
     """The reason in words, in the company's language; the bare figures where a code has no words."""
     with translation.override(language):
-        if isinstance(error, Refused):
-            return error.message
-        try:
-            refusal = Refused(error.code)
-            refusal.params = error.params
-            return refusal.message
-        except (LookupError, TypeError, ValueError):
-            return ", ".join(f"{name}: {value}" for name, value in error.params.items())
+        return error.message if isinstance(error, Refused) else words_of(error)

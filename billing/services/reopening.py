@@ -45,16 +45,6 @@ _ITEMS = {
         WHERE o.line_id = ANY(%s) RETURNING o.subscription_id, o.service_on
     """,
 }
-#: Usage billed before its close has no days; the position is looked at again on the day that made it due.
-_BEFORE_THE_CLOSE = """
-UPDATE subscriptions_slot slot SET usage_due_on = least(slot.usage_due_on, v.day)
-FROM (
-    SELECT l.slot_id, min(i.charge_due_on) AS day
-    FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
-    WHERE l.id = ANY(%s) AND l.kind = 'interim' GROUP BY 1
-) v
-WHERE slot.id = v.slot_id RETURNING slot.subscription_id, v.day
-"""
 
 
 def let_go(
@@ -80,12 +70,10 @@ def let_go(
         items: list[tuple[int, date]] = cursor.fetchall()
         if days == "bill_again":
             _due_from(cursor, items)
-            cursor.execute(_BEFORE_THE_CLOSE, [ids])
-            _due_from(cursor, cursor.fetchall())
     if days == "free":
-        leave_free(company, released)
+        leave_free(company, released, ids)
     else:
-        bill_again(released)
+        bill_again(released, ids)
     return items
 
 
@@ -100,11 +88,9 @@ def _due_from(cursor: Any, days: Sequence[tuple[int, date]]) -> None:
         )
 
 
-def leave_free(company: Company, released: Sequence[Released]) -> None:
-    """Free days count as billed, without a line."""
-    for row in released:
-        if row.component == "usage" or row.component.startswith("late:"):
-            usage_again.give_away(row.slot_id, row.start)
+def leave_free(company: Company, released: Sequence[Released], line_ids: Sequence[int]) -> None:
+    """Free days of these lines count as billed, without a line; so does usage without days, billed before its close."""
+    usage_again.give_away(line_ids)
     BilledDays.objects.bulk_create(
         BilledDays(
             company_id=company.pk, slot_id=row.slot_id, days=(row.start, row.end), kind=row.kind,
@@ -114,11 +100,12 @@ def leave_free(company: Company, released: Sequence[Released]) -> None:
     )  # fmt: skip
 
 
-def bill_again(released: Sequence[Released]) -> None:
-    """Has what was released fall due again, on its old due days."""
+def bill_again(released: Sequence[Released], line_ids: Sequence[int]) -> None:
+    """Has what was released of these lines fall due again, on its old due days."""
     whole = [row for row in released if row.component in ("base", "usage")]
     reopen(whole)
     with connection.cursor() as cursor:
+        _due_from(cursor, usage_again.look_again(line_ids))
         if whole:
             # Days billed anew are billed at all units agreed for them, added ones with them.
             cursor.execute(

@@ -25,6 +25,7 @@ from billing.services import (
     windows,
 )
 from billing.services.agreed import lock_due
+from billing.services.clauses import carry_out
 from billing.services.copying import canonical
 from billing.services.discount_uses import uses
 from billing.services.grouping import InvoiceDoc
@@ -91,16 +92,16 @@ def settle(
         agreements = lock_due(company, list(customers), on, zones) if customers else []
         if agreements:
             year = clock.day_in(at, company.time_zone).year
-            usage = foresee(customers, agreements, on=on)
+            usage, cuts = foresee(customers, agreements, on=on), crediting.foresee(agreements, on=on)
             known = facts(
                 company, list(customers), year, [agreement.id for agreement in agreements], on,
                 currencies=exchange.wanted(company, {agreement.currency for agreement in agreements}),
                 since=min((agreement.next_bill_on or on for agreement in agreements), default=on),
-                also=usage.questions(),
+                also=[*usage.questions(), *cuts.questions()],
             )  # fmt: skip
             _settle_locked(
-                company, customers, agreements, known, usage, on=on, at=at, by=by, run=run, notify_since=notify_since,
-                outcome=outcome, on_one_document=on_one_document, how=how or Issuing(),
+                company, customers, agreements, known, usage, cuts, on=on, at=at, by=by, run=run,
+                notify_since=notify_since, outcome=outcome, on_one_document=on_one_document, how=how or Issuing(),
             )  # fmt: skip
         return outcome
 
@@ -116,6 +117,7 @@ def _settle_locked(
     agreements: list[Agreement],
     known: Facts,
     usage: Foreseen,
+    cuts: crediting.Cuts,
     *,
     on: date,
     at: datetime,
@@ -129,7 +131,7 @@ def _settle_locked(
     today = clock.day_in(at, company.time_zone)
     books.revenue_accounts(company, known.accounts, revenue_codes(agreements))
     found = reckon(
-        company, customers, agreements, known, usage, on=on, at=at, run_id=run.pk if run else None,
+        company, customers, agreements, known, usage, cuts, on=on, at=at, run_id=run.pk if run else None,
         notify_since=notify_since, on_one_document=on_one_document, how=how,
     )  # fmt: skip
     outcome.parked = found.parked
@@ -149,12 +151,13 @@ def _settle_locked(
     )  # fmt: skip
     used = uses(company, found.discounts, found.drafts, at=at)
     minimums = commitments.closed_through(found.minimum, found.billed)
+    made = {note.credit_id for note in given_back.notes}
     write_state(
         company, dues, outcome.parked, given_back, seller=seller, beside=beside, at=at,
         moves=Moves(minimums[0], marks_seen(found.usage, found.billed), minimums[1], used.moves),
         clauses=[
             *settled_clauses(dues, on), *rated_clauses(company, found.usage, found.billed, at=at), *used.clauses,
-            *spending.clauses(company, invoices, allocations=allocations, at=at),
+            *spending.clauses(company, invoices, allocations=allocations, made=made, at=at),
             *one_offs.billed_clauses([billed for due in dues for billed in due.one_offs]),
         ],
     )  # fmt: skip
@@ -166,6 +169,8 @@ def _settle_locked(
     hashes = [note.sha256 for note in given_back.notes] + [document.sha256 for document in invoices]
     issuing.link(company, link_id=link_id, hashes=hashes, at=at)
     crediting.write_notes(company, given_back.notes, known.accounts, link_id=link_id, at=at)
+    if made:
+        carry_out(spending.clauses(company, invoices, allocations=allocations, made=made, is_made=True, at=at))
     issuing.write_numbered(company, invoices, link_id=link_id, at=at)
     crediting.use_on_open(company, given_back.notes, at=at, by=by)
     _sum_up(outcome, invoices, given_back)

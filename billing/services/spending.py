@@ -5,7 +5,7 @@ The rule that matters: a use and what it leaves are written by one statement, fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -36,11 +36,18 @@ _SPENT: Final = """
 
 
 def clauses(
-    company: Company, invoices: Iterable[InvoiceDoc], *, allocations: Sequence[int], at: datetime
+    company: Company,
+    invoices: Iterable[InvoiceDoc],
+    *,
+    allocations: Sequence[int],
+    made: Collection[int] = (),
+    is_made: bool = False,
+    at: datetime,
 ) -> list[Clause]:
     """The uses of credit on these dated invoices and what they leave of it; none where none is used.
 
-    `allocations`: the ids of those that pay, one for each use of `credit_used`, in order.
+    `allocations`: the ids of those that pay, one for each use of `credit_used`, in order. `made`: credit that notes of
+    this settling make; its uses can be written once it is (`is_made`: then they alone).
     """
     ids = iter(allocations)
     lowered: list[tuple[object, ...]] = []
@@ -49,12 +56,13 @@ def clauses(
     for document in invoices:
         day = document.issued_on
         for used in document.allowances:
-            if used.used_minor:
+            if used.used_minor and not is_made:
                 spent[used.credit_id] = spent.get(used.credit_id, 0) + used.used_minor
                 lowered.append((used.credit_id, used.line.id, used.used_minor, day))
-        for credit_id, minor in document.credit_used:
-            spent[credit_id] = spent.get(credit_id, 0) + minor
-            paid.append((next(ids), credit_id, document.id, minor, day))
+        for (credit_id, minor), id_ in zip(document.credit_used, ids, strict=False):
+            if (credit_id in made) == is_made:
+                spent[credit_id] = spent.get(credit_id, 0) + minor
+                paid.append((id_, credit_id, document.id, minor, day))
     found = []
     if lowered:
         names = ("lowered_credits", "lowered_lines", "lowered_minors", "lowered_days")

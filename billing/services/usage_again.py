@@ -5,6 +5,7 @@ The rule that matters: what was rated is only ever added to; whether a row still
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -18,12 +19,20 @@ WHERE id = %s
 _GIVEN: Final = """
 INSERT INTO billing_ratedusage (company_id, slot_id, kind, start_at, end_at, period_start, period_end, quantity,
                                 cost_minor, billed_minor, line_id, note_id, rated_at)
-SELECT r.company_id, r.slot_id, 'late', r.start_at, r.end_at, r.period_start, r.period_end, r.quantity, r.cost_minor,
-       r.billed_minor, NULL, NULL, r.rated_at
-FROM billing_ratedusage r
-JOIN billing_invoiceline l ON l.id = r.line_id JOIN billing_invoicebalance b ON b.invoice_id = l.invoice_id
-WHERE r.slot_id = %s AND r.period_start = %s AND b.status IN ('void', 'draft') AND r.billed_minor <> 0
-ORDER BY r.id
+SELECT company_id, slot_id, 'late', start_at, end_at, period_start, period_end, quantity, cost_minor, billed_minor,
+       NULL, NULL, rated_at
+FROM billing_ratedusage WHERE line_id = ANY(%s) AND billed_minor <> 0
+ORDER BY id
+"""
+# Usage billed before its close has no days; the position is looked at again on the day that made it due.
+_BEFORE_THE_CLOSE: Final = """
+UPDATE subscriptions_slot slot SET usage_due_on = least(slot.usage_due_on, v.day)
+FROM (
+    SELECT l.slot_id, min(i.charge_due_on) AS day
+    FROM billing_invoiceline l JOIN billing_invoice i ON i.id = l.invoice_id
+    WHERE l.id = ANY(%s) AND l.kind = 'interim' GROUP BY 1
+) v
+WHERE slot.id = v.slot_id RETURNING slot.subscription_id, v.day
 """
 
 
@@ -33,7 +42,15 @@ def rate_again(slot_id: int, start: date, end: date) -> None:
         cursor.execute(_AGAIN, [start, end, slot_id])
 
 
-def give_away(slot_id: int, start: date) -> None:
-    """Usage from that day on whose line was taken back is never billed."""
+def look_again(line_ids: Sequence[int]) -> list[tuple[int, date]]:
+    """Has running periods looked at again that these lines billed in part: their subscriptions, with the day."""
     with connection.cursor() as cursor:
-        cursor.execute(_GIVEN, [slot_id, start])
+        cursor.execute(_BEFORE_THE_CLOSE, [list(line_ids)])
+        found: list[tuple[int, date]] = cursor.fetchall()
+    return found
+
+
+def give_away(line_ids: Sequence[int]) -> None:
+    """Usage that these lines billed, and that was taken back with them, is never billed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVEN, [list(line_ids)])

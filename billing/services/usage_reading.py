@@ -19,7 +19,7 @@ from billing.services import charging
 from billing.services.charging import SlotDue
 from billing.services.loading import Also, CustomerRow, Facts
 from pricing.errors import PricingError
-from subscriptions.services import usage_windows
+from subscriptions.services import schedule, usage_windows
 from subscriptions.services.schedule import ONE_DAY, Agreement, SlotRow, Stretch
 from subscriptions.services.usage_windows import Counted, Window
 
@@ -45,19 +45,21 @@ class Former(NamedTuple):
 @dataclass(slots=True)
 class Foreseen:
     """What usage positions of a batch owe by their id, those to look at, each with the first day of its windows; the
-    windows that close and the one that runs, by position; what went wrong by subscription, and the marks seen."""
+    windows that close and the one that runs, by position; closed ones that late usage may be in; what went wrong by
+    subscription, and the marks seen."""
 
     due: dict[int, SlotDue] = field(default_factory=dict)
     asked: list[tuple[Agreement, SlotRow, date]] = field(default_factory=list)
     closing: dict[int, list[tuple[Stretch, Window]]] = field(default_factory=dict)
     running: dict[int, tuple[Stretch, Window]] = field(default_factory=dict)
+    late: list[Window] = field(default_factory=list)
     errors: dict[int, Exception] = field(default_factory=dict)
     seen: dict[int, tuple[int, date | None, date | None]] = field(default_factory=dict)
 
     @property
     def windows(self) -> list[Window]:
         found = [window for pairs in self.closing.values() for _, window in pairs]
-        return found + [window for _, window in self.running.values()]
+        return found + [window for _, window in self.running.values()] + self.late
 
     def questions(self) -> list[Also]:
         """What is to be asked with the facts: what was rated before, and what the meters say."""
@@ -89,7 +91,7 @@ def _look(found: Foreseen, agreement: Agreement, slot: SlotRow, last: date, on: 
         found.seen[slot.id] = (agreement.id, slot.usage_due_on, slot.late_from_on)
         first += [slot.late_from_on] if slot.late_from_on is not None else []
         first += [slot.billed_through_on + ONE_DAY] if slot.interim_minor is not None else []
-    elif slot.usage_due_on is not None:
+    elif slot.usage_due_on is not None and not (schedule.late_usage_waits(slot) and due.next_due_on is not None):
         found.due[slot.id] = due._replace(next_due_on=min(filter(None, (due.next_due_on, slot.usage_due_on))))
     if not first:
         return
@@ -97,13 +99,27 @@ def _look(found: Foreseen, agreement: Agreement, slot: SlotRow, last: date, on: 
     stretches = [Stretch(*charge[:8]) for charge in due.charges]
     pairs = [(stretch, usage_windows.window_of(agreement, stretch)) for stretch in stretches]
     found.closing[slot.id] = pairs
-    if slot.id not in found.seen or slot.interim_minor is None:
+    if slot.id not in found.seen:
+        return
+    if slot.late_from_on is not None:
+        found.late += _closed(agreement, slot, slot.late_from_on)
+    if slot.interim_minor is None:
         return
     running = usage_windows.running(agreement, slot, on)
     if running is not None:
         start_at = usage_windows.window_of(agreement, running).start_at
         if all(window.start_at != start_at for _, window in pairs):
             found.running[slot.id] = (running, usage_windows.window_of(agreement, running, on + ONE_DAY))
+
+
+def _closed(agreement: Agreement, slot: SlotRow, from_on: date) -> list[Window]:
+    """The closed windows from the one around that day on, as the terms cut them; what was rated may have cut others."""
+    terms = next((row for row in slot.terms if row.until_on is None or from_on < row.until_on), None)
+    if terms is None:
+        return []
+    first = max(schedule.period_of(agreement, terms, from_on)[0], terms.from_on)
+    stretches = schedule.walk(agreement, slot, first, slot.billed_through_on + ONE_DAY)
+    return [usage_windows.window_of(agreement, stretch) for stretch in stretches]
 
 
 def _last_day(customers: Mapping[int, CustomerRow], agreement: Agreement, on: date) -> date:

@@ -58,10 +58,10 @@ def void(
     released = _release_all(list(known.lines), note.id, at)
     return_uses(company, lowered(known.lines))
     if days == "free":
-        leave_free(company, released)
+        leave_free(company, released, list(known.lines))
     else:
         _give_back_added(company, customers[invoice.customer_id], released, reason=reason, at=at, by=by)
-        bill_again(released)
+        bill_again(released, list(known.lines))
         one_offs.due_again(list(known.lines), clock.day_in(at, company.time_zone))
     audit_note(company, note, at=at, by=by)
     return CreditNote.objects.get(pk=note.id)

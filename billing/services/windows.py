@@ -26,8 +26,9 @@ from subscriptions.models import Subscription
 
 #: How long a draft waits for the answer about a VAT id.
 VAT_HOURS = 72
-#: What names one of a customer's drafts: customer, due day, currency, payment terms and their start, order reference.
-Key = tuple[int, date, str, int, str, str]
+#: What names one of a customer's drafts: customer, due day, currency, net or gross prices, payment terms and their
+#: start, order reference.
+Key = tuple[int, date, str, str, int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Issuing:
 def key_of(document: InvoiceDoc) -> Key:
     customer = document.customer
     return (
-        customer.id, document.charge_due_on, document.currency, document.terms_days, document.terms_from,
-        document.po_reference,
+        customer.id, document.charge_due_on, document.currency, document.tax_behavior, document.terms_days,
+        document.terms_from, document.po_reference,
     )  # fmt: skip
 
 
@@ -67,7 +68,8 @@ def sort_out(
         known = how.former.get(key_of(document))
         former = known.pop(0) if known else None
         if former is not None:
-            document.public_id, document.run_id, document.notifies = former.public_id, former.run_id, former.notifies
+            document.public_id, document.run_id = former.public_id, former.run_id
+            document.notifies &= former.notifies
         if former is None or not how.at_once:
             is_unchecked = any(line.tax.waits for line in document.lines)
             if is_unchecked and (former is None or former.waits_for != "vat_check"):
@@ -140,8 +142,8 @@ def take_back(company: Company, invoice_ids: Sequence[int]) -> tuple[Issuing, di
         if terms_days is None:
             terms_days = (invoice.payment_due_on - clock.day_in(invoice.created_at, company.time_zone)).days
         key = (
-            invoice.customer_id, invoice.charge_due_on, invoice.currency, terms_days, invoice.terms_from,
-            invoice.po_reference,
+            invoice.customer_id, invoice.charge_due_on, invoice.currency, invoice.tax_behavior, terms_days,
+            invoice.terms_from, invoice.po_reference,
         )  # fmt: skip
         former = Former(
             invoice.public_id, invoice.issue_after_at, invoice.waits_for, invoice.run_id, invoice.notifies

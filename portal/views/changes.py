@@ -108,7 +108,7 @@ def take_back(request: HttpRequest, ref: str) -> HttpResponse:
     changes = Change.objects.filter(company=visitor.company, subscription__customer=visitor.customer)
     change = found(changes.select_related("subscription__plan", "subscription__company"), ref)
     row = change.subscription
-    if not changing.may_undo(visitor, row, change):
+    if not changing.may_undo(visitor, change):
         raise Http404
     try:
         changing.take_back(visitor, row, change)

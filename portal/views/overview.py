@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -24,7 +25,7 @@ def home(request: HttpRequest) -> HttpResponse:
     late = standing.late(open_invoices, on)
     context: dict[str, Any] = {
         "today": on,
-        "cards": [card(visitor, row) for row in standing.running(rows)],
+        "cards": cards(visitor, standing.running(rows)),
         "ended_count": len(standing.ended(rows)),
         "open_invoices": [(row, standing.invoice_state(row.balance, on)) for row in open_invoices[:5]],
         "open_count": len(open_invoices),
@@ -39,8 +40,13 @@ def home(request: HttpRequest) -> HttpResponse:
     return page(request, "home", context)
 
 
-def card(visitor: Visitor, subscription: Any) -> dict[str, Any]:
-    """A running subscription in a few lines."""
+def cards(visitor: Visitor, subscriptions: Sequence[Any]) -> list[dict[str, Any]]:
+    """Running subscriptions, each in a few lines."""
+    planned = changing.planned(visitor, subscriptions)
+    return [_card(visitor, row, planned[row.pk]) for row in subscriptions]
+
+
+def _card(visitor: Visitor, subscription: Any, planned: list[dict[str, object]]) -> dict[str, Any]:
     return {
         "row": subscription,
         "state": standing.state_of(subscription),
@@ -49,7 +55,7 @@ def card(visitor: Visitor, subscription: Any) -> dict[str, Any]:
         "may_change": changing.may_change(visitor, subscription),
         "may_pause": changing.may_pause(visitor, subscription),
         "may_resume": changing.may_resume(visitor, subscription),
-        "planned": changing.planned(visitor, subscription),
+        "planned": planned,
         "may_cancel": standing.may_cancel(visitor, subscription),
         "may_undo": standing.may_undo(visitor, subscription, visitor.today),
     }

@@ -20,7 +20,7 @@ from portal.access import Visitor, found, needs
 from portal.forms import EndForm, ReasonForm, show_refusal
 from portal.pages import crumbs, page
 from portal.views import offers
-from portal.views.overview import card
+from portal.views.overview import cards
 from subscriptions.models import Subscription
 from subscriptions.services import terms
 
@@ -33,7 +33,7 @@ def subscriptions(request: HttpRequest) -> HttpResponse:
     visitor: Visitor = request.visitor  # type: ignore[attr-defined]
     rows = list(standing.with_positions(visitor).order_by("-id"))
     context = {
-        "cards": [card(visitor, row) for row in standing.running(rows)],
+        "cards": cards(visitor, standing.running(rows)),
         "ended": standing.ended(rows),
     }
     return page(request, "subscriptions", context)
@@ -50,7 +50,7 @@ def subscription(request: HttpRequest, ref: str) -> HttpResponse:
         template=cancelling.RECEIPT, subject_kind="subscription", subject_id=row.pk
     ).order_by("-id")
     context = {
-        **card(visitor, row),
+        **cards(visitor, [row])[0],
         "crumbs": _crumbs(row),
         "running": running,
         "clock": standing.clock_lines(row, on) if running else [],
@@ -156,15 +156,17 @@ def _when_page(request: HttpRequest, row: Subscription, form: EndForm, *, status
 
 
 def _coming(row: Subscription) -> list[dict[str, Any]]:
+    coming = previews.upcoming(row, count=3)
     return [
         {
             "on": one.on,
+            "beside": beside,
             "gross": one.gross,
             "tax": one.tax,
             "added_tax": row.tax_behavior == "exclusive" and one.tax,
             "lines": [standing.line_in_words(line, one.currency) for line in one.lines],
         }
-        for one in previews.upcoming(row, count=3)
+        for one, beside in zip(coming, previews.names_beside(coming), strict=True)
     ]
 
 

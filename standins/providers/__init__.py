@@ -36,5 +36,12 @@ The control door (JSON in and out, on every port)
 - `POST /_control/deliveries/resend {"event": "evt_..."}`; `{"dropped": true}` resends all that were dropped
 - `GET  /_control/endpoints`; `POST /_control/endpoints {"provider", "url", "secret"?, "types"?, "id"?}`
 - `GET  /_control/clock`; `POST /_control/clock {"advance": SECONDS}`
-- further ones by each half under `/_control/stripe/` and `/_control/paypal/`
+- further ones by each half: `/_control/stripe/...` (listed in `stripe_control.py`) and `/_control/paypal/...`
+
+From a test of the product
+    process = Popen([sys.executable, "-m", "standins.providers", "--folder", folder], stdout=PIPE, text=True)
+    line = process.stdout.readline()   # "stripe on http://127.0.0.1:40001, paypal on http://127.0.0.1:40002"
+    client = stripe.StripeClient("sk_test_any", base_addresses={"api": "http://127.0.0.1:40001"})
+Register the webhook endpoint, put deliveries on hold (`{"mode": "held"}`) and flush: no test needs to wait.
+Where browsers reach a port under another address than the host's, say so with `--stripe-public`, `--paypal-public`.
 """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import importlib
-import importlib.util
 import json
 import signal
 import sys
@@ -27,11 +27,7 @@ HALVES = {
 
 def halves() -> dict[str, Provider]:
     """The provider halves by name; each class is made without arguments."""
-    return {
-        name: getattr(importlib.import_module(module), cls)()
-        for name, (module, cls) in HALVES.items()
-        if importlib.util.find_spec(module)
-    }
+    return {name: getattr(importlib.import_module(module), cls)() for name, (module, cls) in HALVES.items()}
 
 
 def open_world(folder: Path, seed: int = 0) -> World:
@@ -45,7 +41,7 @@ def open_world(folder: Path, seed: int = 0) -> World:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; 0 then. Prints one line with the addresses when it is ready."""
+    """Serve until SIGTERM or SIGINT; 0 then, 1 when the folder is in use. One line names the addresses when ready."""
     parser = argparse.ArgumentParser(prog="standins.providers", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--host", default="127.0.0.1")
@@ -55,6 +51,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faults", type=Path, help="a JSON file with a fault plan")
     chosen = parser.parse_args(arguments)
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    with (chosen.folder / "lock").open("w") as lock:  # the kernel lets go of it however the process ends
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print(f"{chosen.folder} is in use by another process", file=sys.stderr)
+            return 1
+        return serve(chosen)
+
+
+def serve(chosen: argparse.Namespace) -> int:
+    """Open the folder and the ports, and answer until told to stop."""
     world = open_world(chosen.folder, chosen.seed)
     if chosen.faults:
         world.faults.replace(json.loads(chosen.faults.read_text()))
@@ -72,9 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(wanted, lambda number, frame: stop.set())
     print(", ".join(f"{name} on {here}" for name, here, _ in ports), flush=True)
     stop.wait()
-    world.deliverer.stop()
     for _, _, port in ports:
-        port.shutdown()
+        port.server_close()  # requests under way are cut off, as by kill -9: each is one transaction
     world.store.close()
     return 0
 

@@ -11,6 +11,7 @@ import hashlib
 import http.client
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +49,6 @@ class Deliverer:
         self._halves = halves
         self._sending = threading.Lock()
         self._wake = threading.Event()
-        self._stopping = False
         self._local = threading.local()
         with store.transaction() as tx:
             kept = tx.setting("deliveries") or {"plan": {"seed": seed}}
@@ -127,31 +127,32 @@ class Deliverer:
         return {"plan": asdict(self.plan), "states": states, "forged": forged}
 
     def start(self) -> None:
-        """Send what is due from now on, in a thread of its own."""
+        """Send what is due from now on, in a thread of its own that ends with the process."""
         threading.Thread(target=self._run, name="deliverer", daemon=True).start()
 
-    def stop(self) -> None:
-        """Let the thread end."""
-        self._stopping = True
-        self._wake.set()
-
     def _run(self) -> None:
-        while not self._stopping:
+        while True:
             self._wake.clear()
-            if self.plan.mode == "held":
-                self._wake.wait(1.0)
-                continue
-            with self._sending, self._store.transaction() as tx:
-                due = tx.rows(
-                    "SELECT * FROM deliveries WHERE state = 'waiting' AND due <= ? ORDER BY place, due, seq LIMIT 50",
-                    (time.time(),),
-                )
-            for row in due:
-                with self._sending:
-                    if self.plan.mode == "auto":
-                        self._send(row)
-            if not due:
+            try:
+                found = self._send_due() if self.plan.mode == "auto" else 0
+            except Exception:  # noqa: BLE001  one bad event must not stop the others for ever
+                traceback.print_exc()
+                found = 0
+            if not found:
                 self._wake.wait(0.5)
+
+    def _send_due(self) -> int:
+        """Send up to fifty of those that are due; how many there were."""
+        with self._store.transaction() as tx:
+            due = tx.rows(
+                "SELECT * FROM deliveries WHERE state = 'waiting' AND due <= ? ORDER BY place, due, seq LIMIT 50",
+                (time.time(),),
+            )
+        for row in due:
+            with self._sending:
+                if self.plan.mode == "auto":
+                    self._send(row)
+        return len(due)
 
     def _send(self, row: dict[str, Any]) -> bool:
         """Send one delivery and write down what came of it; whether it was taken (2xx)."""

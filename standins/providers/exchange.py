@@ -67,9 +67,8 @@ class Exchange:
             return Answer(400, {"error": f"{type(wrong).__name__}: {wrong}"})
 
     def _api(self, half: Provider, route: Route, params: dict[str, str], request: Request) -> Wire:
-        fault = self.world.faults.choose(
-            half.name, route.operation, charges=route.charges, text=request.path.encode() + b"?" + request.body
-        )
+        text = request.path.encode() + b"?" + request.body
+        fault = self.world.faults.choose(half.name, route.operation, charges=route.takes_money(request), text=text)
         kind = fault.kind if fault else ""
         if fault and kind in ("hang_before", "reset_before"):
             return Wire(None, hang=fault.seconds if kind == "hang_before" else 0.0, reset=kind == "reset_before")
@@ -111,7 +110,7 @@ class Exchange:
                 outcome = fault if fault and fault.kind in OUTCOME else None
                 answer = route.handler(Call(request, params, tx, self.world, now, key, outcome))
                 shown = half.trouble("internal", request) if fault and fault.kind == "error_500_after" else answer
-                if getattr(half, "keeps_server_errors", True):
+                if getattr(half, "keeps_server_errors", True):  # PayPal's says no: a repetition tells what happened
                     answer = shown
                 half.finish(request, shown, replayed=False)
                 if key:

@@ -40,13 +40,15 @@ def seconds(text: str, field: str) -> int:
 
 def new_transaction_id() -> str:
     """17 digits and capitals, as orders, captures and refunds have; never digits alone."""
-    drawn = [secrets.choice(DIGITS + CAPITALS) for _ in range(16)]
-    return "".join(drawn[:14]) + secrets.choice(CAPITALS) + "".join(drawn[14:])
+    drawn = secrets.token_bytes(17)
+    letters = [(DIGITS + CAPITALS)[byte % 32] for byte in drawn]
+    letters[14] = CAPITALS[drawn[14] % 22]
+    return "".join(letters)
 
 
 def new_vault_id() -> str:
     """Small letters and digits, as saved methods have."""
-    return "".join(secrets.choice(DIGITS + CAPITALS.lower()) for _ in range(11)) + secrets.choice(CAPITALS.lower())
+    return new_transaction_id()[3:15].lower()
 
 
 def integer(arguments: dict[str, str], name: str, default: int, top: int) -> int:

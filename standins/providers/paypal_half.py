@@ -221,7 +221,7 @@ def add_routes(router: Router) -> None:
         ("GET", "/v1/reporting/transactions", paypal_reporting.search, "transactions.search"),
     ):
         router.add(method, path, handler(act), operation=operation)
-    # Only an order with a saved wallet takes money when it is created; a decline planned for another one is lost.
+    # Only an order with a saved wallet takes money when it is made; for others a planned decline waits for the capture.
     router.add("POST", orders, handler(paypal_orders.create), operation="orders.create", charges=True)
     capture = f"{orders}/{{id}}/capture"
     router.add("POST", capture, handler(paypal_orders.capture), operation="orders.capture", charges=True)

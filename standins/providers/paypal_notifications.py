@@ -1,10 +1,8 @@
 """Webhooks (v1/notifications): who is told, what was told, and whether a delivery is PayPal's.
 
-The scheme is PayPal's own: what is signed is `transmission id|time|webhook id|CRC-32 of the raw body`. The key is not:
-PayPal signs with RSA and a certificate that nobody else can have, so here it is HMAC-SHA-256 with the webhook's own
-secret, and only this process can verify it, by the same call a merchant would make. The call gets the event as JSON,
-not as bytes; written again in the form in which it was sent it gives the same bytes, unless somebody changed it.
-Other than PayPal this refuses a delivery that was signed more than a quarter of an hour ago.
+What is signed is what PayPal signs; the key is not PayPal's, which nobody else can have (see `signature`). So only this
+process can verify a delivery, by the same call a merchant would make at PayPal. Other than PayPal that call refuses
+what was signed more than a quarter of an hour ago.
 """
 
 from __future__ import annotations
@@ -49,7 +47,11 @@ TO_VERIFY = ("auth_algo", "cert_url", "transmission_id", "transmission_sig", "tr
 
 
 def signature(webhook_id: str, secret: str, transmission_id: str, at: str, body: bytes) -> str:
-    """The signature of one delivery."""
+    """The signature of one delivery, over PayPal's own text: `transmission id|time|webhook id|CRC-32 of the raw body`.
+
+    PayPal signs it with RSA and publishes a certificate. Here it is HMAC-SHA-256 with the webhook's own secret; still
+    the headers name PayPal's algorithm and a certificate, but there is none to fetch.
+    """
     message = f"{transmission_id}|{at}|{webhook_id}|{zlib.crc32(body)}"
     return base64.b64encode(hmac.digest(secret.encode(), message.encode(), hashlib.sha256)).decode()
 
@@ -70,7 +72,11 @@ def headers(endpoint: Mapping[str, Any], body: bytes, at: int, *, forged: bool) 
 
 
 def verify(desk: Desk) -> Answer:
-    """POST /v1/notifications/verify-webhook-signature."""
+    """POST /v1/notifications/verify-webhook-signature.
+
+    The event comes as JSON, not as bytes; written again in the form in which deliveries are sent it gives the same
+    bytes, unless somebody changed it.
+    """
     given = desk.body()
     for name in TO_VERIFY:
         if not isinstance(given.get(name), str) or not given[name]:

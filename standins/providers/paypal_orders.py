@@ -51,6 +51,8 @@ def create(desk: Desk) -> Answer:
     if source["vault_id"]:
         _use_saved(desk, order, source["vault_id"])
         return Answer(201, show(desk, order, everything=desk.wants_all()))
+    if desk.call.outcome:  # a decline planned for a payment that comes later
+        order.private["planned"] = [desk.call.outcome.kind, desk.call.outcome.reason]
     desk.put(order)
     return Answer(201, show(desk, order, everything=desk.wants_all()))
 
@@ -74,12 +76,13 @@ def capture(desk: Desk) -> Answer:
         _use_saved(desk, order, source["vault_id"])
         return Answer(201, show(desk, order, everything=desk.wants_all()))
     wallet = Wallet(**order.private["wallet"])
-    issue = payments.refusal(desk, wallet)
+    issue = payments.refusal(desk, wallet, order.private.pop("planned", None))
     if issue == "PAYER_ACTION_REQUIRED":
         order.body["status"] = "PAYER_ACTION_REQUIRED"
         desk.put(order)
         raise outcome(issue, [_payer_action(desk, order)])
     if issue:
+        desk.put(order)
         raise outcome(issue, [{**_payer_action(desk, order), "rel": "redirect"}])
     _complete(desk, order, wallet)
     return Answer(201, show(desk, order, everything=desk.wants_all()))

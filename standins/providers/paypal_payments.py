@@ -44,14 +44,18 @@ def status_of(gross: int, back: int, was: str) -> str:
     return "COMPLETED" if back == 0 else "REFUNDED" if back >= gross else "PARTIALLY_REFUNDED"
 
 
-def refusal(desk: Desk, wallet: Wallet) -> str:
-    """The issue with which a payment by this wallet is refused now, "" when it goes through."""
+def refusal(desk: Desk, wallet: Wallet, planned: list[str] | None = None) -> str:
+    """The issue with which a payment by this wallet is refused now, "" when it goes through.
+
+    What the fault plan wants comes first; `planned` is the kind and reason it wanted when the order was made.
+    """
     wanted = desk.call.outcome
-    if wanted and wanted.kind == "authentication_required":
+    kind, reason = (wanted.kind, wanted.reason) if wanted else planned or ("", "")
+    if kind == "authentication_required":
         return "PAYER_ACTION_REQUIRED"
-    if wanted:
-        known = wanted.reason in DESCRIPTIONS or wanted.reason.isupper()
-        return wanted.reason if known else DECLINE_REASONS.get(wanted.reason, "INSTRUMENT_DECLINED")
+    if kind:
+        known = reason in DESCRIPTIONS or reason.isupper()
+        return reason if known else DECLINE_REASONS.get(reason, "INSTRUMENT_DECLINED")
     return wallet.declines or ("PAYER_ACTION_REQUIRED" if wallet.action else "")
 
 
@@ -94,13 +98,14 @@ def take(desk: Desk, order: Thing, unit: Json, wallet: Wallet) -> Thing:
         "name": f"{wallet.given_name} {wallet.surname}",
         "key": desk.request_id,
     }
+    if wallet.captures == "COMPLETED":
+        private["fee"] = fee(currency, gross)
     capture = desk.new("capture", shown["id"], shown, private, customer=unit.get("custom_id", ""), parent=order.id)
     if wallet.captures != "DECLINED" and (invoice := unit.get("invoice_id")):
         desk.new("invoice", invoice, {"capture": capture.id}, {})
     code = SAVED if order.private.get("vault_id") else CHECKOUT
     state = {"COMPLETED": "S", "PENDING": "P", "DECLINED": "D"}[wallet.captures]
-    kept = fee(currency, gross) if wallet.captures == "COMPLETED" else 0
-    record(desk, Entry(capture, capture.id, code, gross, kept, state, order.id, "ODR"))
+    record(desk, Entry(capture, capture.id, code, gross, private.get("fee", 0), state, order.id, "ODR"))
     _entered(desk, capture)
     return capture
 
@@ -111,9 +116,10 @@ def settle(desk: Desk, capture: Thing, status: str) -> None:
         raise ValueError(f"the capture is {capture.body['status']}, not pending")
     capture.body["status"] = status
     capture.body.pop("status_details", None)
+    if status == "COMPLETED":
+        capture.private["fee"] = fee(capture.private["currency"], capture.private["gross"])
     desk.put(capture)
-    kept = fee(capture.private["currency"], capture.private["gross"]) if status == "COMPLETED" else 0
-    settle_entry(desk, capture.id, "S" if status == "COMPLETED" else "D", kept)
+    settle_entry(desk, capture.id, "S" if status == "COMPLETED" else "D", capture.private.get("fee", 0))
     if status == "DECLINED" and (invoice := capture.body.get("invoice_id")):
         desk.tx.drop(PROVIDER, "invoice", invoice)
     _entered(desk, capture)
@@ -123,8 +129,6 @@ def _entered(desk: Desk, capture: Thing) -> None:
     """What happens when a capture enters its state: money for a completed one, an event for all."""
     private, status = capture.private, capture.body["status"]
     if status == "COMPLETED":
-        private["fee"] = fee(private["currency"], private["gross"])
-        desk.put(capture)
         desk.tx.book(
             PROVIDER,
             "charge",

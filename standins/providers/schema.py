@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS things (
 );
 CREATE INDEX IF NOT EXISTS things_kind ON things (provider, kind, seq);
 CREATE INDEX IF NOT EXISTS things_customer ON things (provider, kind, customer, seq);
+CREATE INDEX IF NOT EXISTS things_invoice ON things (provider, kind, json_extract(body, '$.metadata."invoice"'), seq);
 CREATE INDEX IF NOT EXISTS things_parent ON things (provider, kind, parent, seq);
 
 CREATE TABLE IF NOT EXISTS money (

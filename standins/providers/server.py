@@ -78,9 +78,10 @@ class Door(BaseHTTPRequestHandler):
     def _hang(self, seconds: float) -> None:
         """Say nothing until the time is over or the client has gone."""
         until = time.monotonic() + seconds
+        waiting = select.poll()
+        waiting.register(self.connection, select.POLLIN)
         while (left := until - time.monotonic()) > 0:
-            readable, _, _ = select.select([self.connection], [], [], min(left, 1.0))
-            if readable:
+            if waiting.poll(min(left, 1.0) * 1000):
                 with contextlib.suppress(OSError):
                     if self.connection.recv(1, socket.MSG_PEEK):
                         time.sleep(min(left, 0.2))

@@ -22,7 +22,9 @@ from typing import Any
 
 from standins.providers.schema import SCHEMA
 
-ALPHABET = string.ascii_letters + string.digits
+ALPHABET = (string.ascii_letters + string.digits).encode()
+INVOICE = '$.metadata."invoice"'
+LETTERS = bytes(ALPHABET[byte % len(ALPHABET)] for byte in range(256))
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ class Kept:
 
 def new_id(prefix: str, length: int = 24) -> str:
     """A fresh id: the prefix and random letters and digits."""
-    return prefix + "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return prefix + secrets.token_bytes(length).translate(LETTERS).decode()
 
 
 def _json(value: Any) -> str:
@@ -93,9 +95,9 @@ class Store:
             self._db.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the file; nothing may be asked of it afterwards."""
-        with self._lock:
-            self._db.close()
+        """Close the file between two transactions. Whoever asks for another one waits for the process's end."""
+        self._lock.acquire()
+        self._db.close()
 
 
 class Tx:
@@ -168,6 +170,10 @@ class Tx:
         clauses += given
         values += bound
         for path, wanted in (where or {}).items():
+            if path == INVOICE:  # the index is on this very expression
+                clauses.append(f"json_extract(body, '{INVOICE}') = ?")
+                values.append(wanted)
+                continue
             clauses.append("json_extract(body, ?) = ?")
             values += [path, wanted]
         order = "DESC"
@@ -264,7 +270,8 @@ class Tx:
         """Forget an endpoint; what still waits for it is not sent."""
         self.db.execute("DELETE FROM endpoints WHERE provider = ? AND id = ?", (provider, id))
         self.db.execute(
-            "DELETE FROM deliveries WHERE provider = ? AND endpoint_id = ? AND state = 'waiting'", (provider, id)
+            "DELETE FROM deliveries WHERE provider = ? AND endpoint_id = ? AND state IN ('waiting', 'dropped')",
+            (provider, id),
         )
 
     def events(

@@ -6,7 +6,7 @@ from typing import Any
 
 from standins.providers.store import Thing, new_id
 from standins.providers.stripe_cards import Decline
-from standins.providers.stripe_confirm import fail_authentication, pay, set_up
+from standins.providers.stripe_confirm import fail_authentication, pay, set_up, wants_challenge
 from standins.providers.stripe_customers import alive, from_form
 from standins.providers.stripe_desk import P, answer, changed, emit, fetch, listing, write
 from standins.providers.stripe_errors import invalid
@@ -164,7 +164,8 @@ def create(call: Call) -> Answer:
     }
     if "allowed_payment_method_types" in allowed:
         body["allowed_payment_method_types"] = allowed["allowed_payment_method_types"]
-    thing = Thing(KIND, id, body, {"line_items": lines}, customer=owner or "", created=call.now)
+    kept = {"line_items": lines, "challenge": wants_challenge(form)}
+    thing = Thing(KIND, id, body, kept, customer=owner or "", created=call.now)
     data = form.inner("payment_intent_data" if mode == "payment" else "setup_intent_data")
     thing.private["asked"] = {
         "metadata": data.metadata(),
@@ -259,7 +260,7 @@ def submit(call: Call, thing: Thing, details: Form) -> Decline | None:
     method = from_form(call, details)
     person = {"name": method.body["billing_details"]["name"], "email": method.body["billing_details"]["email"]}
     intent = intent_of(call, thing, person)
-    intent.private["return_url"] = thing.body["url"]
+    intent.private.update(return_url=thing.body["url"], challenge=thing.private["challenge"])
     if method.body["type"] == "sepa_debit":
         online = {"ip_address": "127.0.0.1", "user_agent": "Browser"}
         agreed = write(call, mandate(call.now, method, {"type": "online", "online": online}))

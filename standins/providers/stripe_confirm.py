@@ -96,6 +96,12 @@ def accept_mandate(call: Call, form: Form, intent: Thing, method: Thing) -> str 
     return method.private.get("mandate")
 
 
+def wants_challenge(form: Form) -> bool:
+    """Whether `payment_method_options[card][request_three_d_secure]` asks for authentication in any case."""
+    card = form.inner("payment_method_options").inner("card")
+    return card.choice("request_three_d_secure", ("any", "automatic", "challenge")) in ("any", "challenge")
+
+
 def challenge(call: Call, intent: Thing, return_url: str | None) -> None:
     """The customer has to authenticate: on a page of ours if there is a way back, else in the page's own script."""
     if return_url:
@@ -112,9 +118,13 @@ def challenge(call: Call, intent: Thing, return_url: str | None) -> None:
 def pay(call: Call, intent: Thing, method: Thing, *, authenticated: bool = False) -> Decline | None:
     """Try to take the money of a payment with a method. Returns the decline, None when it goes well or on.
 
-    What was asked for (`off_session`, `return_url`, `mandate`, `strict`) stands in the intent's private part.
+    What was asked for (`off_session`, `return_url`, `mandate`, `strict`, `challenge`) stands in the intent's private
+    part.
     """
     asked, body = intent.private, intent.body
+    if body["status"] in ("succeeded", "processing", "canceled"):
+        message = f"This PaymentIntent is {body['status']} already."
+        raise Refused(invalid(message, code="payment_intent_unexpected_state", payment_intent=body))
     body.update(payment_method=method.id, last_payment_error=None, next_action=None)
     if method.body["type"] == "sepa_debit":
         debit = charge(call.now, intent, method, asked.get("mandate"))
@@ -126,6 +136,8 @@ def pay(call: Call, intent: Thing, method: Thing, *, authenticated: bool = False
         emit(call, "payment_intent.processing", intent)
         return None
     word = reply(call, method, authenticated=authenticated)
+    if word == "ok" and asked.get("challenge") and not authenticated:
+        word = AUTHENTICATE
     if word == AUTHENTICATE and not (asked.get("off_session") or asked.get("strict")):
         challenge(call, intent, asked.get("return_url"))
         write(call, intent)
@@ -179,6 +191,9 @@ def fail_authentication(call: Call, intent: Thing) -> None:
 
 def set_up(call: Call, intent: Thing, method: Thing, *, authenticated: bool = False) -> Decline | None:
     """Save a method for later payments. Returns the decline, None when it goes well or on."""
+    if intent.body["status"] in ("succeeded", "canceled"):
+        message = f"This SetupIntent is {intent.body['status']} already."
+        raise Refused(invalid(message, code="setup_intent_unexpected_state", setup_intent=intent.body))
     intent.body.update(payment_method=method.id, last_setup_error=None, next_action=None)
     card = card_of(method.private.get("number", ""))
     if card and not card.attaches:

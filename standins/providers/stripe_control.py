@@ -10,6 +10,8 @@
 - POST /_control/stripe/disputes/close {"dispute", "won": true}
 - POST /_control/stripe/refunds/settle {"refund" | "all": true, "fails"?: true}  default: by the card's kind
 - POST /_control/stripe/authentication {"intent": "pi_... | seti_...", "succeeds": true}  the 3-D Secure page's buttons
+- POST /_control/stripe/late_balance {"on": true}  from now on a charge first has no balance transaction (so no fee)
+- POST /_control/stripe/late_balance/tell {}  all charges without one get it, each with a `charge.updated`
 - POST /_control/stripe/sessions/expire_due {}  closes every Checkout session whose time is over
 """
 
@@ -21,7 +23,15 @@ from standins.providers.store import Thing
 from standins.providers.stripe_cards import Decline
 from standins.providers.stripe_checkout import authenticated, expire_due, session_of
 from standins.providers.stripe_desk import P, changed, emit, fetch, write
-from standins.providers.stripe_moves import close_dispute, fail, open_dispute, settle_refund, take
+from standins.providers.stripe_moves import (
+    LATE_BALANCE,
+    close_dispute,
+    fail,
+    open_dispute,
+    settle_refund,
+    take,
+    tell_balance,
+)
 from standins.providers.wire import Answer, Call, Router
 
 SEPA_FAILURES = {
@@ -42,6 +52,8 @@ def routes(router: Router) -> None:
         ("disputes/close", decide),
         ("refunds/settle", refunds),
         ("authentication", authentication),
+        ("late_balance", late_balance),
+        ("late_balance/tell", tell_balances),
         ("sessions/expire_due", expire_sessions),
     ):
         router.add("POST", f"/_control/stripe/{path}", handler, door="control")
@@ -163,6 +175,21 @@ def authentication(call: Call) -> Answer:
     intent = fetch(call, kind, given["intent"])
     authenticated(call, intent, succeeds=bool(given.get("succeeds", True)))
     return Answer(200, intent.body)
+
+
+def late_balance(call: Call) -> Answer:
+    """POST late_balance"""
+    call.tx.set(LATE_BALANCE, bool(call.request.json()["on"]))
+    return Answer(200, {"on": call.tx.setting(LATE_BALANCE)})
+
+
+def tell_balances(call: Call) -> Answer:
+    """POST late_balance/tell"""
+    paid = call.tx.find(P, "charge", where={"$.status": "succeeded"}, limit=100_000).things[::-1]
+    late = [charge for charge in paid if charge.body["balance_transaction"] is None]
+    for charge in late:
+        tell_balance(call, charge)
+    return Answer(200, {"charges": [charge.id for charge in late]})
 
 
 def expire_sessions(call: Call) -> Answer:

@@ -78,7 +78,7 @@ class Form:
         value = self.text(name)
         if value is None:
             return default
-        if not re.fullmatch(r"-?\d+", value):
+        if not re.fullmatch(r"-?\d{1,15}", value):
             message = f"Invalid integer: {value}"
             raise Refused(invalid(message, code="parameter_invalid_integer", param=name))
         return int(value)
@@ -148,6 +148,11 @@ class Form:
             return {"gte": at, "lte": at}
         inner = self.inner(name)
         return {edge: inner.number(edge) or 0 for edge in ("gt", "gte", "lt", "lte") if inner.has(edge)}
+
+
+def confirms(request: Request) -> bool:
+    """Whether an intent is confirmed by the request that makes it."""
+    return b"confirm=true" in request.body.split(b"&")
 
 
 def currency(form: Form, name: str = "currency") -> str:

@@ -16,6 +16,7 @@ from standins.providers.stripe_money_shapes import (
 )
 from standins.providers.wire import Call, Refused
 
+LATE_BALANCE = "stripe late balance"
 KIND_OF = {"card": ("charge", "charge"), "sepa_debit": ("payment", "charge")}
 
 
@@ -67,10 +68,11 @@ def take(call: Call, intent: Thing, charge: Thing) -> None:
         paid=True,
         captured=True,
         amount_captured=amount,
-        balance_transaction=movement.id,
+        balance_transaction=None if call.tx.setting(LATE_BALANCE) else movement.id,
         outcome=outcome,
         receipt_url=f"{call.world.pages.get(P, '')}/receipts/{charge.id}",
     )
+    charge.private["movement"] = movement.id
     write(call, charge)
     book(call, "charge", charge, charge, amount, fee)
     intent.body.update(
@@ -86,6 +88,13 @@ def take(call: Call, intent: Thing, charge: Thing) -> None:
     card = card_of(fetch(call, "payment_method", charge.body["payment_method"]).private.get("number", ""))
     if card and card.after == "dispute":
         open_dispute(call, charge, amount, "fraudulent")
+
+
+def tell_balance(call: Call, charge: Thing) -> None:
+    """A charge whose balance transaction was held back learns of it, as happens some seconds later at Stripe."""
+    before = changed(charge, balance_transaction=charge.private["movement"])
+    write(call, charge)
+    emit(call, "charge.updated", charge, before)
 
 
 def fail(call: Call, intent: Thing, charge: Thing, method: Thing, decline: Decline) -> None:
@@ -203,7 +212,7 @@ def open_dispute(call: Call, charge: Thing, amount: int | None, reason: str, *, 
     body = charge.body
     if body["status"] != "succeeded" or body["disputed"]:
         raise ValueError(f"charge {charge.id} is {'disputed' if body['disputed'] else body['status']}")
-    amount = body["amount"] - (body["amount_refunded"] if returned else 0) if amount is None else amount
+    amount = amount or body["amount"] - body["amount_refunded"] or body["amount"]  # banks do dispute what was refunded
     if not 0 < amount <= body["amount"]:
         raise ValueError(f"a dispute of charge {charge.id} is about 1 to {body['amount']}")
     thing = dispute(call.now, charge, amount, reason)

@@ -106,6 +106,5 @@ KNOWN: dict[str, frozenset[str]] = {
         "checkout.sessions.expire": "expand",
         "payment_methods.detach": "expand",
         "disputes.close": "expand",
-        "checkout.sessions.update": "collected_information expand metadata shipping_options",
     }.items()
 }

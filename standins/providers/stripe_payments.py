@@ -6,14 +6,14 @@ import re
 from typing import Any
 
 from standins.providers.store import Thing
-from standins.providers.stripe_confirm import accept_mandate, check_method, pay
+from standins.providers.stripe_confirm import accept_mandate, check_method, pay, wants_challenge
 from standins.providers.stripe_customers import alive, from_form, usable
 from standins.providers.stripe_desk import P, answer, changed, emit, fetch, limit_of, listing, write
 from standins.providers.stripe_errors import invalid
-from standins.providers.stripe_form import Form, currency
+from standins.providers.stripe_form import Form, confirms, currency
 from standins.providers.stripe_money_shapes import NO_MINOR
 from standins.providers.stripe_shapes import payment_intent
-from standins.providers.wire import Answer, Call, Refused, Router
+from standins.providers.wire import Answer, Call, Charges, Handler, Refused, Router
 
 CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action")
 REASONS = ("abandoned", "duplicate", "fraudulent", "requested_by_customer")
@@ -24,8 +24,8 @@ MOST = 99_999_999
 
 def routes(router: Router) -> None:
     """Add the paths of this file."""
-    for method, path, handler, operation, charges in (
-        ("POST", "/v1/payment_intents", create, "payment_intents.create", True),
+    table: tuple[tuple[str, str, Handler, str, Charges], ...] = (
+        ("POST", "/v1/payment_intents", create, "payment_intents.create", confirms),
         ("GET", "/v1/payment_intents", list_intents, "payment_intents.list", False),
         ("GET", "/v1/payment_intents/search", search, "payment_intents.search", False),
         ("GET", "/v1/payment_intents/{id}", retrieve, "payment_intents.retrieve", False),
@@ -35,7 +35,8 @@ def routes(router: Router) -> None:
         ("GET", "/v1/charges", list_charges, "charges.list", False),
         ("GET", "/v1/charges/{id}", retrieve_charge, "charges.retrieve", False),
         ("POST", "/v1/charges/{id}", update_charge, "charges.update", False),
-    ):
+    )
+    for method, path, handler, operation, charges in table:
         router.add(method, path, handler, operation=operation, charges=charges)
 
 
@@ -126,6 +127,7 @@ def _confirm(call: Call, form: Form, intent: Thing, method: Thing | None) -> Ans
         "return_url": form.text("return_url"),
         "strict": form.flag("error_on_requires_action"),
         "mandate": accept_mandate(call, form, intent, method),
+        "challenge": wants_challenge(form),
     }
     if future := form.choice("setup_future_usage", ("off_session", "on_session")):
         body["setup_future_usage"] = future
@@ -145,6 +147,7 @@ def confirm(call: Call) -> Answer:
     form = Form.of(call.request, "payment_intents.confirm")
     intent = fetch(call, "payment_intent", call.params["id"], "intent")
     status = intent.body["status"]
+    _own_way(intent)
     if status not in ("requires_payment_method", "requires_confirmation", "requires_action"):
         why = (
             "it has already succeeded after being previously confirmed" if status == "succeeded" else f"it is {status}"
@@ -195,8 +198,16 @@ def cancel(call: Call) -> Answer:
     """POST /v1/payment_intents/{id}/cancel"""
     form = Form.of(call.request, "payment_intents.cancel")
     intent = fetch(call, "payment_intent", call.params["id"], "intent")
+    _own_way(intent)
     stop(call, intent, form.choice("cancellation_reason", REASONS))
     return answer(call, intent.body, form)
+
+
+def _own_way(intent: Thing) -> None:
+    """Refused when the payment belongs to a Checkout session: that is paid on its page, or expired."""
+    if intent.private.get("session") and intent.body["status"] in CANCELABLE:
+        message = "You can't confirm or cancel the PaymentIntent of a Checkout Session. Expire the Session instead."
+        raise Refused(invalid(message, code="payment_intent_unexpected_state", payment_intent=intent.body))
 
 
 def stop(call: Call, intent: Thing, reason: str | None) -> None:
@@ -232,7 +243,7 @@ def search(call: Call) -> Answer:
             raise Refused(invalid(f"We were unable to parse your search query: {clause}", param="query"))
         path = f'$.metadata."{seen["key"]}"' if seen["key"] else f"$.{seen['name']}"
         where[path] = int(seen["value"]) if seen["name"] == "amount" else seen["value"]
-    offset = int(form.text("page") or 0)
+    offset = max(0, form.number("page") or 0)
     limit = limit_of(form)
     page = call.tx.find(P, "payment_intent", where=where, limit=limit, offset=offset)
     body = {

@@ -7,25 +7,26 @@ from standins.providers.stripe_confirm import accept_mandate, check_method, set_
 from standins.providers.stripe_customers import alive, from_form, usable
 from standins.providers.stripe_desk import answer, changed, emit, fetch, listing, write
 from standins.providers.stripe_errors import invalid
-from standins.providers.stripe_form import Form
+from standins.providers.stripe_form import Form, confirms
 from standins.providers.stripe_payments import types_of
 from standins.providers.stripe_shapes import setup_intent
-from standins.providers.wire import Answer, Call, Refused, Router
+from standins.providers.wire import Answer, Call, Charges, Handler, Refused, Router
 
 REASONS = ("abandoned", "duplicate", "requested_by_customer")
 
 
 def routes(router: Router) -> None:
     """Add the paths of this file."""
-    for method, path, handler, operation, charges in (
-        ("POST", "/v1/setup_intents", create, "setup_intents.create", True),
+    table: tuple[tuple[str, str, Handler, str, Charges], ...] = (
+        ("POST", "/v1/setup_intents", create, "setup_intents.create", confirms),
         ("GET", "/v1/setup_intents", list_intents, "setup_intents.list", False),
         ("GET", "/v1/setup_intents/{id}", retrieve, "setup_intents.retrieve", False),
         ("POST", "/v1/setup_intents/{id}", update, "setup_intents.update", False),
         ("POST", "/v1/setup_intents/{id}/confirm", confirm, "setup_intents.confirm", True),
         ("POST", "/v1/setup_intents/{id}/cancel", cancel, "setup_intents.cancel", False),
         ("GET", "/v1/mandates/{id}", retrieve_mandate, "mandates.retrieve", False),
-    ):
+    )
+    for method, path, handler, operation, charges in table:
         router.add(method, path, handler, operation=operation, charges=charges)
 
 

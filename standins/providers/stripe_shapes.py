@@ -29,6 +29,7 @@ def customer(now: int) -> Thing:
         "default_source": None,
         "delinquent": False,
         "description": None,
+        "discount": None,
         "email": None,
         "invoice_prefix": fingerprint(id)[:8].upper(),
         "invoice_settings": {

@@ -95,6 +95,7 @@ class Call:
 
 
 Handler = Callable[[Call], Answer]
+Charges = bool | Callable[[Request], bool]
 
 
 @dataclass(slots=True, frozen=True)
@@ -106,7 +107,11 @@ class Route:
     handler: Handler
     operation: str
     door: Door = "api"
-    charges: bool = False
+    charges: Charges = False
+
+    def takes_money(self, request: Request) -> bool:
+        """Whether this request may take money, so that a decline can be ordered of it."""
+        return self.charges if isinstance(self.charges, bool) else self.charges(request)
 
 
 class Router:
@@ -123,9 +128,12 @@ class Router:
         *,
         operation: str = "",
         door: Door = "api",
-        charges: bool = False,
+        charges: Charges = False,
     ) -> None:
-        """Add one route; `{name}` in `path` stands for one segment and arrives in `call.params`."""
+        """Add one route; `{name}` in `path` stands for one segment and arrives in `call.params`.
+
+        `charges` may be a function, for an operation that only takes money when the request says so.
+        """
         pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path)))
         self.routes.append(Route(method, pattern, handler, operation, door, charges))
 

@@ -1,4 +1,4 @@
-"""Changes of what is agreed, planned and done, and what is agreed beside the slots: one-off items and discounts.
+"""Changes of what is agreed, planned and done, and what is agreed beside the slots: one-off charges and discounts.
 
 The rule that matters: a change keeps the terms of the morning, so it can be undone until its day and on its day.
 """
@@ -87,7 +87,7 @@ class Change(CompanyKeyed, Addressed):
 
 
 class OneOff(CompanyKeyed, Addressed):
-    """A set-up fee or other single charge of a subscription, billed on its day."""
+    """A set-up fee or other one-off charge of a subscription, billed on its day."""
 
     PREFIX = "oof"
 
@@ -114,7 +114,7 @@ class OneOff(CompanyKeyed, Addressed):
     created_at = models.DateTimeField(help_text=_("When it was agreed, by the company's clock."))
 
     class Meta:
-        verbose_name = _("one-off item")
+        verbose_name = _("one-off charge")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "id"], name="one_off_company_key"),
             models.UniqueConstraint(fields=["line_id"], name="one_off_line_unique"),

@@ -348,12 +348,25 @@ def _finish(act: change_cycles.Act, made: Change) -> list[Slot]:
     act.now.show()
     if made.status == Status.DONE:
         moved = change_columns.put(held, act.values, act.day)
+        _name(act, moved)
     else:
         _refuse_term_over(held, act)
         standing.keep_planned(held, [*standing.planned_changes(held), made])
     holding.plan_ahead(held, act.on)
     renewals.keep_waiting(held)
     return moved
+
+
+def _name(act: change_cycles.Act, moved: Sequence[Slot]) -> None:
+    """Puts the plan, its items and their products, read already, beside the columns that name them."""
+    if act.wanted.plan is None or act.wanted.offer is None:
+        return
+    act.held.plan = act.wanted.plan
+    items = {item.pk: item for item in act.wanted.offer.items}
+    for slot in moved:
+        if slot.item_id in items:
+            slot.item = items[slot.item_id]
+            slot.product = slot.item.product
 
 
 def _write(act: change_cycles.Act, made: Change, moved: Sequence[Slot]) -> None:
@@ -373,10 +386,10 @@ def _write(act: change_cycles.Act, made: Change, moved: Sequence[Slot]) -> None:
 
 def _refuse_term_over(held: Subscription, act: change_cycles.Act) -> None:
     """A planned change is tried on a copy, so that its day brings no surprise."""
-    kept = {name: getattr(held, name) for name in retiming.COLUMNS}
-    slots = change_columns.of_slots(held)
+    kept = {name: getattr(held, name) for name in retiming.COLUMNS} | {"plan": held.plan}
+    slots = [(slot, slot.product, slot.item) for slot in held.slots.all()]
     change_columns.put(held, act.values, act.day)
     for name, value in kept.items():
         setattr(held, name, value)
-    for slot in held.slots.all():
-        slot.product_id, slot.item_id = slots[str(slot.pk)]["product_id"], slots[str(slot.pk)]["item_id"]
+    for slot, product, item in slots:
+        slot.product, slot.item = product, item

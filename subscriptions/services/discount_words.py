@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from catalog.models import DiscountRules
 from core.design import formats
@@ -19,5 +19,5 @@ def taken_off(row: DiscountRules) -> str:
 def how_long(row: DiscountRules) -> str:
     """For how long: once, for a number of periods, for good."""
     if row.periods is not None:
-        return _("%(count)s periods") % {"count": row.periods}
+        return ngettext("%(count)s period", "%(count)s periods", row.periods) % {"count": row.periods}
     return str(row.get_duration_display())

@@ -31,6 +31,7 @@ def next_due(
     service fall due, to be given back, on the first day no longer covered; a planned change on its first day.
     """
     days: list[date] = []
+    late: list[date] = []
     agreement = agreement_of(subscription)
     rows: list[SlotRow] = []
     ends_on = subscription.ends_on
@@ -44,7 +45,7 @@ def next_due(
             break
         days += [held.from_on for held in row.terms if held.settles and (ends_on is None or held.from_on <= ends_on)]
         if row.usage_due_on is not None:
-            days.append(row.usage_due_on)
+            (late if schedule.late_usage_waits(row) else days).append(row.usage_due_on)
         if ends_on is not None and has_unused_days(subscription, slot):
             days.append(ends_on + ONE_DAY)
     agreement = agreement._replace(slots=rows)
@@ -52,22 +53,26 @@ def next_due(
         closes_on = minimums.next_close(agreement)
         days += [closes_on] if closes_on is not None else []
     days += one_off_days(subscription, subscription.one_offs.all() if one_offs is None else one_offs)
-    return min((day for day in days if before is None or day < before), default=None)
+    return min((day for day in days or late if before is None or day < before), default=None)
 
 
 def days_to_come(
     subscription: Subscription, slots: Iterable[tuple[Slot, Sequence[SlotTerms]]], count: int
 ) -> list[date]:
+    """See `days_of`."""
+    rows = [slot_row(slot, terms) for slot, terms in slots]
+    return days_of(agreement_of(subscription)._replace(slots=rows), count)
+
+
+def days_of(agreement: Agreement, count: int) -> list[date]:
     """At most so many days, in order, on which its positions fall due, if nothing changes: for looking ahead.
 
     Days that usage, minimums and single charges add are not among them; `next_due` knows those.
     """
-    agreement = agreement_of(subscription)
     days: set[date] = set()
-    for slot, terms in slots:
-        row = slot_row(slot, terms)
+    for row in agreement.slots:
         own: set[date] = set()
-        for stretch in schedule.walk(agreement, row, slot.billed_through_on + ONE_DAY):
+        for stretch in schedule.walk(agreement, row, row.billed_through_on + ONE_DAY):
             own.add(stretch.due_on)
             if len(own) >= count:
                 break

@@ -57,6 +57,14 @@ def read(subscription: Subscription) -> Subscription:
     return _read(Subscription.objects.filter(pk=subscription.pk))[0]
 
 
+def look(subscription: Subscription) -> Subscription:
+    """As `read`; `has_siblings` says whether something else of its customer falls due some day."""
+    others = Subscription.objects.filter(
+        customer_id=OuterRef("customer_id"), next_bill_on__isnull=False, parked_at__isnull=True
+    ).exclude(pk=OuterRef("pk"))
+    return _read(Subscription.objects.filter(pk=subscription.pk).annotate(has_siblings=Exists(others)))[0]
+
+
 def lock_many(company: Company, subscriptions: Iterable[Subscription]) -> list[Subscription]:
     """These subscriptions as they are now, by customer, locked with their customers, with slots and terms read."""
     wanted = list(subscriptions)

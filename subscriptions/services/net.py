@@ -5,7 +5,7 @@ Only subscriptions with gross prices ask; for all others no query is made. The d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from catalog.models import TaxBehavior, TaxRate
@@ -33,8 +33,19 @@ def contained_tax(company: Company, positions: Sequence[tuple[Subscription, Slot
         RateRow(row.country, row.region, row.level, row.valid_from, row.percent, row.tax_category or None)  # type: ignore[arg-type]
         for row in TaxRate.objects.filter(company=company, country__in=countries)
     ]
+    return contained(company, gross, places, rates)
+
+
+def contained(
+    company: Company,
+    positions: Sequence[tuple[Subscription, Slot]],
+    places: Mapping[int, tuple[str, str]],
+    rates: Sequence[RateRow],
+) -> dict[int, Decimal]:
+    """As `contained_tax`, of gross positions: `places` are those of the customers (by id), as from `place_of`, `rates`
+    those of their countries and the seller's. No query."""
     found: dict[int, Decimal] = {}
-    for subscription, slot in gross:
+    for subscription, slot in positions:
         customer, category = subscription.customer, slot.product.tax_category
         if category.level in ("exempt", "zero"):
             continue

@@ -29,12 +29,11 @@ class Rest(NamedTuple):
 
 
 def rest_of(subscription: Subscription) -> Rest | None:
-    """The days on which its positions rest, now or as planned; None: there are none."""
-    stopped_on = standing.stopped_on(subscription)
-    if subscription.state == Subscription.State.SUSPENDED:
+    """The days on which its positions rest, now or as planned; None: there are none. An end takes none of them away."""
+    if subscription.suspended_from_on is not None:
         goes_on = subscription.suspended_billing == SuspendedBilling.CONTINUE
-        return None if goes_on or stopped_on is None else Rest(Standing.SUSPENDED, stopped_on, None)
-    first = stopped_on or subscription.paused_from_on
+        return None if goes_on else Rest(Standing.SUSPENDED, subscription.suspended_from_on, None)
+    first = standing.stopped_on(subscription) or subscription.paused_from_on
     return None if first is None else Rest(Standing.PAUSED, first, subscription.resumes_on)
 
 

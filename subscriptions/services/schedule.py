@@ -176,6 +176,11 @@ def _waits_until(agreement: Agreement, start: date) -> date | None:
     return begun + timedelta(days=agreement.grace_days) if begun > agreement.paid_from_on else None
 
 
+def late_usage_waits(slot: SlotRow) -> bool:
+    """Whether usage that is to be looked at came in late, and so goes on the next invoice."""
+    return slot.late_from_on is not None and slot.interim_minor is None
+
+
 def walk(agreement: Agreement, slot: SlotRow, cursor: date, limit: date | None = None) -> Iterator[Stretch]:
     """The stretches of a slot from a day on (up to, without, `limit`), in order, for as long as it is agreed."""
     after_service = agreement.ends_on + ONE_DAY if agreement.ends_on is not None else None

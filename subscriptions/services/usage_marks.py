@@ -1,7 +1,7 @@
 """Who usage is for, whether its period is closed, and what billing is told to look at.
 
-The rule that matters: late usage and usage that may have passed an amount bring the next due day forward; what becomes
-of it, billing decides.
+The rule that matters: usage that may have passed an amount brings the next due day forward; late usage waits for that
+day, and has one of its own only where none is left. What becomes of it, billing decides.
 """
 
 from __future__ import annotations
@@ -140,23 +140,30 @@ WITH held AS MATERIALIZED (
 ), marked AS (
     UPDATE subscriptions_slot slot
     SET usage_due_on = least(slot.usage_due_on, v.due_on), late_from_on = least(slot.late_from_on, v.late_from_on)
-    FROM unnest(%(slots)s::bigint[], %(due)s::date[], %(late)s::date[]) v(id, due_on, late_from_on), held
+    FROM unnest(%(slots)s::bigint[], %(due)s::date[], %(late)s::date[], %(waits)s::boolean[])
+         v(id, due_on, late_from_on, waits), held
     WHERE slot.id = v.id AND held.id = slot.subscription_id
-    RETURNING slot.subscription_id, v.due_on
+    RETURNING slot.subscription_id, v.due_on, v.waits
 )
-UPDATE subscriptions_subscription s SET next_bill_on = least(s.next_bill_on, m.due_on)
-FROM (SELECT subscription_id, min(due_on) AS due_on FROM marked GROUP BY subscription_id) m
+UPDATE subscriptions_subscription s
+SET next_bill_on = CASE WHEN m.waits AND s.next_bill_on IS NOT NULL THEN s.next_bill_on
+                        ELSE least(s.next_bill_on, m.due_on) END
+FROM (
+    SELECT subscription_id, min(due_on) AS due_on, bool_and(waits) AS waits FROM marked GROUP BY subscription_id
+) m
 WHERE s.id = m.subscription_id
 """
 
 
 def mark(company: Company, touched: Iterable[Touched], at: datetime) -> set[tuple[int, str]]:
-    """Has billing look at positions with late usage and at those billed before the close; tells of thresholds.
+    """Has billing look at positions billed before the close, and at late usage with the next invoice.
 
-    Customers, with the zone, whose usage may have to be billed at once. No statement where there is nothing to look at.
+    Tells of thresholds. Customers, with the zone, whose usage may have to be billed at once. No statement where there
+    is nothing to look at.
     """
     late: dict[int, date] = {}
     looked_at: dict[int, date] = {}
+    at_once: set[int] = set()
     watched: set[int] = set()
     due_customers: set[tuple[int, str]] = set()
     for subscriber, meter_id, day, is_late in set(touched):
@@ -168,6 +175,7 @@ def mark(company: Company, touched: Iterable[Touched], at: datetime) -> set[tupl
                 looked_at[position.id] = subscriber.today(at)
             elif not is_late and position.interim_minor is not None and subscriber.can_be_billed:
                 looked_at[position.id] = subscriber.today(at)
+                at_once.add(position.id)
                 due_customers.add((subscriber.customer_id, subscriber.time_zone))
             if position.has_thresholds:
                 watched.add(position.id)
@@ -177,6 +185,7 @@ def mark(company: Company, touched: Iterable[Touched], at: datetime) -> set[tupl
             "slots": slots,
             "due": [looked_at[slot] for slot in slots],
             "late": [late.get(slot) for slot in slots],
+            "waits": [slot not in at_once for slot in slots],
         }
         with connection.cursor() as cursor:
             cursor.execute(_MARK, params)

@@ -1,4 +1,4 @@
-"""Prices of every model, add-ons, minimums and single charges over the API. Today is 10 March 2026; tax is 19 %."""
+"""Prices of every model, add-ons, minimums and one-off charges over the API. Today is 10 March 2026; tax is 19 %."""
 
 from __future__ import annotations
 

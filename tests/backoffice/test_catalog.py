@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.urls import reverse
 
-from tests.backoffice.conftest import Office
+from tests.backoffice.conftest import TODAY, Office
 from tests.backoffice.test_acts import text_of
 from tests.backoffice.test_settings import form_fields
+from tests.factories import BY
 
 ODD = "Tab\there, back\\slash, =1+1, <b>bold</b>, {{ 7|add:7 }}, %s"
 
@@ -175,3 +178,31 @@ def test_a_number_is_read_with_the_languages_decimal_sign(language: str, text: s
                 number_of(text)
         else:
             assert str(number_of(text)) == number
+
+
+def test_subscriptions_move_to_a_version_after_its_preview(office: Office) -> None:
+    """One moves with its next period; another, whose quantity changes later, stays, with the reason."""
+    from datetime import timedelta
+
+    from billing.services import acts_changing
+    from catalog.services.plans import PriceSpec, add_price_version
+    from subscriptions.models import Change
+    from subscriptions.services.change_specs import ItemChange
+
+    moving, staying = office.start(), office.start()
+    more = ItemChange(slot=staying.slots.get(), quantity=Decimal(2))
+    acts_changing.change(subscription=staying, items=[more], timing="period_end", by=BY, at=office.at)
+    spec = PriceSpec("EUR", Decimal(120), TODAY + timedelta(days=1))
+    price = add_price_version(item=office.plan.items.get(), spec=spec, by=BY, at=office.at)
+    client, url = office.client(), reverse("backoffice:price-move", args=[price.ref])
+    assert url in client.get(reverse("backoffice:plan", args=[office.plan.ref])).content.decode()
+    seen = client.get(url)
+    assert [one.subscription.pk for one in seen.context["moved"]] == [moving.pk]
+    assert [(one.pk, refused.code) for one, refused in seen.context["skipped"]] == [(staying.pk, "change.day_taken")]
+    assert not Change.objects.filter(kind="version").exists()
+    third = office.start()
+    sent = {"effective_on": "", "reason": "", "step": "do", "preview_token": seen.context["shown"].token}
+    assert client.post(url, sent).status_code == 422, "one more than was shown"
+    sent["preview_token"] = client.get(url).context["shown"].token
+    assert client.post(url, sent).status_code == 302
+    assert set(Change.objects.filter(kind="version").values_list("subscription", flat=True)) == {moving.pk, third.pk}

@@ -161,6 +161,14 @@ def test_a_position_is_added_and_removed(office: Office, running: Subscription) 
     assert SlotTerms.objects.get(slot=slot, from_on=date(2026, 4, 15)).standing == "removed"
 
 
+def test_a_position_that_was_removed_is_shown_as_removed(office: Office, running: Subscription) -> None:
+    product, client = a_product(office.company), office.client()
+    do(client, url_of("add-position", running), product=str(product.pk), unit_amount="31", quantity="7")
+    do(client, url_of("remove-position", running), position=running.slots.get(product=product).ref, timing="now")
+    slots = client.get(reverse("backoffice:subscription", args=[running.ref])).context["slots"]
+    assert [(slot.product == product, slot.is_removed) for slot in slots] == [(False, False), (True, True)]
+
+
 def test_a_day_of_the_past_needs_the_right_and_a_reason(office: Office, running: Subscription) -> None:
     slot = running.slots.get()
     typed = {f"quantity_{slot.pk}": "2", "timing": "date", "effective_on": "2026-03-20"}

@@ -109,3 +109,37 @@ def test_the_list_finds_a_discount_by_its_code_for_customers(office: Office) -> 
     discounts.create_code(discount=discount, code="SPRING", by=BY, at=office.at)
     answer = office.client().get(reverse("backoffice:discounts"), {"q": "SPRING"})
     assert [row.pk for row in answer.context["list"].rows] == [discount.pk]
+
+
+def test_a_campaign_of_many_discounts_is_read_as_quickly_as_one_of_two(office: Office) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from catalog.services import discounts
+
+    made = discounts.create_campaign(company=office.company, code="spring", name="Spring", by=BY, at=office.at)
+    client, url = office.client(), reverse("backoffice:campaign", args=[made.ref])
+    office.start(discounts=[a_discount(office, campaign=made, code="c0")])
+    office.start(discounts=[a_discount(office, campaign=made, code="c1")])
+
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            answer = client.get(url)
+        assert {row.code: row.effect.mrr for row in answer.context["discounts"]}["c0"] == [("EUR", 9000)]
+        return len(seen)
+
+    few = asked()
+    for number in range(2, 7):
+        a_discount(office, campaign=made, code=f"c{number}")
+    assert asked() == few
+
+
+def test_a_price_is_said_in_words_on_the_page_of_its_discount(office: Office) -> None:
+    price = office.plan.items.get().prices.get()
+    discount = a_discount(office, scope="price", price=price, duration="periods", periods=1)
+    page = text_of(office.client().get(reverse("backoffice:discount", args=[discount.ref])))
+    assert f"{office.plan.code} : €100.00 per month (EUR 1)" in page.replace(
+        f"{office.plan.code}:", f"{office.plan.code} :"
+    )
+    assert "1 period" in page
+    assert "1 periods" not in page

@@ -78,18 +78,18 @@ def rows_of(office: Office) -> dict[str, Any]:
     return {
         "customer": customer, "contact": contact, "note": notes.add_note(customer=customer, text="Call", **common),
         "message": mail, "meter": a_meter(company), "product": product, "plan": office.plan,
-        "plan-item": office.plan.items.get(),
+        "plan-item": office.plan.items.get(), "price": office.plan.items.get().prices.get(),
         "subscription": subscription, "ended": second.subscription, "invoice": invoice, "draft": draft,
         "credit-note": note, "payment": payment, "unknown": unknown, "refund": refund, "run": run, "job": job,
         "import": imported, "key": key, "member": member, "role": member.role,
         "credit": granting.grant(customer=customer, amount_minor=500, currency="EUR", reason="Goodwill", **common),
         "tax-rate": TaxRate.objects.filter(company=company, country="DE", level="standard").latest("valid_from"),
     } | discounts_of(office, subscription) | {
-        "single-charge": single_charge(office, subscription), "change": planned_change(office, subscription),
+        "one-off": one_off(office, subscription), "change": planned_change(office, subscription),
     }  # fmt: skip
 
 
-def single_charge(office: Office, subscription: Any) -> Any:
+def one_off(office: Office, subscription: Any) -> Any:
     """One that waits for its day."""
     from datetime import timedelta
     from decimal import Decimal

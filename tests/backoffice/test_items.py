@@ -1,4 +1,4 @@
-"""Prices of every model and single charges in the back office: typed, shown, previewed, done."""
+"""Prices of every model and one-off charges in the back office: typed, shown, previewed, done."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_tiers_that_contradict_themselves_are_told(office: Office) -> None:
     fields = form_fields(client, url) | {"model": "volume", "tier1_up_to": "10", "tier1_unit_price": "2"}
     answer = client.post(url, fields)
     assert answer.status_code == 422
-    assert "last_tier_without_bound" in text_of(answer)
+    assert "The last tier has no upper bound" in text_of(answer)
 
 
 def test_a_single_charge_is_previewed_added_and_taken_back(office: Office) -> None:

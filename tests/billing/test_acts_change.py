@@ -231,6 +231,21 @@ def test_a_dearer_price_for_whole_periods_costs_the_difference(company):
     assert problems(subscription) == []
 
 
+def test_a_dearer_price_for_whole_periods_is_explained_by_both_prices(company):
+    from billing.documents import explaining
+    from billing.models import InvoiceLine
+
+    subscription = agreed(company, "10", quantity="10", item=WHOLE)
+    change(subscription, "01-10", items=[item(subscription, unit_amount="12")])
+    line = InvoiceLine.objects.get(kind="added")
+    assert (line.quantity, line.unit_amount) == (1, 20)
+    assert explaining.explain(line, "en")[:3] == [
+        "The price is 10 × 12.00 EUR per month.",
+        "Less the price before: €100.00.",
+        "A started period is charged in full.",
+    ]
+
+
 def test_another_cycle_of_whole_periods_begins_after_the_paid_one(company):
     subscription = agreed(company, "10", item=WHOLE)
     change(subscription, "01-10", items=[item(subscription, unit_amount="100", interval_unit="year")], timing="now")

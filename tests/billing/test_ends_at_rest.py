@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from billing.services import acts, acts_changing
-from subscriptions.models import Subscription
+from subscriptions.models import SlotTerms, Subscription
 from subscriptions.services.change_specs import ItemChange
 from tests.billing.test_acts_pause import (
     act,
@@ -22,6 +22,7 @@ from tests.billing.test_acts_pause import (
     suspend,
 )
 from tests.billing.test_settling import lines_of
+from tests.factories import BY, a_product, set_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +83,20 @@ def test_what_was_replaced_before_the_end_stays_replaced() -> None:
     cancel(subscription, date(2026, 1, 20))
     act(acts.undo_cancel, subscription, date(2026, 1, 20))
     assert statuses(subscription)[:2] == [("quantity", "replaced"), ("quantity", "planned")]
+
+
+def test_a_change_taken_back_after_an_end_in_a_suspension_rests_when_the_end_is_taken_back() -> None:
+    subscription = billed()
+    items = [ItemChange(slot=subscription.slots.get(), remove=True)]
+    added = [ItemChange(product=a_product(subscription.company), unit_amount=Decimal("31.00"))]
+    made = act(acts_changing.change, subscription, date(2026, 1, 10), items=[*items, *added], timing="now").change
+    suspend(subscription, date(2026, 1, 10), suspended_billing="credit")
+    cancel(subscription, date(2026, 1, 10))
+    acts_changing.undo_change(
+        change=made, on=date(2026, 1, 10), by=BY, at=set_clock(subscription.company, date(2026, 1, 10))
+    )
+    act(acts.undo_cancel, subscription, date(2026, 1, 10))
+    run(subscription.company, date(2026, 2, 1))
+    assert (now(subscription).state, now(subscription).next_bill_on) == ("suspended", None)
+    rows = SlotTerms.objects.filter(slot__subscription=subscription, until_on=None).order_by("slot__position")
+    assert [row.standing for row in rows] == ["suspended", "removed"]

@@ -36,7 +36,10 @@ class January:
         if other:
             items.append(a_usage_item(a_meter(self.company), "0.10", minimum_amount=Decimal(other)))
         whole = {"minimum_amount": Decimal(least)} if is_whole else {}
-        self.subscription: Subscription = a_user(self.company, *items, overrides=whole | overrides)
+        # It ends with January: what comes in later is billed at once.
+        self.subscription: Subscription = a_user(
+            self.company, *items, overrides=whole | overrides, ends_on=date(2026, 1, 31)
+        )
         set_clock(self.company, date(2026, 1, 31))
         take_in(self.company, sent(self.meter, self.subscription, "2026-01-05T12:00:00Z", 300))
         bill(self.company, FEB)

@@ -167,3 +167,13 @@ def test_what_is_due_for_ever_is_parked_instead_of_billed_for_ever(
     done = run(company, FIRST)
     stuck.refresh_from_db()
     assert (done.state, stuck.parked_code) == ("parked", "billing.stuck")
+
+
+def test_a_reason_of_the_arithmetic_is_said_in_words() -> None:
+    from billing.services.running import parking
+    from pricing.taxes import BadTax
+
+    missing = BadTax("tax_rate_missing", country="FR", category="standard", on=FIRST)
+    assert parking.reason(missing) == (
+        "tax_rate_missing", "No tax rate is known for FR (standard) on 1 Jan 2026.",
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from billing.models import BilledDays, Invoice, InvoiceLine
 from billing.services.settling import Settlement, settle
 from core.models import Company
 from subscriptions.models import Subscription
-from tests.factories import BY, a_company, a_customer, a_plan, a_product, a_subscription, at_noon, set_clock
+from tests.factories import BY, TODAY, a_company, a_customer, a_plan, a_product, a_subscription, at_noon, set_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -176,18 +176,43 @@ def test_two_invoices_are_written_in_as_many_statements_as_two_hundred() -> None
     assert counts[0] == counts[1] <= 15
 
 
+def test_many_ends_are_given_back_in_as_many_statements_as_few() -> None:
+    from billing.services import acts
+
+    def statements(count: int) -> int:
+        company = a_company()
+        plan = a_plan(company, amount="31.00", rules={"notice_to": "any_day"})
+        held = [a_subscription(company, plan=plan) for _ in range(count)]
+        bill(company, TODAY)
+        for one in held:
+            acts.cancel(subscription=one, timing="date", ends_on=date(2026, 1, 15), by=BY, at=at_noon(TODAY))
+        found, outcome = counted(company, date(2026, 1, 16))
+        # 16 of 31 days of 31.00.
+        assert outcome.credited_by_currency["EUR"]["net"] == count * 1600
+        return found
+
+    assert statements(2) == statements(7)
+
+
 def statements_for(subscriptions: int) -> int:
     """Statements that settle this many customers with two months due, COPY included."""
+    company = a_company()
+    plan = a_plan(company)
+    for _ in range(subscriptions):
+        a_subscription(company, plan=plan)
+    found, outcome = counted(company, date(2026, 2, 1))
+    assert len(outcome.invoice_ids) == 2 * subscriptions
+    return found
+
+
+def counted(company: Company, on: date) -> tuple[int, Settlement]:
+    """How many statements settle all customers on that day, COPY included, and what came of it."""
     from contextlib import ExitStack
     from unittest.mock import patch
 
     import psycopg
 
-    company = a_company()
-    plan = a_plan(company)
-    for _ in range(subscriptions):
-        a_subscription(company, plan=plan)
-    at = set_clock(company, date(2026, 2, 1))
+    at = set_clock(company, on)
     customers = company_customers(company)
     seen: list[object] = []
     with ExitStack() as stack:
@@ -200,9 +225,8 @@ def statements_for(subscriptions: int) -> int:
                 return _real(self, query, *args, **kwargs)
 
             stack.enter_context(patch.object(psycopg.Cursor, name, counting))
-        outcome = settle(company=company, customer_ids=customers, on=date(2026, 2, 1), at=at, by=BY)
-    assert len(outcome.invoice_ids) == 2 * subscriptions
-    return len(seen)
+        outcome = settle(company=company, customer_ids=customers, on=on, at=at, by=BY)
+    return len(seen), outcome
 
 
 def test_texts_are_kept_exactly() -> None:
@@ -370,3 +394,22 @@ def test_a_date_that_moved_on_meanwhile_is_computed_again(monkeypatch: pytest.Mo
     bill(company, date(2026, 1, 1))
     assert len(asked) == 2
     assert [invoice.sequence for invoice in Invoice.objects.all()] == [1]
+
+
+def test_credit_that_a_note_makes_pays_the_invoice_written_with_it():
+    from billing.models import Allocation, CreditBalance
+    from billing.services import payments
+    from tests.billing.changes import agreed, change, item
+
+    company = a_company()
+    subscription = agreed(company, "31.00")
+    payments.record(
+        company=company, customer=subscription.customer, amount_minor=3689, currency="EUR", method="transfer",
+        received_on=date(2026, 1, 1), by=BY, at=at_noon(date(2026, 1, 1)),
+    )  # fmt: skip
+    change(subscription, "01-11", items=[item(subscription, unit_amount="62")], timing="now")
+    # 21 days of 31 come back: 21.00 and 19 % = 24.99; 21 days of 62.00 are 42.00 and 19 % = 49.98.
+    balance = Invoice.objects.order_by("pk").last().balance
+    assert (balance.gross_minor, balance.credit_used_minor, balance.open_minor) == (4998, 2499, 2499)
+    assert [(one.amount_minor, one.used_minor) for one in CreditBalance.objects.all()] == [(2499, 2499)]
+    assert list(Allocation.objects.filter(credit__isnull=False).values_list("amount_minor", flat=True)) == [2499]

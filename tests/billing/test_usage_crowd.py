@@ -15,7 +15,7 @@ from subscriptions.models import Subscription
 from tests.factories import BY, a_company, set_clock
 from tests.subscriptions.metering import a_meter, a_usage_item, a_user, sent, take_in
 
-JAN, FEB = date(2026, 1, 1), date(2026, 2, 1)
+JAN, FEB, MAR = date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -63,7 +63,7 @@ def test_events_wait_for_the_close_and_are_late_then():
         assert sending.is_alive()
     sending.join()
     assert outcomes[0].accepted == 1
-    assert Subscription.objects.get().next_bill_on == FEB
-    settle(company=company, customer_ids=[subscription.customer_id], on=FEB, at=at, by=BY)
+    assert Subscription.objects.get().next_bill_on == MAR
+    settle(company=company, customer_ids=[subscription.customer_id], on=MAR, at=set_clock(company, MAR), by=BY)
     line = InvoiceLine.objects.get()
     assert (line.kind, line.amount_minor) == ("late", 500)

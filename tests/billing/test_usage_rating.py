@@ -18,6 +18,8 @@ from tests.subscriptions.metering import a_meter, a_usage_item, a_user, sent, ta
 
 pytestmark = pytest.mark.django_db
 JAN, FEB, MAR = date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)
+#: Of subscriptions that are over: what comes in later is billed at once, for there is no next invoice.
+JAN_END = date(2026, 1, 31)
 
 
 @pytest.fixture
@@ -317,27 +319,32 @@ def test_late_usage_is_a_line_with_its_own_period_on_the_next_invoice(company):
     set_clock(company, date(2026, 2, 10))
     used(company, meter, subscription, ("2026-01-20", 30))
     subscription.refresh_from_db()
-    assert subscription.next_bill_on == date(2026, 2, 10)
-    bill(company, date(2026, 2, 11))
+    assert subscription.next_bill_on == MAR
+    assert bill(company, date(2026, 2, 11)).invoice_ids == []
+    used(company, meter, subscription, ("2026-02-08", 10))
+    [invoice_id] = bill(company, MAR).invoice_ids
     # The whole of January costs 100 x 1.00 + 20 x 0.50 = 110.00; 90.00 were billed.
     assert lines(subscription) == [
         ("usage", "2026-01-01", "2026-02-01", 9000),
+        ("usage", "2026-02-01", "2026-03-01", 1000),
         ("late", "2026-01-01", "2026-02-01", 2000),
     ]
     line = InvoiceLine.objects.get(kind="late")
+    assert line.invoice_id == invoice_id
     assert (line.quantity, line.calculation["usage"]["deducted_minor"]) == (30, 9000)
     assert rated(subscription) == [
         ("closed", "2026-01-01", "90", 9000, 9000),
+        ("closed", "2026-02-01", "10", 1000, 1000),
         ("late", "2026-01-01", "120", 11000, 2000),
     ]
     subscription.refresh_from_db()
-    assert subscription.next_bill_on == MAR
-    assert bill(company, date(2026, 2, 12)).invoice_ids == []
+    assert subscription.next_bill_on == date(2026, 4, 1)
+    assert bill(company, date(2026, 3, 2)).invoice_ids == []
 
 
 def test_late_usage_again_is_a_further_line(company):
     meter = a_meter(company)
-    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    subscription = a_user(company, a_usage_item(meter, "1.00"), ends_on=JAN_END)
     bill(company, FEB)
     for day in (10, 11):
         set_clock(company, date(2026, 2, day))
@@ -353,7 +360,7 @@ def test_late_usage_again_is_a_further_line(company):
 
 def test_a_correction_that_lowers_a_closed_period_is_a_credit_note(company):
     meter = a_meter(company)
-    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    subscription = a_user(company, a_usage_item(meter, "1.00"), ends_on=JAN_END)
     set_clock(company, date(2026, 1, 31))
     used(company, meter, subscription, ("2026-01-05", 50))
     bill(company, FEB)
@@ -426,7 +433,7 @@ def test_a_voided_invoice_has_its_usage_billed_again(company):
 
 def test_late_usage_of_a_voided_line_is_billed_again_alone(company):
     meter = a_meter(company)
-    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    subscription = a_user(company, a_usage_item(meter, "1.00"), ends_on=JAN_END)
     set_clock(company, date(2026, 1, 31))
     used(company, meter, subscription, ("2026-01-05", 50))
     bill(company, FEB)
@@ -443,7 +450,7 @@ def test_late_usage_of_a_voided_line_is_billed_again_alone(company):
 
 def test_usage_that_was_given_away_stays_so_when_more_comes(company):
     meter = a_meter(company)
-    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    subscription = a_user(company, a_usage_item(meter, "1.00"), ends_on=JAN_END)
     set_clock(company, date(2026, 1, 31))
     used(company, meter, subscription, ("2026-01-05", 50))
     [invoice_id] = bill(company, FEB).invoice_ids
@@ -452,6 +459,39 @@ def test_usage_that_was_given_away_stays_so_when_more_comes(company):
     used(company, meter, subscription, ("2026-01-06", 7))
     bill(company, date(2026, 2, 3))
     assert lines(subscription)[1:] == [("late", "2026-01-01", "2026-02-01", 700)]
+
+
+def test_usage_given_away_after_it_was_billed_anew_is_given_away_once(company):
+    meter = a_meter(company)
+    subscription = a_user(company, a_usage_item(meter, "1.00"), ends_on=JAN_END)
+    set_clock(company, JAN_END)
+    used(company, meter, subscription, ("2026-01-05", 50))
+    for days, on in (("bill_again", FEB), ("free", date(2026, 2, 2))):
+        [invoice_id] = bill(company, on).invoice_ids
+        voiding.void(
+            invoice=Invoice.objects.get(pk=invoice_id), days=days, reason="x", at=set_clock(company, on), by=BY
+        )
+    set_clock(company, date(2026, 2, 3))
+    used(company, meter, subscription, ("2026-01-06", 7))
+    bill(company, date(2026, 2, 3))
+    assert lines(subscription)[2:] == [("late", "2026-01-01", "2026-02-01", 700)]
+
+
+@pytest.mark.parametrize(("days", "at_once"), [("bill_again", [15000]), ("free", [])])
+def test_usage_billed_before_its_close_is_billed_again_or_given_away(company, days, at_once):
+    meter = a_meter(company)
+    subscription = a_user(company, a_usage_item(meter, "1.00", interim_minor=10000))
+    set_clock(company, date(2026, 1, 5))
+    used(company, meter, subscription, ("2026-01-05", 150))
+    [invoice_id] = bill(company, date(2026, 1, 5)).invoice_ids
+    at = set_clock(company, date(2026, 1, 6))
+    voiding.void(invoice=Invoice.objects.get(pk=invoice_id), days=days, reason="wrong address", at=at, by=BY)
+    bill(company, date(2026, 1, 6))
+    assert [line[3] for line in lines(subscription)[1:]] == at_once
+    set_clock(company, date(2026, 1, 20))
+    used(company, meter, subscription, ("2026-01-20", 20))
+    bill(company, FEB)
+    assert [line[3] for line in lines(subscription) if line[0] == "usage"] == [2000]
 
 
 def test_a_draft_computed_anew_has_the_usage_that_came_meanwhile():
@@ -475,7 +515,7 @@ def test_a_draft_computed_anew_has_the_usage_that_came_meanwhile():
 
 def test_late_usage_counts_again_after_a_void_and_a_second_bill(company):
     meter = a_meter(company)
-    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    subscription = a_user(company, a_usage_item(meter, "1.00"), ends_on=JAN_END)
     set_clock(company, date(2026, 1, 31))
     used(company, meter, subscription, ("2026-01-05", 50))
     [invoice_id] = bill(company, FEB).invoice_ids
@@ -533,6 +573,21 @@ def test_what_comes_after_the_last_interim_invoice_is_billed_at_the_close(compan
     ]
 
 
+def test_what_a_voided_line_billed_before_the_close_is_not_billed(company):
+    from billing.services import current_usage
+
+    meter = a_meter(company)
+    subscription = a_user(company, a_usage_item(meter, "1.00", interim_minor=10000))
+    set_clock(company, date(2026, 1, 5))
+    used(company, meter, subscription, ("2026-01-05", 150))
+    [invoice_id] = bill(company, date(2026, 1, 5)).invoice_ids
+    at = set_clock(company, date(2026, 1, 6))
+    [before] = current_usage.current(subscription, at)
+    voiding.void(invoice=Invoice.objects.get(pk=invoice_id), reason="wrong address", at=at, by=BY)
+    [after] = current_usage.current(subscription, at)
+    assert (before.billed_minor, after.billed_minor, after.cost_minor) == (15000, 0, 15000)
+
+
 def test_a_close_that_comes_to_less_than_was_billed_gives_the_rest_back(company):
     meter = a_meter(company)
     subscription = a_user(company, a_usage_item(meter, "1.00", interim_minor=10000))
@@ -554,7 +609,7 @@ def test_a_run_expects_late_usage_and_is_not_held_for_it(company):
     from billing.services import running
 
     meter = a_meter(company)
-    subscription = a_user(company, a_usage_item(meter, "1.00"))
+    subscription = a_user(company, a_usage_item(meter, "1.00"), ends_on=JAN_END)
     bill(company, FEB)
     set_clock(company, date(2026, 2, 10))
     used(company, meter, subscription, ("2026-01-20", 3))

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from billing.models import BilledDays, Invoice
-from billing.services import acts, acts_items, approving, keeping, running, tiling
+from billing.services import acts, acts_items, acts_pausing, approving, keeping, running, tiling
 from core.models import Company
 from subscriptions.models import Subscription
 from tests.billing.test_settling import bill
@@ -200,3 +200,17 @@ def test_usage_billed_before_its_close_is_issued_from_its_draft() -> None:
     assert (issued.public_id, issued.net_minor) == (draft.public_id, 15000)
     bill(company, date(2026, 2, 1))
     assert Invoice.objects.filter(company=company).count() == 1
+
+
+def test_drafts_at_net_and_gross_prices_keep_their_own_addresses() -> None:
+    company = a_company(today=START, draft_hours=48)
+    customer = a_customer(company)
+    rules = {"notice_to": "any_day"}
+    net, gross = (
+        a_subscription(company, customer, a_plan(company, amount="31.00", rules=rules, price={"tax_behavior": kind}))
+        for kind in ("exclusive", "inclusive")
+    )
+    run(company, START)
+    kept = Invoice.objects.get(lines__subscription=gross)
+    acts_pausing.pause(subscription=net, from_on=START, by=BY, at=at_noon(START))
+    assert Invoice.objects.get().public_id == kept.public_id

@@ -9,11 +9,11 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pricing.charge_models import PriceSpec, Tier, amount, amount_of_events
+from pricing.charge_models import PriceSpec, Tier, amount, event_rows
 from pricing.discounts import Discount, DiscountableLine, discounted
 from pricing.money import round_half_up, to_minor
 from pricing.periods import Anchor, Interval, boundary, period_at, periods_between
-from pricing.proration import credit_for_days, prorated, true_up
+from pricing.proration import credit_for_days, prorated
 from pricing.taxes import TaxGroup, TaxLine, taxed
 from pricing.totals import document_totals
 
@@ -74,11 +74,8 @@ def _in_zone(given: dict[str, Any], interval: Interval) -> Any:
 def proration(given: dict[str, Any]) -> Any:
     share = Fraction(given["days"], given["of_days"])
     if "minimum" in given:
-        minimum = Decimal(given["minimum"])
-        return {
-            "minimum": text_of(to_minor(prorated(minimum, share), CURRENCY)),
-            "true_up": text_of(true_up(minimum, share, minor(given["counted"]), CURRENCY)),
-        }
+        least = to_minor(prorated(Decimal(given["minimum"]), share), CURRENCY)
+        return {"minimum": text_of(least), "true_up": text_of(max(0, least - minor(given["counted"])))}
     return text_of(to_minor(prorated(Decimal(given["amount"]), share), CURRENCY))
 
 
@@ -102,8 +99,8 @@ def charge_model(given: dict[str, Any]) -> Any:
         **{ours: Decimal(given[theirs]) for theirs, ours in figures.items() if theirs in given},
     )
     if "events" in given:
-        exact = amount_of_events(spec, [Decimal(value) for value in given["events"]])
-        return exact
+        rows = event_rows(spec, [Decimal(value) for value in given["events"]])
+        return sum((row.amount for row in rows), Fraction(0))
     exact = amount(given["model"], spec, Decimal(given["units"]))
     if "delta_of" in given:
         exact -= amount(given["model"], spec, Decimal(given["delta_of"]))

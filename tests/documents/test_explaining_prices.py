@@ -1,4 +1,4 @@
-"""What tiers, packages, minimums and single charges say of themselves, with their figures."""
+"""What tiers, packages, minimums and one-off charges say of themselves, with their figures."""
 
 from __future__ import annotations
 

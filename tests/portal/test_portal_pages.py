@@ -6,12 +6,13 @@ import io
 import json
 import zipfile
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 
 from tests import factories
-from tests.portal.houses import TODAY
+from tests.portal.houses import START, TODAY
 
 
 def test_home_says_what_is_paid_next_and_why(ada):
@@ -208,3 +209,86 @@ def test_home_asks_little_of_the_database(ada, house, django_assert_max_num_quer
         factories.a_subscription(house.company, house.customer, on=TODAY)
     with django_assert_max_num_queries(60):
         ada.get(reverse("portal:home"))
+
+
+def test_a_tiered_price_is_said_tier_by_tier(ada, house):
+    price = {"model": "graduated", "details": {"tiers": [{"up_to": "10", "unit_price": "2"}, {"unit_price": "1.50"}]}}
+    tiered = factories.a_subscription(
+        house.company, house.customer, factories.a_plan(house.company, amount="0", price=price), on=TODAY
+    )
+    answer = ada.get(reverse("portal:subscription", args=[tiered.ref]))
+    [shown] = answer.context["positions"]
+    assert (shown.price, shown.rows) == ("per month", ["above 0 up to 10: €2.00", "above 10: €1.50"])
+    assert "above 10: €1.50" in answer.content.decode()
+
+
+def test_usage_is_priced_by_what_is_counted_not_by_the_month(ada, house):
+    from tests.subscriptions.metering import a_meter, a_usage_item, a_user
+
+    meter = a_meter(house.company, unit_name={house.company.language: "call"})
+    packs = {"model": "package", "details": {"package_size": "100", "free_units": "1"}}
+    metered = a_user(
+        house.company, a_usage_item(meter, "0.005"), a_usage_item(meter, "5", **packs), on=START,
+        customer=house.customer,
+    )  # fmt: skip
+    shown = ada.get(reverse("portal:subscription", args=[metered.ref])).context["positions"]
+    assert [(one.price, one.rows) for one in shown] == [
+        ("0.005\xa0EUR / call", []), ("€5.00", ["for each 100 units started", "1 unit is free"]),
+    ]  # fmt: skip
+
+
+def test_a_removed_position_is_no_longer_shown(ada, house):
+    from billing.services import acts_changing
+    from subscriptions.services.change_specs import ItemChange
+
+    row, at = house.subscription, factories.at_noon(TODAY)
+    more = factories.a_product(house.company)
+    added = ItemChange(product=more, unit_amount=Decimal(5))
+    acts_changing.change(subscription=row, items=[added], timing="now", by=factories.BY, at=at)
+    url = reverse("portal:subscription", args=[row.ref])
+    assert len(ada.get(url).context["positions"]) == 2
+    gone = ItemChange(slot=row.slots.get(product=more), remove=True)
+    acts_changing.change(subscription=row, items=[gone], timing="now", by=factories.BY, at=at)
+    [left] = ada.get(url).context["positions"]
+    assert left.price == "€31.00 per month"
+
+
+def test_planned_changes_of_many_contracts_are_read_together(ada, house):
+    """Each contract has a planned change of its own; for eight the page asks the database no more than for two."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    def planned(row):
+        from billing.services import acts_changing
+        from subscriptions.services.change_specs import ItemChange
+
+        fewer = ItemChange(slot=row.slots.get(), quantity=Decimal(2))
+        acts_changing.change(
+            subscription=row, items=[fewer], timing="period_end", by=factories.BY, at=factories.at_noon(TODAY)
+        )
+
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            assert "Planned" in ada.get(reverse("portal:subscriptions")).content.decode()
+        return len(seen)
+
+    plan = factories.a_plan(house.company, customer_may_change=True, customer_may_pause=True)
+    for _ in range(2):
+        planned(factories.a_subscription(house.company, house.customer, plan, on=TODAY))
+    few = asked()
+    for _ in range(6):
+        planned(factories.a_subscription(house.company, house.customer, plan, on=TODAY))
+    assert asked() == few
+
+
+def test_an_invoice_to_come_names_the_other_contracts_on_it(ada, house):
+    """Both fall due on 1 February and come on one invoice of 62.00 net."""
+    other = factories.a_subscription(
+        house.company, house.customer, factories.a_plan(house.company, amount="31.00"), on=date(2026, 2, 1),
+        name="Cloud storage",
+    )  # fmt: skip
+    assert other.next_bill_on == date(2026, 2, 1)
+    page = ada.get(reverse("portal:subscription", args=[house.subscription.ref]))
+    first = page.context["coming"][0]
+    assert (first["gross"], first["beside"]) == (7378, ["Cloud storage"])
+    assert "Together with: Cloud storage" in page.content.decode()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.charge_models import MODELS, BadPrice, PriceSpec, Tier, amount, amount_of_events, calc_rows, event_rows
+from pricing.charge_models import MODELS, BadPrice, PriceSpec, Tier, amount, calc_rows, event_rows
 from pricing.money import to_minor
 
 D = Decimal
@@ -113,7 +113,8 @@ def test_a_package_holds_one_unit_unless_it_says_otherwise() -> None:
     ],
 )
 def test_events_pay_rate_and_fee_beyond_what_is_free(price: PriceSpec, events: list[str], expected: str) -> None:
-    assert amount_of_events(price, [D(event) for event in events]) == Fraction(expected)
+    rows = event_rows(price, [D(event) for event in events])
+    assert sum(row.amount for row in rows) == Fraction(expected)
 
 
 def test_the_steps_of_events_name_floor_and_ceiling() -> None:

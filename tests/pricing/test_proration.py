@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pricing.money import to_minor
 from pricing.periods import Anchor, Interval, chosen_day, periods_between
-from pricing.proration import BadShare, credit_for_days, credit_for_rest, credit_for_unused, prorated, true_up
+from pricing.proration import BadShare, credit_for_days, credit_for_rest, credit_for_unused, prorated
 
 
 @given(st.integers(0, 10**9), st.integers(1, 366), st.data())
@@ -112,16 +112,3 @@ def test_a_year_is_365_or_366_days() -> None:
         for year in (2011, 2012)
     ]
     assert shares == [Fraction(14, 365), Fraction(14, 366)]
-
-
-@pytest.mark.parametrize(
-    ("share", "counted", "expected"),
-    [
-        (Fraction(2, 29), 7690, 61276),
-        (Fraction(25, 28), 89286, 803571),
-        (Fraction(1), 1000000, 0),
-        (Fraction(1), 10**9, 0),
-    ],
-)
-def test_a_minimum_is_made_up_to_and_never_paid_back(share: Fraction, counted: int, expected: int) -> None:
-    assert true_up(Decimal(10000), share, counted, "EUR") == expected

@@ -5,17 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.charge_models import PriceSpec, Tier, amount, amount_of_events
-from pricing.usage import BadWindow, scaled_allowance, weighted_sum, window_amount, window_rows
+from pricing.charge_models import PriceSpec, Tier, amount, event_rows
+from pricing.usage import BadWindow, scaled_allowance, weighted_sum, window_rows
 
 UNITS = st.decimals("0", "100000", places=3)
 SHARES = st.fractions(Fraction(1, 366), 1, max_denominator=366)
 PRICES = st.decimals("0", "50", places=4)
+
+
+def cost(
+    model: str, price: PriceSpec, quantity: Decimal | Fraction, share: Fraction = Fraction(1), events: Any = ()
+) -> Fraction:
+    return sum((row.amount for row in window_rows(model, price, quantity, share, events)), Fraction(0))
 
 
 @st.composite
@@ -31,7 +38,7 @@ def tiered(draw: st.DrawFn) -> PriceSpec:
 @pytest.mark.parametrize("model", ["graduated", "volume", "graduated_percentage"])
 @given(price=tiered(), units=UNITS)
 def test_a_whole_period_costs_what_the_model_says(model: str, price: PriceSpec, units: Decimal) -> None:
-    assert window_amount(model, price, units) == amount(model, price, units)
+    assert cost(model, price, units) == amount(model, price, units)
 
 
 @pytest.mark.parametrize("model", ["graduated", "volume", "graduated_percentage"])
@@ -57,23 +64,23 @@ def test_a_part_of_a_period_is_priced_on_tiers_scaled_by_its_share(
         if up_to is None or units <= up_to:
             break
         above = up_to
-    assert window_amount(model, price, units, share) == expected
+    assert cost(model, price, units, share) == expected
 
 
 @given(price=tiered(), units=UNITS, more=UNITS, share=SHARES)
 def test_graduated_usage_never_costs_less_for_more(
     price: PriceSpec, units: Decimal, more: Decimal, share: Fraction
 ) -> None:
-    assert window_amount("graduated", price, units + more, share) >= window_amount("graduated", price, units, share)
+    assert cost("graduated", price, units + more, share) >= cost("graduated", price, units, share)
 
 
 @given(units=UNITS, share=SHARES, price=PRICES)
 def test_a_price_per_unit_knows_no_share(units: Decimal, share: Fraction, price: Decimal) -> None:
-    assert window_amount("per_unit", PriceSpec(price), units, share) == Fraction(units) * Fraction(price)
+    assert cost("per_unit", PriceSpec(price), units, share) == Fraction(units) * Fraction(price)
 
 
 def test_a_flat_price_takes_the_share() -> None:
-    assert window_amount("flat", PriceSpec(Decimal(31)), Decimal(7), Fraction(10, 31)) == 10
+    assert cost("flat", PriceSpec(Decimal(31)), Decimal(7), Fraction(10, 31)) == 10
 
 
 @pytest.mark.parametrize(
@@ -90,13 +97,13 @@ def test_a_flat_price_takes_the_share() -> None:
 )
 def test_free_units_take_the_share_and_packages_do_not(units: int, share: Fraction, cost: int) -> None:
     price = PriceSpec(Decimal(5), package_size=Decimal(10), free_units=Decimal(31))
-    assert window_amount("package", price, Decimal(units), Fraction(share)) == cost
+    assert cost("package", price, Decimal(units), Fraction(share)) == cost
 
 
 @given(events=st.lists(st.decimals("0", "1000", places=2), max_size=20))
 def test_a_percentage_is_that_of_its_events(events: list[Decimal]) -> None:
     price = PriceSpec(rate=Decimal("2.5"), fee=Decimal("0.1"), free_events=2, floor=Decimal("0.5"), ceiling=Decimal(9))
-    assert window_amount("percentage", price, Decimal(0), events=events) == amount_of_events(price, events)
+    assert cost("percentage", price, Decimal(0), events=events) == sum(row.amount for row in event_rows(price, events))
 
 
 def test_only_whole_free_events_count_in_a_part() -> None:
@@ -106,8 +113,8 @@ def test_only_whole_free_events_count_in_a_part() -> None:
 
 def test_what_is_below_zero_costs_nothing() -> None:
     price = PriceSpec(Decimal(5), rate=Decimal(10))
-    assert window_amount("per_unit", price, Decimal(-3)) == 0
-    assert window_amount("percentage", price, Decimal(0), events=[Decimal(-50), Decimal(100)]) == 10
+    assert cost("per_unit", price, Decimal(-3)) == 0
+    assert cost("percentage", price, Decimal(0), events=[Decimal(-50), Decimal(100)]) == 10
 
 
 @pytest.mark.parametrize("share", [Fraction(0), Fraction(-1, 2), Fraction(3, 2)])

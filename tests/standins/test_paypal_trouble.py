@@ -175,6 +175,16 @@ def test_a_planned_decline_has_its_reason(standin: Standin, reason: str, issue: 
     assert refusal(lambda: standin.api().post(ORDERS, asked, request_id())) == (422, issue)
 
 
+def test_a_decline_planned_for_an_order_comes_with_its_capture_and_once(standin: Standin) -> None:
+    invoice = fresh("INV")
+    standin.control("faults", {"rules": [{"kind": "decline", "quota": 1, "operation": "orders.create"}]})
+    id = approved(standin, invoice_id=invoice)
+    capture = f"{ORDERS}/{id}/capture"
+    assert refusal(lambda: standin.api().post(capture, {}, request_id())) == (422, "INSTRUMENT_DECLINED")
+    assert standin.ledger(invoice=invoice) == []
+    assert standin.api().post(capture, {}, request_id())["status"] == "COMPLETED"
+
+
 def test_a_planned_challenge_asks_for_the_payer(standin: Standin) -> None:
     asked = with_wallet(saved(standin), invoice_id=fresh("INV"))
     standin.control("faults", {"rules": [{"kind": "authentication_required", "quota": 1}]})

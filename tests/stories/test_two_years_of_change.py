@@ -291,20 +291,20 @@ def test_staff_end_it_back_over_two_invoices(unused: str) -> None:
 
 def test_calls_that_come_in_late_fill_up_the_least_charge_of_their_month() -> None:
     """0.10 a call, at least 50.00 a month from 1 January 2027; 300 calls a month, and on every 10th some of the month
-    before come in late: 100 of odd months, 400 of even ones. Bills of late usage are written on the next day.
+    before come in late: 100 of odd months, 400 of even ones. They stand on the next invoice, that of the next 1st.
 
     - A month closes with 30.00 and the 20.00 that are lacking.
     - An odd month was worth 40.00: 10.00 are charged late, and 10.00 of the 20.00 come back: 50.00 in all.
     - An even month was worth 70.00: 40.00 late, and the 20.00 come back.
-    Over 24 months: 12 x 50.00 + 12 x 70.00 = 1,440.00.
+    Over 24 months: 12 x 50.00 + 12 x 70.00 = 1,440.00; a 25th without calls costs its 50.00.
     """
     from billing.services import using
 
     life = Life(day("2027-01-01"))
     meter = a_meter(life.company)
     subscription = life.start(None, items=[a_usage_item(meter, "0.10", minimum_amount=Decimal(50))])
-    firsts = months(day("2027-01-01"), 25)
-    for first, after in zip(firsts, firsts[1:], strict=False):
+    firsts = months(day("2027-01-01"), 26)
+    for first, after in zip(firsts[:24], firsts[1:25], strict=True):
         # The 10th of the next month comes before the calls of that month are counted, on its 15th.
         mid = first + timedelta(days=14)
         life.until(mid)
@@ -312,15 +312,17 @@ def test_calls_that_come_in_late_fill_up_the_least_charge_of_their_month() -> No
         life.until(after + timedelta(days=9))
         late = 100 if first.month % 2 else 400
         life.do(using.take_in, company=life.company, events=[sent(meter, subscription, f"{mid}T13:00:00Z", late)])
-    life.until(firsts[24] + timedelta(days=10))
+    life.until(firsts[25])
     worth = {"usage": 3000, "minimum": 2000}
     lates = [1000 if first.month % 2 else 4000 for first in firsts[:24]]
     found = life.lines()
-    assert [(kind, net) for _, kind, _, _, net in found if kind in worth] == [*worth.items()] * 24
+    assert [(kind, net) for _, kind, _, _, net in found if kind in worth] == [
+        *[*worth.items()] * 24, ("minimum", 5000),
+    ]  # fmt: skip
     assert [(str(on), net) for on, kind, _, _, net in found if kind == "late"] == [
-        (str(after + timedelta(days=10)), net) for after, net in zip(firsts[1:], lates, strict=True)
+        (str(billed), net) for billed, net in zip(firsts[2:], lates, strict=True)
     ]
     notes = [net for _, cause, net in life.notes() if cause == "usage"]
     assert notes == [1000 if first.month % 2 else 2000 for first in firsts[:24]]
-    assert sum(net for *_, net in found) - sum(notes) == 144000
+    assert sum(net for *_, net in found) - sum(notes) == 149000
     life.check()

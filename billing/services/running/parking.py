@@ -21,7 +21,7 @@ from billing.services.settling import Settlement, settle
 from core import clock
 from core.actors import Actor
 from core.models import Company, Event
-from core.refusal import Refused
+from core.refusal import Refused, words_of
 from core.services import trail
 from pricing.errors import PricingError
 from subscriptions.models import Subscription
@@ -75,7 +75,7 @@ def reason(error: Exception) -> tuple[str, str]:
     if isinstance(error, Refused):
         return error.code, error.message
     if isinstance(error, PricingError):
-        return error.code, ", ".join(f"{name}: {value}" for name, value in error.params.items())
+        return error.code, words_of(error)
     if isinstance(error, DatabaseError):
         first = str(error).strip().split("\n")
         return "billing.refused_by_database", " ".join(first[:2])
