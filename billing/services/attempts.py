@@ -160,6 +160,8 @@ def apply(*, attempt_id: int, answer: Answer, by: Actor, at: datetime) -> Attemp
         before = State(attempt.state)
         to = _state_after(attempt, answer)
         if to == before and to in CLOSED:
+            if to == State.SETTLED and answer.fee_minor:
+                payments.learn_fee(attempt=attempt, fee_minor=answer.fee_minor, by=by, at=at)
             return attempt
         if to != before and to not in MOVES[before]:
             return attempt  # an older word than the one we have

@@ -6,7 +6,7 @@ what is left of it becomes account credit, and money of an unknown payer stays u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -69,6 +69,22 @@ class Taken:
     def account(self) -> str:
         """The role of the account that holds the money: providers pay out later, banks hold it."""
         return "transit" if self.gateway.kind in (Gateway.Kind.STRIPE, Gateway.Kind.PAYPAL) else "cash"
+
+
+#: Told, in the same transaction, once a payment has been used: claims, dunning.
+_listeners: list[Callable[..., None]] = []
+
+
+def when_money_came(function: Callable[..., None]) -> Callable[..., None]:
+    """Registers `function(payment, *, by, at)`; called with the customer locked, after all is booked."""
+    if function not in _listeners:
+        _listeners.append(function)
+    return function
+
+
+def _say_money_came(payment: Payment, *, by: Actor, at: datetime) -> None:
+    for listener in _listeners:
+        listener(payment, by=by, at=at)
 
 
 def record(
@@ -135,7 +151,23 @@ def record(
         books.post(company=company, entries=[Entry(amounts, on, customer_id, "payment", payment.pk)])
         receivables.tell_payment(payment, balance, "record", "recorded", paid, by=by, at=at)
         receivables.tell_paid(company, moved, at=at)
+        _say_money_came(payment, by=by, at=at)
     return payment
+
+
+def learn_fee(*, attempt: Attempt, fee_minor: int, by: Actor, at: datetime) -> None:
+    """A provider tells its fee later than the payment; it is booked once. The caller holds the customer's lock."""
+    payment = Payment.objects.select_for_update(of=("self",)).select_related("company").filter(attempt=attempt).first()
+    if payment is None or payment.fee_minor or fee_minor <= 0:
+        return
+    company, currency = payment.company, payment.currency
+    payment.fee_minor = fee_minor
+    payment.save(update_fields=["fee_minor"])
+    on = receivables.booking_day(company, clock.day_in(at, company.time_zone))
+    sides = [("fee", currency, fee_minor), ("transit", currency, -fee_minor)]
+    books.post(company=company, entries=[Entry(sides, on, payment.customer_id, "payment", payment.pk)])
+    balance = PaymentBalance.objects.get(payment=payment)
+    receivables.tell_payment(payment, balance, "learn_fee", "fee_learned", [], by=by, at=at)
 
 
 def allocate(
@@ -193,6 +225,7 @@ def allocate(
         books.post(company=company, entries=[Entry(amounts, on, whose.pk, *cause)])
         receivables.tell_payment(payment, balance, "allocate", "allocated", paid, by=by, at=at)
         receivables.tell_paid(company, moved, at=at)
+        _say_money_came(payment, by=by, at=at)
     return payment
 
 

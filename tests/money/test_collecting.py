@@ -102,3 +102,27 @@ def test_whoever_pays_twice_finds_one_attempt(company, providers):
     assert first.pk == second.pk
     assert first.state == "requires_action"
     assert first.action_url.startswith(providers.stripe)
+
+
+def test_a_fee_told_late_is_booked_once(company, providers):
+    from billing.models import Attempt, Payment
+    from billing.services import attempts, books, sending
+
+    providers.control("stripe/late_balance", {"on": True})
+    try:
+        customer, gateway = a_customer(company), a_gateway(company, providers)
+        a_card(customer, gateway)
+        invoice = billed(company, customer)
+        collect(company)
+    finally:
+        providers.control("stripe/late_balance", {"on": False})
+    payment = Payment.objects.get(customer=customer)
+    assert payment.fee_minor == 0
+    providers.control("stripe/late_balance/tell", {})
+    answer = sending._asked(sending._read(Attempt.objects.get(invoice=invoice).pk), "look_up")
+    for _ in range(2):
+        attempts.apply(attempt_id=payment.attempt_id, answer=answer, by=BY, at=at_noon(TODAY))
+    payment.refresh_from_db()
+    assert payment.fee_minor == answer.fee_minor > 0
+    fees = [amount for _, code, amount in books.entries_of("payment", payment.pk) if code == "4970"]
+    assert fees == [payment.fee_minor]
