@@ -15,6 +15,8 @@ class BillingConfig(AppConfig):
             acts,
             approving,
             collecting,
+            dunning,
+            dunning_letters,
             granting,
             incoming,
             mailing,

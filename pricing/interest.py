@@ -77,11 +77,11 @@ def interest(
         rate = next((one for one in reversed(known) if one.from_on <= day), None)
         later = next((one.from_on - ONE_DAY for one in known if one.from_on > day), until_on)
         last = min(later, until_on)
-        if rate is not None and rate.until_on is not None:
-            if rate.until_on < day:
-                rate = None
-            else:
-                last = min(last, rate.until_on)
+        ends = rate.until_on if rate is not None else None
+        if ends is not None and ends < day:
+            rate = None
+        elif ends is not None:
+            last = min(last, ends)
         days = (last - day).days + 1
         if rate is None:
             missing += days

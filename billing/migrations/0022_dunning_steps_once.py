@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='dunningcase',
             name='handled',
-            field=models.JSONField(db_default=[], default=list, help_text='Ids of the steps done or passed over since the day it counts from.'),
+            field=models.JSONField(db_default={}, default=dict, help_text='Id of each step done or passed over: the day it was done; empty: passed over.'),
         ),
         migrations.AddField(
             model_name='dunningcase',

@@ -142,7 +142,9 @@ class DunningCase(CompanyKeyed, Addressed):
     counts_from_on = models.DateField(help_text=_("Oldest due date, or the day the money was taken back."))
     steps_done = models.PositiveSmallIntegerField(default=0, help_text=_("Steps done or passed over."))
     handled = models.JSONField(
-        default=list, db_default=[], help_text=_("Ids of the steps done or passed over since the day it counts from.")
+        default=dict,
+        db_default={},
+        help_text=_("Id of each step done or passed over: the day it was done; empty: passed over."),
     )
     overdue_minor = models.BigIntegerField(
         default=0, db_default=0, help_text=_("Overdue when it was last looked at, in minor units.")

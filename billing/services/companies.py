@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import override
 
-from billing.services import books
+from billing.services import books, dunning_policies
 from catalog.services import taxes
 from core import checks
 from core.actors import Actor
@@ -86,6 +86,7 @@ def open_company(
         taxes.seed(company=company, by=by, at=at)
         with override(company.language):
             books.ensure_accounts(company)
+            dunning_policies.ensure_defaults(company=company, at=at)
         trail.audit(
             company_id=company.pk,
             at=at,

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from billing.models import Allocation, CreditBalance, InvoiceBalance, Payment, PaymentBalance
-from billing.services import account_credit, books, receivables
+from billing.services import account_credit, books, claims, receivables
 from billing.services.books import Entry
 from core import checks, clock
 from core.actors import Actor
@@ -72,7 +72,8 @@ def take_part(
     by: Actor,
     at: datetime,
 ) -> int:
-    """Takes so much of a locked payment away: what isn't allocated, its unused credit, then what it paid, newest first.
+    """Takes so much of a locked payment away: what isn't allocated, its unused credit, then what it paid, newest first,
+    and claims it paid.
 
     Minor units that were no longer there, because they had been paid out before: a loss. With nothing left the payment
     has the new status. `fee_minor`: kept by the bank or provider on top.
@@ -95,6 +96,8 @@ def take_part(
         rest -= use
     reversed_minor, of_credit, touched, moved = _reverse(company, payment, credits, rest, on=day, at=at)
     rest -= reversed_minor
+    of_claims, claimed = claims.open_again(payment, balance, credits, rest, by=by, at=at)
+    rest -= of_claims
     CreditBalance.objects.bulk_update(credits, ["used_minor", "refunded_minor"])
     balance.allocated_minor -= reversed_minor - of_credit
     balance.to_credit_minor -= unused + of_credit
@@ -108,6 +111,7 @@ def take_part(
         ("receivable", currency, reversed_minor),
         ("customer_credit", currency, unused),
         ("unallocated", currency, unallocated),
+        *claimed,
         ("write_off", currency, rest),
         ("fee", currency, fee_minor),
         (account_of(payment), currency, -amount_minor - fee_minor),

@@ -18,7 +18,14 @@ from customers.models import Contact, Customer
 
 METADATA_LENGTH = 20_000
 LINE_LENGTH = 100
-_TEXTS = {"phone": 40, "tax_exemption": NAME_LENGTH, "po_reference": 80, "payment_method": 60, "external_id": 120}
+_TEXTS = {
+    "phone": 40,
+    "tax_exemption": NAME_LENGTH,
+    "po_reference": 80,
+    "payment_method": 60,
+    "external_id": 120,
+    "dunning_group": 40,
+}
 CUSTOMER_FIELDS = (
     "name",
     "kind",

@@ -1,0 +1,158 @@
+"""Letters of dunning: reminders of four levels, the wish to confirm or for another method, and the word to colleagues.
+
+The rule that matters: a letter is written in the transaction that found the money missing, in the reader's language,
+with links that pay without signing in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+import structlog
+from django.template.loader import render_to_string
+from django.utils.translation import override
+
+from billing.documents import words
+from billing.documents.content import read
+from billing.documents.figures import Figures
+from billing.gateways import reasons
+from billing.models import Attempt, Claim, DunningCase, Invoice
+from billing.services import attempts, mailing, pay_links
+from billing.services.lateness import Late
+from core import clock
+from core.actors import Actor
+from core.models import Company
+from customers.models import Customer, Message
+from customers.services import messages
+from customers.services.customers import language_of
+
+log = structlog.get_logger(__name__)
+#: Invoices that are attached to a reminder at most.
+ATTACHED: Final = 5
+KIND: Final = "dunning_case"
+
+
+def remind(
+    *, case: DunningCase, level: int, late: Sequence[Late], claims: Sequence[Claim], on: date, at: datetime
+) -> Message | None:
+    """The reminder of a level over these invoices and the open claims; None where nobody gets documents."""
+    customer = case.customer
+    recipients = mailing.recipients_of(customer)
+    if not recipients:
+        return None
+    language = language_of(customer)
+    with override(language):
+        context = _context(customer, late, claims, case.currency, language, on)
+    attachments = [{"kind": "invoice", "id": one.invoice.pk} for one in late[:ATTACHED]]
+    return _write(customer, f"reminder_{level}", context, recipients, language, case.pk, attachments, at=at)
+
+
+def tell_colleagues(
+    *, case: DunningCase, late: Sequence[Late], claims: Sequence[Claim], is_handed_over: bool, on: date, at: datetime
+) -> Message | None:
+    """A mail to the company's own address, in its language; None where it has none."""
+    customer, company = case.customer, case.customer.company
+    if not company.email:
+        return None
+    with override(company.language):
+        context = _context(customer, late, claims, case.currency, company.language, on)
+    context["is_handed_over"] = is_handed_over
+    return _write(customer, "reminder_alert", context, [company.email], company.language, case.pk, [], at=at,
+                  is_internal=True)  # fmt: skip
+
+
+@attempts.when_moved
+def ask_customer(attempt: Attempt, before: str, *, by: Actor, at: datetime) -> None:
+    """At once, when only the customer can help: the pay link to confirm, or to choose another method.
+
+    Only for tries with a saved method that the customer did not begin: others are on the page already.
+    """
+    if attempt.method_id is None or attempt.origin == Attempt.Origin.CUSTOMER:
+        return
+    kind = reasons.kind_of(attempt.reason)
+    if attempt.state == Attempt.State.REQUIRES_ACTION or (
+        attempt.state == Attempt.State.FAILED and attempt.reason == "authentication_required"
+    ):
+        template = "reminder_confirm"
+    elif attempt.state == Attempt.State.FAILED and kind == reasons.HARD:
+        template = "reminder_method"
+    else:
+        return
+    if Message.objects.filter(
+        company_id=attempt.company_id, subject_kind="attempt", subject_id=attempt.pk, template=template
+    ).exists():
+        return
+    _ask(attempt, template, at=at)
+
+
+def _ask(attempt: Attempt, template: str, *, at: datetime) -> Message | None:
+    customer, invoice = attempt.customer, attempt.invoice
+    recipients = mailing.recipients_of(customer)
+    if not recipients:
+        log.info("nobody_to_ask", attempt=attempt.pk)
+        return None
+    language, company = language_of(customer), customer.company
+    with override(language):
+        context = {
+            "company": company,
+            "customer": customer,
+            "number": invoice.number,
+            "total": Figures(language, attempt.currency).money(attempt.amount_minor),
+            "method": attempt.method.label if attempt.method is not None else "",
+            "reason": reasons.words_of(attempt.reason),
+            "link": pay_links.paying_link(invoice, on=clock.day_in(at, company.time_zone)),
+        }
+    return _write(customer, template, context, recipients, language, attempt.pk, [], at=at, kind="attempt")
+
+
+def _context(
+    customer: Customer, late: Sequence[Late], claims: Sequence[Claim], currency: str, language: str, on: date
+) -> dict[str, Any]:
+    figures = Figures(language, currency)
+    total = sum(one.open_minor for one in late) + sum(claim.amount_minor for claim in claims)
+    return {
+        "company": customer.company,
+        "customer": customer,
+        "rows": [
+            {
+                "number": one.invoice.number,
+                "due_on": figures.day(one.due_on),
+                "open": figures.money(one.open_minor),
+                "link": pay_links.paying_link(one.invoice, on=on),
+            }
+            for one in late
+        ],
+        "claims": [
+            {
+                "number": claim.invoice.number,
+                "is_interest": claim.kind == Claim.Kind.INTEREST,
+                "amount": figures.money(claim.amount_minor),
+            }
+            for claim in claims
+        ],
+        "total": figures.money(total),
+        "bank": _bank(late[0].invoice) if late else [],
+    }
+
+
+def _bank(invoice: Invoice) -> Any:
+    content = read(invoice)
+    return words.bank_facts(content.body, content.seller)
+
+
+def _write(
+    customer: Customer, template: str, context: dict[str, Any], recipients: Sequence[str], language: str,
+    subject_id: int, attachments: Sequence[dict[str, Any]], *, at: datetime, kind: str = KIND,
+    is_internal: bool = False,
+) -> Message:  # fmt: skip
+    company: Company = customer.company
+    with override(language):
+        subject = render_to_string(f"mail/{template}_subject.txt", context)
+        body = render_to_string(f"mail/{template}.txt", context)
+    return messages.write(
+        company=company, customer=None if is_internal else customer, template=template, language=language,
+        subject=subject, body=body.strip() + "\n", recipients=recipients, attachments=attachments, subject_kind=kind,
+        subject_id=subject_id, at=at,
+    )  # fmt: skip
