@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.factories import BY, TODAY, a_company, a_customer, a_plan, at_noon
+from tests.factories import BY, TODAY, a_company, a_customer, at_noon
+from tests.money.dunning import a_policy, bill, case_of, days, history, mails, pay, tick, walk
 
 pytestmark = pytest.mark.django_db
 
@@ -14,84 +15,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def company():
     return a_company(payment_terms_days=0)
-
-
-def a_policy(company, *steps, **changes):
-    """The company's general policy with these steps: (days, action) or (days, action, {fields})."""
-    from billing.services import dunning_policies
-
-    given = [
-        dunning_policies.Step(days=step[0], action=step[1], **(step[2] if len(step) > 2 else {})) for step in steps
-    ]
-    general = dunning_policies.ensure_defaults(company=company)
-    return dunning_policies.save(
-        company=company, policy=general, name="Ours", steps=given, by=BY, at=at_noon(TODAY), **changes
-    )
-
-
-def bill(company, customer, *, on=TODAY, amount="100.00", **changes):
-    """A monthly subscription billed that day, due that day; its invoice (119.00 for 100.00 net in Germany)."""
-    from billing.models import Invoice
-    from billing.services import acts
-
-    acts.start(
-        company=company, customer=customer, plan=a_plan(company, amount=amount, price={"valid_from": date(2011, 1, 1)}), start_on=on, on=on, by=BY,
-        at=at_noon(on), **changes,
-    )  # fmt: skip
-    return Invoice.objects.filter(customer=customer).latest("pk")
-
-
-def tick(company, day):
-    from billing.services import dunning
-
-    company.clock_at = at_noon(day)
-    company.save(update_fields=["clock_at"])
-    return dunning.dunning_tick(company, at_noon(day))
-
-
-def walk(company, first, last):
-    """The dunning tick of every day, both days counted."""
-    day = first
-    while day <= last:
-        tick(company, day)
-        day += timedelta(days=1)
-
-
-def history(customer, *, results=("done",)):
-    """(day, action) of what happened, in order; with the reason where it wasn't done."""
-    from billing.models import DunningEntry
-
-    rows = DunningEntry.objects.filter(case__customer=customer, result__in=results).order_by("pk")
-    return [(row.on, row.action, row.reason) if row.reason else (row.on, row.action) for row in rows]
-
-
-def mails(customer):
-    """(day, template) of the dunning mails to the customer."""
-    from customers.models import Message
-
-    rows = Message.objects.filter(customer=customer, template__startswith="reminder").order_by("pk")
-    return [(row.created_at.date(), row.template) for row in rows]
-
-
-def pay(invoice, day, amount=None):
-    from billing.models import InvoiceBalance
-    from billing.services import payments
-
-    left = InvoiceBalance.objects.get(invoice=invoice).open_minor
-    return payments.record(
-        company=invoice.company, customer=invoice.customer, amount_minor=amount or left, currency=invoice.currency,
-        method="transfer", received_on=day, invoice=invoice, by=BY, at=at_noon(day),
-    )  # fmt: skip
-
-
-def case_of(customer):
-    from billing.models import DunningCase
-
-    return DunningCase.objects.filter(customer=customer).latest("pk")
-
-
-def days(count):
-    return TODAY + timedelta(days=count)
 
 
 def test_nothing_is_late_on_its_due_day_and_the_day_after_it_is(company):
