@@ -309,10 +309,13 @@ def test_the_case_counts_from_the_next_invoice_once_the_oldest_is_paid(company, 
 
 
 def test_two_currencies_are_two_cases(company, customer):
-    from billing.models import DunningCase
+    from decimal import Decimal
+
+    from billing.models import DunningCase, ExchangeRate
     from billing.services import acts
     from tests.factories import a_plan
 
+    ExchangeRate.objects.create(day=TODAY, currency="USD", rate=Decimal("1.1"), source="test")
     bill(company, customer)
     acts.start(company=company, customer=customer, plan=a_plan(company, currency="USD"), currency="USD",
                start_on=TODAY, on=TODAY, by=BY, at=at_noon(TODAY))  # fmt: skip
