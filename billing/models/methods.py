@@ -72,6 +72,12 @@ class Gateway(CompanyOwned, Addressed):
         validators=[MaxValueValidator(14)],
         help_text=_("Banking days the file has to be at the bank before the collection."),
     )
+    makes_files = models.BooleanField(
+        _("files by themselves"),
+        default=True,
+        db_default=True,
+        help_text=_("Direct debit files are made when they are due; otherwise when a person asks."),
+    )
     synced_at = models.DateTimeField(
         null=True, help_text=_("Messages of the provider were fetched up to this instant of its clock.")
     )
@@ -200,6 +206,9 @@ class Mandate(CompanyKeyed):
     proof = models.JSONField(default=dict, help_text=_("Address, browser and time of the signature."))
     paper = models.ForeignKey(
         StoredFile, models.PROTECT, null=True, related_name="+", help_text=_("The signed paper, if there is one.")
+    )
+    is_one_off = models.BooleanField(
+        _("for one debit"), default=False, db_default=False, help_text=_("Good for a single debit, then used up.")
     )
     amends = models.ForeignKey(
         "self", models.PROTECT, null=True, related_name="amended_by", help_text=_("The mandate whose data it changes.")

@@ -7,6 +7,7 @@ what can't be known is `unknown`. Whoever asks twice, or late, or from two place
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -60,6 +61,10 @@ METHODS: Final = {
 }
 
 
+#: The customer pays by itself; nothing is charged.
+OFFLINE: Final = (Gateway.Kind.TRANSFER, Gateway.Kind.CASH)
+
+
 def new_key() -> str:
     """A key that was never given before."""
     return f"trn_{secrets.token_hex(16)}"
@@ -83,11 +88,13 @@ def open_attempt(
 ) -> Attempt:
     """Writes an attempt over all that is due, and the effect that sends it. The caller holds the customer's lock.
 
-    Refuses `attempt.nothing_due` and `attempt.one_alive`. A debit with a collection day waits for its file.
+    Refuses `attempt.nothing_due`, `attempt.one_alive` and, for a way that takes no such charge, `attempt.no_way`. A debit with a collection day waits for its file.
     """
     amount = receivables.open_of(balance)
     if balance.status not in receivables.PAYABLE or amount <= 0:
         raise Refused("attempt.nothing_due", field="invoice", number=invoice.number)
+    if gateway.kind in OFFLINE or (gateway.kind == Gateway.Kind.SEPA and balance.currency != "EUR"):
+        raise Refused("attempt.no_way", field="gateway", gateway=gateway.name)
     if live_of(invoice.pk) is not None:
         raise Refused("attempt.one_alive", field="invoice", number=invoice.number)
     attempt = Attempt.objects.create(
@@ -128,8 +135,8 @@ def begin(*, attempt_id: int, at: datetime) -> Attempt | None:
     """
     with transaction.atomic():
         attempt, balance = _lock(attempt_id)
-        if attempt.state != State.CREATED:
-            return None
+        if attempt.state != State.CREATED or attempt.collect_on is not None:
+            return None  # a debit with a collection day goes to the bank in its file
         if attempt.first_sent_at is None and (
             balance.status not in receivables.PAYABLE or receivables.open_of(balance) < attempt.amount_minor
         ):
@@ -220,14 +227,27 @@ def leave(*, attempt_id: int, reason: str, at: datetime) -> Attempt:
 
 
 def apply_unsent(*, attempt_id: int, answer: Answer, at: datetime) -> Attempt:
-    """Takes back an attempt that no provider ever heard of; one that was sent meanwhile is left as it is."""
+    """Takes back an attempt that no provider ever heard of; one that was sent meanwhile, or stands in a bank file, is
+    left as it is."""
     with transaction.atomic():
         attempt, _ = _lock(attempt_id)
-        if attempt.state == State.CREATED and attempt.first_sent_at is None:
+        if attempt.state == State.CREATED and attempt.first_sent_at is None and attempt.batch_id is None:
             _close(attempt, State.CANCELED, at, reason=answer.reason)
             _save(attempt)
             tell(attempt, "cancel", "canceled", by=SYSTEM, at=at)
     return attempt
+
+
+def hand_over(rows: Sequence[Attempt], *, by: Actor, at: datetime) -> None:
+    """Debits whose file was given to the bank: they wait for its word. The caller holds their customers' locks."""
+    for attempt in rows:
+        before = State(attempt.state)
+        attempt.state, attempt.closed_at = State.PENDING, None
+        attempt.first_sent_at = attempt.first_sent_at or clock.machine_now()
+        attempt.next_look_at = None
+        _save(attempt)
+        tell(attempt, "send", "sent", by=by, at=at)
+        _after(attempt, before, by=by, at=at)
 
 
 def next_look(attempt: Attempt, at: datetime) -> datetime | None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 
-from billing.gateways import registry
+from billing.gateways import bank_accounts, registry
 from billing.gateways.base import Gateway as Connection
 from billing.models import Gateway
 from core.actors import Actor
@@ -22,13 +22,14 @@ from core.models import Company
 from core.refusal import Refused
 from core.services import trail
 from core.texts import checked
+from pricing import sepa_rules
 
 Kind = Gateway.Kind
 #: Fields a person may set, by kind.
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
     Kind.STRIPE: ("name", "public_key", "secret", "webhook_id", "webhook_secret", "address"),
     Kind.PAYPAL: ("name", "public_key", "secret", "webhook_id", "address"),
-    Kind.SEPA: ("name", "creditor_id", "creditor_name", "iban", "bic", "notice_days", "lead_days"),
+    Kind.SEPA: ("name", "creditor_id", "creditor_name", "iban", "bic", "notice_days", "lead_days", "makes_files"),
     Kind.TRANSFER: ("name", "iban", "bic"),
     Kind.CASH: ("name",),
 }
@@ -104,6 +105,7 @@ def save(
             raise Refused("gateway.field_missing", field=name, name=Gateway.field_name(name))
     if gateway.address and company.is_live and is_local(gateway.address):
         raise Refused("gateway.address_local", field="address", address=gateway.address)
+    _check_account(gateway)
     with transaction.atomic():
         Company.objects.select_for_update(no_key=True).get(pk=company.pk)
         others = Gateway.objects.filter(company=company, kind=gateway.kind, is_active=True).exclude(pk=gateway.pk)
@@ -120,3 +122,14 @@ def save(
             facts={"kind": gateway.kind, "fields": sorted(fields), "is_active": gateway.is_active},
         )
     return gateway
+
+
+def _check_account(gateway: Gateway) -> None:
+    """The creditor id's check digits hold; the account is one that SEPA reaches. Both are kept as they are written."""
+    if gateway.creditor_id:
+        gateway.creditor_id = gateway.creditor_id.replace(" ", "").upper()
+        if not sepa_rules.is_creditor_id(gateway.creditor_id):
+            raise Refused("gateway.creditor_id_wrong", field="creditor_id", value=gateway.creditor_id)
+    if gateway.iban:
+        account = bank_accounts.account_of(gateway.iban, gateway.bic)
+        gateway.iban, gateway.bic = account.iban, account.bic

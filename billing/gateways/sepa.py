@@ -1,0 +1,32 @@
+"""SEPA direct debit behind the one interface: nothing is sent, a file goes to the bank (`services/debit_files`).
+
+The rule that matters: what is in a file can't be called back here; the bank's statement has the last word.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from billing.gateways import registry
+from billing.gateways.base import Answer, Charge, Gateway, Outcome
+from billing.models import Gateway as Account
+
+
+@registry.connection(Account.Kind.SEPA)
+class Sepa(Gateway):
+    """Direct debits of one creditor. It asks no network; every answer is what can be said without the bank."""
+
+    kind = "sepa"
+    can: ClassVar[frozenset[str]] = frozenset({"debit"})
+
+    def charge(self, order: Charge) -> Answer:
+        """Not sent: the debit waits for its file."""
+        return Answer(Outcome.NOT_SENT)
+
+    def look_up(self, order: Charge) -> Answer:
+        """Only the bank's statement tells."""
+        return Answer(Outcome.UNKNOWN)
+
+    def cancel(self, order: Charge) -> Answer:
+        """A debit in a file may be at the bank: cancel the file, or wait for the bank."""
+        return Answer(Outcome.UNKNOWN)
