@@ -145,8 +145,9 @@ def _late(company: Company, customers: set[int], on: date) -> dict[tuple[int, st
 def _refused(invoice_ids: list[int]) -> set[int]:
     """Invoices whose last try failed for a reason that doesn't pass."""
     last = Attempt.objects.filter(invoice_id__in=invoice_ids).order_by("invoice_id", "-pk").distinct("invoice_id")
-    return {
-        invoice_id
-        for invoice_id, state, reason in last.values_list("invoice_id", "state", "reason")
-        if state in (Attempt.State.FAILED, Attempt.State.CANCELED) and reasons.kind_of(reason) != reasons.SOFT
-    }
+    refused: set[int] = set()
+    for invoice_id, state, reason, expires_at in last.values_list("invoice_id", "state", "reason", "expires_at"):
+        was_left = state == Attempt.State.CANCELED and expires_at is not None
+        if was_left or (state == Attempt.State.FAILED and reasons.kind_of(reason) != reasons.SOFT):
+            refused.add(invoice_id)
+    return refused

@@ -358,6 +358,8 @@ def _last_reason(last: Attempt | None) -> str:
     """Why the last try brought nothing, or why its money was taken back."""
     if last is None:
         return ""
+    if last.state == Attempt.State.CANCELED and last.expires_at is not None:
+        return last.reason or "abandoned"
     if last.state != Attempt.State.SETTLED:
         return last.reason
     taken = Reversal.objects.filter(payment__attempt=last).order_by("-pk").first()

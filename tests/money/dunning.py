@@ -21,12 +21,13 @@ def a_policy(company: Any, *steps: Any, **changes: Any) -> Any:
     )
 
 
-def bill(company: Any, customer: Any, *, on: date = TODAY, amount: str = "100.00") -> Any:
-    """A monthly subscription billed that day, due that day; its invoice (119.00 for 100.00 net in Germany)."""
+def bill(company: Any, customer: Any, *, on: date = TODAY, amount: str = "100.00", unit: str = "month") -> Any:
+    """A subscription billed that day, due that day; its invoice (119.00 for 100.00 net in Germany)."""
     from billing.models import Invoice
     from billing.services import acts
 
-    plan = a_plan(company, amount=amount, price={"valid_from": date(2011, 1, 1)})
+    rules = {"interval_unit": unit}
+    plan = a_plan(company, amount=amount, price={"valid_from": date(2011, 1, 1)}, rules=rules)
     acts.start(company=company, customer=customer, plan=plan, start_on=on, on=on, by=BY, at=at_noon(on))
     return Invoice.objects.filter(customer=customer).latest("pk")
 
