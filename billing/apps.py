@@ -15,6 +15,7 @@ class BillingConfig(AppConfig):
             acts,
             approving,
             collecting,
+            debits,
             dunning,
             dunning_letters,
             granting,

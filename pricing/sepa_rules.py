@@ -12,10 +12,15 @@ from typing import Final
 
 #: Countries of the geographical scope that are in the European Economic Area: an IBAN alone is enough.
 EEA: Final = frozenset(
-    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK".split()
-)
+    (
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI",
+        "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+    )
+)  # fmt: skip
 #: Countries beyond it, whose accounts need the BIC and the holder's address.
-BEYOND_EEA: Final = frozenset("AD AL CH GB GG GI IM JE MC MD ME MK RS SM VA".split())
+BEYOND_EEA: Final = frozenset(
+    ("AD", "AL", "CH", "GB", "GG", "GI", "IM", "JE", "MC", "MD", "ME", "MK", "RS", "SM", "VA")
+)
 #: Letters and the signs a bank has to take.
 _OTHERS: Final = re.compile(r"[^A-Za-z0-9/\-?:().,'+ ]")
 _NAMES: Final = str.maketrans(

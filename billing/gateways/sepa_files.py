@@ -112,7 +112,7 @@ class _Fixed:
 class _Debits(_Fixed, SepaDD):  # type: ignore[misc]
     """Adds what the library leaves out: that a mandate was amended."""
 
-    def _add_to_batch_list(self, TX: Any, payment: Any) -> None:  # noqa: N803  the library's name
+    def _add_to_batch_list(self, TX: Any, payment: Any) -> None:
         amendment: Amendment | None = payment["amendment"]
         if amendment is not None:
             parent = TX["MndtRltdInfNode"]

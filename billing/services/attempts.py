@@ -88,7 +88,8 @@ def open_attempt(
 ) -> Attempt:
     """Writes an attempt over all that is due, and the effect that sends it. The caller holds the customer's lock.
 
-    Refuses `attempt.nothing_due`, `attempt.one_alive` and, for a way that takes no such charge, `attempt.no_way`. A debit with a collection day waits for its file.
+    Refuses `attempt.nothing_due`, `attempt.one_alive` and, for a way that takes no such charge, `attempt.no_way`. A
+    debit with a collection day waits for its file.
     """
     amount = receivables.open_of(balance)
     if balance.status not in receivables.PAYABLE or amount <= 0:

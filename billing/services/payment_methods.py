@@ -71,7 +71,7 @@ def begin_set_up(
             setup_id=page.external_id,
             created_at=at,
         )
-        _tell(method, "set_up", "set_up_begun", by=by, at=at)
+        tell(method, "set_up", "set_up_begun", by=by, at=at)
     return method, page
 
 
@@ -128,13 +128,13 @@ def keep(
         method.expires_on, method.status, method.reason, method.removed_at = found.expires_on, Status.ACTIVE, "", None
         method.consent = consent or _("The payer agreed on the provider's page that it may be charged when due.")
         method.consented_at = at
-        _take_default(method)
+        take_default(method)
         method.save()
-        _tell(method, "save", "saved", by=by, at=at)
+        tell(method, "save", "saved", by=by, at=at)
     return method
 
 
-def _take_default(method: PaymentMethod) -> None:
+def take_default(method: PaymentMethod) -> None:
     """A usable method takes the place of a default that is none, or no longer usable."""
     held = PaymentMethod.objects.select_for_update().filter(customer_id=method.customer_id, is_default=True).first()
     if held is not None and held.pk != method.pk:
@@ -155,7 +155,7 @@ def make_default(*, method: PaymentMethod, by: Actor, at: datetime) -> PaymentMe
         PaymentMethod.objects.filter(customer_id=method.customer_id, is_default=True).update(is_default=False)
         method.is_default = True
         method.save(update_fields=["is_default"])
-        _tell(method, "make_default", "made_default", by=by, at=at)
+        tell(method, "make_default", "made_default", by=by, at=at)
     return method
 
 
@@ -200,7 +200,7 @@ def remove(*, method: PaymentMethod, by: Actor, at: datetime) -> PaymentMethod:
             PaymentMethod.objects.filter(pk__in=heir.values("pk")[:1]).update(is_default=True)
         if method.gateway.kind in KINDS and method.external_id:
             outbox.put(company_id=method.company_id, kind=FORGET, key=str(method.pk), payload={"method": method.pk})
-        _tell(method, "remove", "removed", by=by, at=at)
+        tell(method, "remove", "removed", by=by, at=at)
     return method
 
 
@@ -218,7 +218,7 @@ def gone(*, method: PaymentMethod, by: Actor = SYSTEM, at: datetime) -> PaymentM
             return method
         method.status, method.reason = Status.BROKEN, "method_gone"
         method.save(update_fields=["status", "reason"])
-        _tell(method, "lose", "lost", by=by, at=at)
+        tell(method, "lose", "lost", by=by, at=at)
     return method
 
 
@@ -232,7 +232,7 @@ def renew(*, method: PaymentMethod, found: SavedMethod, by: Actor = SYSTEM, at: 
         if method.status == Status.EXPIRED:
             method.status, method.reason = Status.ACTIVE, ""
         method.save(update_fields=["label", "expires_on", "warned_on", "status", "reason"])
-        _tell(method, "renew", "renewed", by=by, at=at)
+        tell(method, "renew", "renewed", by=by, at=at)
     return method
 
 
@@ -250,7 +250,7 @@ def expire_due(*, company: Company, at: datetime) -> list[PaymentMethod]:
             if method.status == Status.ACTIVE and method.expires_on is not None and method.expires_on < today:
                 method.status, method.reason = Status.EXPIRED, "expired_method"
                 method.save(update_fields=["status", "reason"])
-                _tell(method, "expire", "expired", by=SYSTEM, at=at)
+                tell(method, "expire", "expired", by=SYSTEM, at=at)
     return over
 
 
@@ -281,7 +281,8 @@ def _check_usable(method: PaymentMethod) -> None:
         raise Refused("method.not_usable", field="method", state=method.get_status_display())
 
 
-def _tell(method: PaymentMethod, verb: str, past: str, *, by: Actor, at: datetime) -> None:
+def tell(method: PaymentMethod, verb: str, past: str, *, by: Actor, at: datetime) -> None:
+    """Audit row and event of a move of a method."""
     facts = {"kind": method.kind, "status": method.status, "gateway": method.gateway_id, "reason": method.reason}
     data: dict[str, Any] = {
         "id": method.ref,
