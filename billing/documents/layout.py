@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import override, pgettext
 
-from billing.documents import words
+from billing.documents import transfer_code, words
 from billing.documents.content import Content
 from billing.documents.explaining import facts_of, sentences
 from billing.documents.figures import Figures, address_lines, town_lines
@@ -77,6 +77,7 @@ def sheet(content: Content) -> dict[str, Any]:
             "totals": _totals(body, seller, figures),
             "payment": words.payment_note(body, seller, figures),
             "bank": words.bank_facts(body, seller),
+            "code": transfer_code.drawn(transfer_code.of_invoice(body, seller)),
             "notes": _notes(body, seller, figures),
             "closing": words.footer_text(seller, body["language"]),
             "footer": _footer(body, seller, figures),

@@ -1,6 +1,7 @@
-"""Signed links with which an invoice is paid without signing in.
+"""Signed links: an invoice is paid, a payment method added, the end of a payment told without signing in.
 
-The rule that matters: the token names one invoice and a last day; it opens nothing else and can't be made up.
+The rule that matters: a token names one thing (and a last day, where it is mailed); it opens nothing else and can't be
+made up.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.urls import NoReverseMatch, reverse
 
-from billing.models import Invoice
+from billing.models import Attempt, Invoice
 from core import clock
+from core.ids import BadId
 from core.refusal import Refused
+from customers.models import Customer
 
 SALT: Final = "turnus.pay"
 #: Days a link is good for.
 LINK_DAYS: Final = 90
+METHOD_SALT, ATTEMPT_SALT = "turnus.pay-method", "turnus.pay-attempt"
+#: Days a link to add a payment method is good for.
+METHOD_DAYS: Final = 30
 
 
 def token_of(invoice: Invoice, *, on: date | None = None) -> str:
@@ -53,3 +59,46 @@ def read(token: str, *, on: date | None = None) -> Invoice:
     if (on or clock.today(found.company)) > last:
         raise Refused("pay_link.over", day=last)
     return found
+
+
+def method_token(customer: Customer, *, on: date | None = None) -> str:
+    """The token with which the customer adds a payment method, good for `METHOD_DAYS`."""
+    until = (on or clock.today(customer.company)) + timedelta(days=METHOD_DAYS)
+    return Signer(salt=METHOD_SALT).sign_object([customer.ref, until.isoformat()])
+
+
+def method_link(customer: Customer, *, on: date | None = None) -> str:
+    """The address of the page on which the customer adds a payment method without signing in."""
+    token = method_token(customer, on=on)
+    try:
+        path = reverse("pay-methods", kwargs={"token": token})
+    except NoReverseMatch:  # the product without its portal
+        path = f"/pay/methods/{token}/"
+    return f"{settings.SITE_URL}{path}"
+
+
+def read_method(token: str, *, on: date | None = None) -> Customer:
+    """The customer a token names. Refuses as `read` does."""
+    try:
+        ref, until = Signer(salt=METHOD_SALT).unsign_object(token)
+        found = Customer.by_ref(Customer.objects.select_related("company"), ref)
+        last = date.fromisoformat(until)
+    except (BadSignature, ValueError, TypeError, BadId, Customer.DoesNotExist) as error:
+        raise Refused("pay_link.invalid") from error
+    if (on or clock.today(found.company)) > last:
+        raise Refused("pay_link.over", day=last)
+    return found
+
+
+def signed(attempt: Attempt) -> str:
+    """What names an attempt in addresses that a customer is led back to."""
+    return Signer(salt=ATTEMPT_SALT).sign(attempt.ref)
+
+
+def read_attempt(text: str) -> Attempt:
+    """The attempt that `signed` named. Refuses `pay_link.invalid`."""
+    rows = Attempt.objects.select_related("invoice__company", "customer__company", "gateway", "method")
+    try:
+        return Attempt.by_ref(rows, Signer(salt=ATTEMPT_SALT).unsign(text))
+    except (BadSignature, BadId, Attempt.DoesNotExist) as error:
+        raise Refused("pay_link.invalid") from error

@@ -17,7 +17,7 @@ from django.urls import NoReverseMatch, reverse
 from billing.gateways import registry
 from billing.gateways.base import Answer, Charge, Outcome, SavedMethod
 from billing.models import Attempt, PaymentMethod
-from billing.services import attempts, gateway_accounts
+from billing.services import attempts, gateway_accounts, pay_links
 from billing.services.attempts import KIND, SYSTEM
 from core import clock
 from core.models import Company, Outbox
@@ -67,9 +67,9 @@ def known_customer(attempt: Attempt) -> str:
 def address_of(attempt: Attempt, what: str) -> str:
     """Where the provider's page leads back to."""
     try:
-        path = reverse("pay-back", kwargs={"attempt": attempt.ref, "what": what})
+        path = reverse("pay-back", kwargs={"attempt": pay_links.signed(attempt), "what": what})
     except NoReverseMatch:  # the product without its portal
-        path = f"/pay/back/{attempt.ref}/{what}/"
+        path = f"/pay/back/{pay_links.signed(attempt)}/{what}/"
     return f"{settings.SITE_URL}{path}"
 
 
