@@ -97,9 +97,15 @@ def _refuse(attempt: Attempt, reason: str, code: str, fee_minor: int, on: date, 
     )
     if done.state != State.FAILED or was == State.FAILED:
         return done
-    Mandate.objects.filter(method_id=attempt.method_id, ended_on__isnull=True, amends__isnull=False).update(
-        is_amendment_told=False
-    )
+    amended = Mandate.objects.filter(method_id=attempt.method_id, ended_on__isnull=True, amends__isnull=False)
+    for mandate in amended.select_related("amends"):
+        assert mandate.amends is not None
+        taken = Attempt.objects.filter(
+            method_id=attempt.method_id, state=State.SETTLED, collect_on__gt=mandate.amends.ended_on
+        )
+        if not taken.exists():
+            mandate.is_amendment_told = False
+            mandate.save(update_fields=["is_amendment_told"])
     if fee_minor:
         company = attempt.invoice.company
         amounts = [("fee", attempt.currency, fee_minor), ("cash", attempt.currency, -fee_minor)]
