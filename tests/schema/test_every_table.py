@@ -53,6 +53,7 @@ BARE_IDS = {
     "billing_discountuse.line_id": "written with its line by one function",
     "billing_ratedusage.line_id": "written with its line by one function",
     "billing_ratedusage.note_id": "written with its note by one function",
+    "billing_dunningcase.seen_allocation_id": "how far its money was counted",
     "billing_billingchunk.first_customer_id": "one end of a range",
     "billing_billingchunk.last_customer_id": "one end of a range",
 }
@@ -66,13 +67,13 @@ LOOSE_COMPANY = {
 #: Tables whose rows never change and never go.
 FROZEN = {
     "billing_allocation", "billing_chainlink", "billing_creditnoteline", "billing_credit", "billing_credituse",
-    "billing_discountuse", "billing_posting", "billing_ratedusage", "billing_snapshot", "billing_snapshotpart",
+    "billing_discountuse", "billing_dunningentry", "billing_posting", "billing_ratedusage", "billing_snapshot", "billing_snapshotpart",
     "catalog_price", "core_auditentry", "core_event", "customers_vatcheck", "subscriptions_movement",
     "subscriptions_usageevent",
 }  # fmt: skip
 #: Tables whose rows never go and change in part: in named columns, or as long as they are drafts.
 FROZEN_IN_PART = {
-    "billing_billeddays", "billing_creditbalance", "billing_creditnote", "billing_invoice", "billing_invoicebalance",
+    "billing_billeddays", "billing_claim", "billing_creditbalance", "billing_creditnote", "billing_invoice", "billing_invoicebalance",
     "billing_invoiceline", "billing_linecredit", "billing_payment", "billing_paymentbalance", "billing_refund",
 }  # fmt: skip
 #: Everything else, and why it may change.
@@ -80,12 +81,14 @@ MOVES = {
     "settings that people edit; the audit tells how": {
         "core_company", "core_membership", "core_role", "core_user", "core_apikey", "billing_account",
         "catalog_campaign", "catalog_discount", "catalog_meter", "catalog_offercode", "catalog_plan",
-        "catalog_planitem", "catalog_product", "catalog_taxcategory", "catalog_taxrate",
+        "catalog_planitem", "catalog_product", "catalog_taxcategory", "catalog_taxrate", "billing_dunningpolicy",
+        "billing_dunningstep",
     },
     "people and what they are told; erasure blanks them": {
         "core_auditdetail", "customers_address", "customers_contact", "customers_customer", "customers_message",
         "customers_note",
     },
+    "where a customer's overdue money stands; its entries don't change": {"billing_dunningcase"},
     "what is agreed moves with every act, and each act has a row that doesn't": {
         "subscriptions_agreeddiscount", "subscriptions_change", "subscriptions_oneoff", "subscriptions_slot",
         "subscriptions_slotterms", "subscriptions_subscription", "subscriptions_usagethreshold",
@@ -99,7 +102,7 @@ MOVES = {
         "api_callcount", "api_idempotencyrecord", "subscriptions_import", "subscriptions_importline",
     },
     "files, found by the hash of their content, and rates with their source": {
-        "core_storedfile", "billing_exchangerate",
+        "core_storedfile", "billing_exchangerate", "billing_interestrate",
     },
 }  # fmt: skip
 
