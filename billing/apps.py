@@ -14,6 +14,7 @@ class BillingConfig(AppConfig):
         from billing.services import (  # noqa: F401
             acts,
             approving,
+            bank_lines,
             collecting,
             debits,
             dunning,

@@ -99,10 +99,11 @@ def record(
     reference: str = "",
     note: str = "",
     taken: Taken | None = None,
+    also: Sequence[Invoice] = (),
     by: Actor,
     at: datetime,
 ) -> Payment:
-    """Money came in. It pays the named invoice, then the oldest due; the rest becomes account credit.
+    """Money came in. It pays the named invoice, then those of `also`, then the oldest due; the rest becomes credit.
 
     Without a customer (and invoice) it stays unallocated until `allocate` says whose it is. `taken`: through which
     gateway; the database refuses a second payment for the gateway's same id.
@@ -143,6 +144,9 @@ def record(
             amounts.append(("unallocated", currency, -amount_minor))
         else:
             rows = receivables.lock_open(company, customer.pk, currency, invoice)
+            if also:
+                place = {one.pk: n for n, one in enumerate([invoice, *also] if invoice is not None else also)}
+                rows.sort(key=lambda row: place.get(row.invoice_id, len(place)))
             paid, moved, _, sides = _distribute(payment, balance, rows, amount_minor, on=on, at=at)
             rest = _to_credit(payment, balance, amount_minor - sum(minor for _, minor in paid), on=on)
             amounts += [*sides, ("customer_credit", currency, -rest)]
