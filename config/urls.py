@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from api.webhooks_in import receive
 from core.views import front_door
 
 urlpatterns = [
@@ -12,5 +13,8 @@ urlpatterns = [
     path("ui/", include("core.design.urls")),
     path("api/v1/", include("api.urls")),
     path("office/", include("backoffice.urls")),
+    # Before the portal's own: the first part of its last addresses may be any company's.
+    path("", include("portal.pay_urls")),
     path("portal/", include("portal.urls")),
+    path("webhooks/<str:gateway>/", receive, name="webhooks-in"),
 ]

@@ -34,8 +34,8 @@ View = Callable[..., HttpResponse]
 
 #: What a contact's role lets them do here. Everybody sees everything; acting is for those who may.
 RIGHTS: dict[str, frozenset[str]] = {
-    Contact.Role.OWNER: frozenset({"see", "edit", "change", "cancel", "invite"}),
-    Contact.Role.BILLING: frozenset({"see", "edit"}),
+    Contact.Role.OWNER: frozenset({"see", "edit", "pay", "change", "cancel", "invite"}),
+    Contact.Role.BILLING: frozenset({"see", "edit", "pay"}),
     Contact.Role.VIEWER: frozenset({"see"}),
 }
 

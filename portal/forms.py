@@ -10,6 +10,7 @@ from django import forms
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from billing.models import Mandate
 from core import countries
 from core.models import LANGUAGE_CHOICES
 from core.refusal import Refused
@@ -234,3 +235,20 @@ class PauseForm(forms.Form):
         required=False,
         help_text=_("Leave it empty to decide later; you resume it here."),
     )
+
+
+class MandateForm(forms.Form):
+    """A direct debit mandate, signed by typing one's name."""
+
+    scheme = forms.ChoiceField(label=_("Kind of mandate"), choices=Mandate.Scheme.choices, widget=forms.HiddenInput)
+    iban = forms.CharField(
+        label=_("IBAN"),
+        max_length=42,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("The account that is debited, such as DE02 1203 0000 0000 2020 51."),
+    )
+    holder = forms.CharField(label=_("Account holder"), max_length=70, help_text=_("As the bank knows the name."))
+    signed_by = forms.CharField(
+        label=_("Signature"), max_length=120, help_text=_("Type your name; it counts as your signature.")
+    )
+    agrees = forms.BooleanField(label=_("I have read the mandate above and grant it."))

@@ -42,6 +42,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         ("home", _("Overview")),
         ("subscriptions", _("Subscriptions")),
         ("invoices", _("Invoices")),
+        ("methods", _("Payment methods")),
         ("data", _("My data")),
         ("colleagues", _("Colleagues")),
     ]

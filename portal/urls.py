@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.views import brand, changes, data, declaration, documents, entrance, offers, overview, subscriptions
+from portal.views import (
+    brand,
+    changes,
+    data,
+    declaration,
+    documents,
+    entrance,
+    mandates,
+    methods,
+    offers,
+    overview,
+    subscriptions,
+)
 
 app_name = "portal"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -27,6 +39,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("credit-notes/", documents.credit_notes, name="credit-notes"),
     path("credit-notes/<str:ref>/", documents.credit_note, name="credit-note"),
     path("credit-notes/<str:ref>/pdf/", documents.credit_note_pdf, name="credit-note-pdf"),
+    path("methods/", methods.methods, name="methods"),
+    path("methods/add/<str:gateway>/", methods.add, name="method-add"),
+    path("methods/mandate/", mandates.sign, name="mandate"),
+    path("methods/for/<str:ref>/", methods.use_for, name="method-for"),
+    path("methods/<str:ref>/default/", methods.make_default, name="method-default"),
+    path("methods/<str:ref>/remove/", methods.remove, name="method-remove"),
     path("data/", data.data, name="data"),
     path("data/change/", data.edit_data, name="data-edit"),
     path("data/export/", data.export, name="export"),

@@ -1,6 +1,6 @@
 """The code that fills in a bank transfer when a banking app sees it: EPC069-12, version 002, of the payments council.
 
-The rule that matters: it says what the page or paper beside it says, and nothing is said where a transfer can't be made.
+The rule that matters: it says what the page or paper beside it says, and nothing where no transfer can be made.
 """
 
 from __future__ import annotations

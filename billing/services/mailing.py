@@ -20,7 +20,8 @@ from django.utils.translation import override
 from billing.documents import rendering, words
 from billing.documents.content import KINDS, Content, Kind, kind_of, read
 from billing.documents.figures import Figures
-from billing.models import CreditNote, Invoice, InvoiceBalance
+from billing.models import CreditNote, Gateway, Invoice, InvoiceBalance
+from billing.services import pay_links
 from billing.services.loading import Also, AlsoRow, ask
 from core import clock
 from core.actors import Actor
@@ -143,7 +144,18 @@ def _context(document: Invoice | CreditNote, content: Content, language: str) ->
         "payment": words.payment_note(body, seller, figures),
         "bank": words.bank_facts(body, seller),
         "link": portal_link(document),
+        "pay_link": _pay_link(document, to_pay),
     }
+
+
+def _pay_link(document: Invoice | CreditNote, to_pay: int) -> str:
+    """Where the invoice is paid at once; empty without a provider's page, or where nothing is to be paid."""
+    if not isinstance(document, Invoice) or not to_pay:
+        return ""
+    with_page = (Gateway.Kind.STRIPE, Gateway.Kind.PAYPAL)
+    if not Gateway.objects.filter(company_id=document.company_id, is_active=True, kind__in=with_page).exists():
+        return ""
+    return pay_links.paying_link(document)
 
 
 def portal_link(document: Invoice | CreditNote) -> str:

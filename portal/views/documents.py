@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from billing.documents import explaining, rendering
 from billing.models import Allocation, CreditNote, Invoice, InvoiceBalance
+from billing.services import pay_links
 from core.ids import BadId
 from portal import standing
 from portal.access import Visitor, found, needs
@@ -79,6 +80,7 @@ def invoice(request: HttpRequest, ref: str) -> HttpResponse:
         "lines": _lines(row),
         "paid": list(paid.order_by("id")),
         "notes": list(row.credit_notes.order_by("id")),
+        "pay_token": pay_links.token_of(row, on=visitor.today) if "pay" in visitor.rights else "",
         "iban": " ".join(iban[place : place + 4] for place in range(0, len(iban), 4)),
     }
     return page(request, "invoice", context)

@@ -8,8 +8,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from billing.services import previews
-from portal import changing, standing
+from billing.services import pay_links, previews
+from portal import changing, paying, standing
 from portal.access import Visitor, needs
 from portal.pages import page
 from subscriptions.services.terms import ONE_DAY
@@ -33,6 +33,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "late_count": len(late),
         "late_totals": standing.totals(late),
         "oldest_late": late[0] if late else None,
+        "problem": paying.problem(visitor) if "pay" in visitor.rights else None,
+        "pay_token": pay_links.token_of(open_invoices[0], on=on) if open_invoices and "pay" in visitor.rights else "",
         "credits": standing.credits(visitor),
         "credit_rows": standing.credit_rows(visitor),
         "next": next_payment(visitor),
