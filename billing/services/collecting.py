@@ -66,15 +66,19 @@ def methods_for(invoices: Sequence[Invoice]) -> dict[int, PaymentMethod]:
     return found
 
 
-def debit_day(invoice: Invoice, gateway: Gateway, today: date) -> date:
+def debit_day(invoice: Invoice, gateway: Gateway, today: date, origin: str = Attempt.Origin.DUE) -> date:
     """First banking day on or after the due date, the end of the pre-notification, and the bank's lead.
 
-    SEPA: a day on which TARGET is open; the lead is counted in such days.
+    SEPA: a day on which TARGET is open; the lead is counted in such days. A first debit is announced the day it is
+    written; one that was announced before, or that the customer asks for, counts from the day of issue.
     """
-    issued = invoice.issued_on or today
+    is_told = (
+        origin == Attempt.Origin.CUSTOMER or Attempt.objects.filter(invoice=invoice, collect_on__isnull=False).exists()
+    )
+    told_on = invoice.issued_on or today if is_told else today
     earliest = max(
         invoice.payment_due_on,
-        issued + timedelta(days=gateway.notice_days),
+        told_on + timedelta(days=gateway.notice_days),
         banking_days.after(today, gateway.lead_days),
     )
     return banking_days.on_or_after(earliest)
@@ -162,14 +166,14 @@ def pay_now(
         if alive.state not in (Attempt.State.CANCELED, Attempt.State.FAILED):
             return alive
     company = invoice.company
-    is_debit = gateway.kind == Gateway.Kind.SEPA
+    is_debit, today = gateway.kind == Gateway.Kind.SEPA, clock.day_in(at, company.time_zone)
     try:
         with transaction.atomic():
             receivables.lock_customer(company, invoice.customer_id)
             balance = receivables.lock_balances(company, [invoice.pk])[invoice.pk]
             attempt = attempts.open_attempt(
                 invoice=invoice, balance=balance, gateway=gateway, method=method, origin=origin,
-                collect_on=debit_day(invoice, gateway, clock.day_in(at, company.time_zone)) if is_debit else None,
+                collect_on=debit_day(invoice, gateway, today, origin) if is_debit else None,
                 by=by, at=at,
             )  # fmt: skip
     except Refused as refused:

@@ -293,7 +293,7 @@ def mark_sent(*, batch: DebitBatch, is_at_bank: bool = False, by: Actor, at: dat
         stale = check(batch)
         if stale and not is_at_bank:
             raise Refused("debit_batch.stale", numbers=", ".join(stale[:20]))
-        attempts.hand_over([row for row in rows if row.state not in attempts.CLOSED], by=by, at=at)
+        attempts.hand_over([row for row in rows if row.state == State.CREATED], by=by, at=at)
         used = Mandate.objects.filter(method__in={row.method_id for row in rows}, ended_on__isnull=True)
         for mandate in used.select_related("method__customer__company").order_by("pk"):
             mandates.use_up(mandate=mandate, collect_on=batch.collection_on, by=by, at=at)
@@ -327,10 +327,13 @@ def cancel_batch(*, batch: DebitBatch, drops: bool = False, by: Actor, at: datet
 def settle_batch(*, batch: DebitBatch, on: date, by: Actor, at: datetime) -> int:
     """The bank credited the file: every debit still under way is settled, each booked by itself; how many.
 
-    Ended in the middle, or repeated: the rest. Never inside a transaction. Refuses `debit_batch.move`.
+    A file nobody marked was at the bank all the same. Ended in the middle, or repeated: the rest. Never inside a
+    transaction. Refuses `debit_batch.move` for a canceled one.
     """
-    if batch.state != Batch.SENT:
+    if batch.state == Batch.CANCELED:
         raise Refused("debit_batch.move", state=batch.get_state_display(), to=State.SETTLED.label)
+    if batch.state == Batch.MADE:
+        batch = mark_sent(batch=batch, is_at_bank=True, by=by, at=at)
     rows = Attempt.objects.filter(batch=batch, state__in=UNDER_WAY).order_by("pk")
     count = 0
     for attempt in rows.select_related("invoice__company"):
@@ -340,12 +343,27 @@ def settle_batch(*, batch: DebitBatch, on: date, by: Actor, at: datetime) -> int
 
 def settle(*, attempt: Attempt, on: date, fee_minor: int = 0, by: Actor, at: datetime) -> Attempt:
     """The bank credited one debit, also one that was thought failed. Repeated: nothing happens."""
+    acknowledge(attempt=attempt, by=by, at=at)
     zone = clock.zone(attempt.invoice.company.time_zone)
     answer = Answer(
         Outcome.SETTLED, external_id=end_to_end_id(attempt), amount_minor=attempt.amount_minor,
         currency=attempt.currency, fee_minor=fee_minor, settled_at=datetime.combine(on, time(12), zone),
     )  # fmt: skip
     return attempts.apply(attempt_id=attempt.pk, answer=answer, by=by, at=at)
+
+
+def acknowledge(*, attempt: Attempt, by: Actor, at: datetime) -> None:
+    """The bank speaks of a debit, so it has it, whatever was noted here: marked as sent, with its file."""
+    attempt.refresh_from_db(fields=["state", "batch_id"])
+    if attempt.state != State.CREATED:
+        return
+    if attempt.batch is not None and attempt.batch.state == Batch.MADE:
+        mark_sent(batch=attempt.batch, is_at_bank=True, by=by, at=at)
+        return
+    with transaction.atomic():
+        receivables.lock_customer(attempt.invoice.company, attempt.customer_id)
+        rows = Attempt.objects.select_for_update(of=("self",)).filter(pk=attempt.pk, state=State.CREATED)
+        attempts.hand_over(list(rows.select_related("invoice__company", "customer", "method")), by=by, at=at)
 
 
 def is_whole(batch: DebitBatch) -> bool:

@@ -51,8 +51,9 @@ def take_return(
     """
     code = code.strip().upper()
     reason = reasons.SEPA_CODES.get(code, "other")
+    attempt = _find(company, end_to_end_id, mandate_reference, amount_minor)
+    debit_files.acknowledge(attempt=attempt, by=by, at=at)
     with transaction.atomic():
-        attempt = _find(company, end_to_end_id, mandate_reference, amount_minor)
         receivables.lock_customer(company, attempt.customer_id)
         attempt.refresh_from_db(fields=["state"])
         payment = _payment_of(attempt)

@@ -369,3 +369,70 @@ def test_customer_with_two_invoices_is_debited_for_both(company, gateway):
     collect(company)
     (batch,) = make(company, gateway, date(2026, 1, 5))
     assert (batch.count, batch.total_minor) == (2, 3570)
+
+
+def test_a_thousand_debits_stand_in_one_valid_file_that_says_what_the_rows_say(company, gateway):
+    from billing.gateways import sepa_files
+    from billing.models import Attempt
+    from billing.services import debit_files, settling
+    from pricing.periods import add_months
+    from tests.factories import a_plan, a_subscription
+
+    plan = a_plan(company, amount="10.00")
+    customers = [a_customer(company) for _ in range(100)]
+    for number, customer in enumerate(customers):
+        a_mandate(customer, gateway, IBANS[number % len(IBANS)], holder=f"Kundin № {number} & Töchter <{number}>")
+        a_subscription(company, customer, plan)
+    for month in range(10):
+        on = add_months(TODAY, month)
+        settling.settle(
+            company=company, customer_ids=[row.pk for row in customers], on=on, at=at_noon(on), by=BY,
+            zones=["Europe/Berlin"],
+        )  # fmt: skip
+    today = date(2026, 10, 5)
+    assert len(collect(company, today)) == 1000
+    (batch,) = make(company, gateway, date(2026, 10, 9))
+    rows = Attempt.objects.filter(company=company).order_by("pk")
+    assert sepa_files.read_debits(bytes(batch.file.content)) == [
+        (debit_files.end_to_end_id(row), row.amount_minor) for row in rows
+    ]
+    assert (batch.collection_on, batch.count, batch.total_minor) == (date(2026, 10, 12), 1000, 1_190_000)
+    assert debit_files.is_whole(batch)
+
+
+def test_a_mandate_signed_later_gives_the_whole_notice(company, gateway):
+    customer = a_customer(company)
+    billed(company, customer)
+    on = date(2026, 1, 20)
+    a_mandate(customer, gateway, on=on)
+    # Five days from the 20th end on a Sunday.
+    assert collect(company, on)[0].collect_on == date(2026, 1, 26)
+
+
+def test_who_asks_to_be_debited_now_is_debited_as_soon_as_the_bank_can(company, gateway):
+    from billing.services import collecting
+
+    customer = a_customer(company)
+    invoice = billed(company, customer)
+    on = date(2026, 1, 20)
+    method = a_mandate(customer, gateway, on=on).method
+    attempt = collecting.pay_now(invoice=invoice, gateway=gateway, method=method, by=BY, at=at_noon(on))
+    assert (attempt.state, attempt.collect_on) == ("created", date(2026, 1, 21))
+
+
+def test_nobody_is_charged_by_transfer_or_in_cash(company):
+    from billing.gateways import base, registry
+    from billing.models import PaymentMethod
+    from billing.services import gateway_accounts
+
+    for kind in ("transfer", "cash"):
+        account = gateway_accounts.save(company=company, kind=kind, by=BY, at=at_noon(TODAY))
+        with pytest.raises(base.NotSupported):
+            registry.of_kind(kind)(account, address="").charge(None)
+    customer = a_customer(company)
+    PaymentMethod.objects.create(
+        company=company, customer=customer, gateway=account, kind="transfer", status="active", is_default=True,
+        label="by transfer", created_at=at_noon(TODAY),
+    )  # fmt: skip
+    billed(company, customer)
+    assert collect(company) == []

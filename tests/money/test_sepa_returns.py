@@ -167,3 +167,16 @@ def test_a_refused_amendment_is_told_again(company, debit):
     returned(company, second, "AM04", date(2026, 1, 13))
     new.refresh_from_db()
     assert not new.is_amendment_told
+
+
+def test_the_banks_word_counts_although_nobody_marked_the_file_as_sent(company):
+    from billing.services import debit_files
+
+    one, two = (a_debit(company, gateway) for gateway in [a_creditor(company)] * 2)
+    (batch,) = make(company, one.gateway, date(2026, 1, 5))
+    returned(company, one, "AC04")
+    assert state(one)[:2] == ("failed", "account_closed")
+    batch.refresh_from_db()
+    assert batch.state == "sent"
+    assert debit_files.settle_batch(batch=batch, on=DAY, by=BY, at=at_noon(DAY)) == 1
+    assert state(two)[0] == "settled"
