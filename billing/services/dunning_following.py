@@ -124,6 +124,9 @@ def _move_on(case: DunningCase, late: Sequence[Late], today: date) -> None:
     oldest = counts_from(late)
     if oldest > case.counts_from_on:
         reached = {str(step.pk) for step in steps_of(case) if step.days <= (today - oldest).days}
+        # It may have counted from that day before.
+        before = case.entries.filter(counts_from_on=oldest, result=Result.DONE, action__in=Action.values)
+        reached |= {str(id_) for id_ in before.values_list("step_id", flat=True)}
         case.handled = {id_: day for id_, day in case.handled.items() if id_ in reached}
         case.steps_done = len(case.handled)
     case.counts_from_on = oldest

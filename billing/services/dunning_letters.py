@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 #: Invoices that are attached to a reminder at most.
 ATTACHED: Final = 5
 KIND: Final = "dunning_case"
+CONFIRM: Final = "reminder_confirm"
+METHOD: Final = "reminder_method"
 
 
 def remind(
@@ -75,19 +77,33 @@ def ask_customer(attempt: Attempt, before: str, *, by: Actor, at: datetime) -> N
     if attempt.state == Attempt.State.REQUIRES_ACTION or (
         attempt.state == Attempt.State.FAILED and attempt.reason == "authentication_required"
     ):
-        template = "reminder_confirm"
+        template = CONFIRM
     elif attempt.state == Attempt.State.FAILED and kind == reasons.HARD:
-        template = "reminder_method"
+        template = METHOD
     else:
         return
-    if Message.objects.filter(
+    if not _was_asked(attempt, template):
+        _ask(attempt, template, attempt.reason, at=at)
+
+
+def ask_for_method(refused: Sequence[tuple[Attempt, str]], *, at: datetime) -> Message | None:
+    """Asks for another method, with the first of these tries and why it failed or its money went back.
+
+    None where the customer was asked for any of them already, or nobody gets documents.
+    """
+    if not refused or any(_was_asked(attempt, METHOD) for attempt, _reason in refused):
+        return None
+    attempt, reason = refused[0]
+    return _ask(attempt, METHOD, reason, at=at)
+
+
+def _was_asked(attempt: Attempt, template: str) -> bool:
+    return Message.objects.filter(
         company_id=attempt.company_id, subject_kind="attempt", subject_id=attempt.pk, template=template
-    ).exists():
-        return
-    _ask(attempt, template, at=at)
+    ).exists()
 
 
-def _ask(attempt: Attempt, template: str, *, at: datetime) -> Message | None:
+def _ask(attempt: Attempt, template: str, reason: str, *, at: datetime) -> Message | None:
     customer, invoice = attempt.customer, attempt.invoice
     recipients = mailing.recipients_of(customer)
     if not recipients:
@@ -101,7 +117,7 @@ def _ask(attempt: Attempt, template: str, *, at: datetime) -> Message | None:
             "number": invoice.number,
             "total": Figures(language, attempt.currency).money(attempt.amount_minor),
             "method": attempt.method.label if attempt.method is not None else "",
-            "reason": reasons.words_of(attempt.reason),
+            "reason": reasons.words_of(reason),
             "link": pay_links.paying_link(invoice, on=clock.day_in(at, company.time_zone)),
         }
     return _write(customer, template, context, recipients, language, attempt.pk, [], at=at, kind="attempt")

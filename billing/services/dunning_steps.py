@@ -314,11 +314,14 @@ def _retry(case: DunningCase, late: Sequence[Late], today: date, at: datetime, *
     methods = collecting.methods_for(invoices)
     may: list[tuple[Invoice, PaymentMethod]] = []
     why: list[str] = []
+    refused: list[tuple[Attempt, str]] = []
     waits = False
     for invoice in invoices:
         method = methods.get(invoice.pk)
         last = Attempt.objects.filter(invoice=invoice).order_by("-pk").first()
         reason = _last_reason(last)
+        if last is not None and reasons.kind_of(reason) == reasons.HARD:
+            refused.append((last, reason))
         if method is None:
             why.append("hard_decline" if reasons.kind_of(reason) == reasons.HARD else "no_method")
         elif last is not None and not _is_new(method, last) and reasons.kind_of(reason) != reasons.SOFT:
@@ -330,6 +333,8 @@ def _retry(case: DunningCase, late: Sequence[Late], today: date, at: datetime, *
         return Came(Result.SKIPPED, "", is_over=False)
     made = list(_opened(case, may, today, at, by=by))
     if not made:
+        if "hard_decline" in why:
+            dunning_letters.ask_for_method(refused, at=at)
         return Came(Result.SKIPPED, min(why, default="nothing_to_do"))
     return Came(
         amount_minor=sum(attempt.amount_minor for attempt in made), attempt_id=made[0].pk,

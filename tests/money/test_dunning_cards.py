@@ -141,6 +141,45 @@ def test_a_payment_that_needs_the_customer_is_asked_for_with_a_link_in_the_same_
     assert mails(customer) == [(TODAY, "reminder_confirm")]
 
 
+def test_money_returned_for_good_asks_for_another_method_at_the_retry_and_only_once(company, customer, providers):
+    from billing.models import Payment
+    from billing.services import reversing
+
+    a_policy(company, (3, "retry"), (5, "retry"))
+    gateway = a_gateway(company, providers)
+    a_card(customer, gateway)
+    bill(company, customer)
+    live(company, TODAY, days(1))
+    reversing.take_return(
+        payment=Payment.objects.get(customer=customer), gateway=gateway, external_id="rt_1", reason="account_closed",
+        on=days(1), by=BY, at=at_noon(days(1)),
+    )  # fmt: skip
+    live(company, days(2), days(8))
+    assert len(tries(customer)) == 1
+    assert mails(customer) == [(days(4), "reminder_method")]
+    assert history(customer, results=["skipped"]) == [
+        (days(4), "retry", "hard_decline"), (days(6), "retry", "hard_decline")
+    ]  # fmt: skip
+
+
+def test_money_returned_for_want_of_funds_is_tried_again(company, customer, providers):
+    from billing.models import Payment
+    from billing.services import reversing
+
+    a_policy(company, (3, "retry"))
+    gateway = a_gateway(company, providers)
+    a_card(customer, gateway)
+    bill(company, customer)
+    live(company, TODAY, days(1))
+    reversing.take_return(
+        payment=Payment.objects.get(customer=customer), gateway=gateway, external_id="rt_2",
+        reason="insufficient_funds", on=days(1), by=BY, at=at_noon(days(1)),
+    )  # fmt: skip
+    live(company, days(2), days(5))
+    assert tries(customer)[1] == (days(4), "retry", "settled", "")
+    assert case_of(customer).state == "paid"
+
+
 def test_the_customers_own_page_sends_no_mail(company, customer, providers):
     from billing.services import collecting
 

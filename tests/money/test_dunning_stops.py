@@ -329,3 +329,22 @@ def test_a_customer_without_an_address_gets_no_mail_and_the_entry_says_so(compan
     bill(company, customer)
     walk(company, days(1), days(4))
     assert history(customer, results=["skipped"]) == [(days(3), "mail", "no_recipient")]
+
+
+def test_a_day_that_is_counted_from_a_second_time_does_no_step_twice(company, customer):
+    from billing.services import dunning
+
+    a_policy(company, (3, "mail"), (10, "mail", {"level": 1}))
+    first = bill(company, customer)
+    decide = a_dispute(first, days(2))
+    bill(company, customer, on=days(9), amount="50.00")
+    tick(company, days(10))
+    assert case_of(customer).counts_from_on == days(9)
+    dunning.step_now(case=case_of(customer), by=BY, at=at_noon(days(10)))
+    decide("lost", days(10))
+    tick(company, days(10))
+    assert case_of(customer).counts_from_on == days(2)
+    pay(first, days(11))
+    walk(company, days(11), days(19))
+    assert case_of(customer).counts_from_on == days(9)
+    assert mails(customer) == [(days(10), "reminder_0"), (days(19), "reminder_1")]
