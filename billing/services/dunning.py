@@ -14,7 +14,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Sum
 
-from billing.models import Attempt, DunningCase, DunningEntry
+from billing.models import Attempt, DunningCase, DunningEntry, Reversal
 from billing.services import dunning_following, dunning_steps, lateness, receivables, sending
 from billing.services.dunning_board import Board, Lane, board
 from billing.services.dunning_following import LIVE, follow
@@ -32,6 +32,8 @@ State, Result = DunningCase.State, DunningEntry.Result
 EVERY: Final = timedelta(minutes=15)
 #: Days a promise or a pause may reach ahead.
 AHEAD: Final = 366
+#: How long the tick looks after a dispute that was decided.
+DECIDED: Final = timedelta(days=30)
 
 
 def promise(*, case: DunningCase, until: date, reason: str = "", by: Actor, at: datetime) -> DunningCase:
@@ -179,6 +181,11 @@ def _to_follow(company: Company, today: date) -> list[tuple[int, str]]:
         sums = {(customer, currency): int(total) for customer, currency, total in
                 rows.annotate(total=Sum("open_minor")).order_by()}  # fmt: skip
         found |= {key for key, minor in known.items() if sums.get(key, 0) != minor}
+    # A dispute that is lost changes no sum, but the day that is counted from.
+    decided = Reversal.objects.filter(
+        company=company, kind=Reversal.Kind.DISPUTE, closed_on__gte=today - DECIDED
+    ).values_list("payment__customer_id", "currency")
+    found |= set(decided) & set(known)
     waiting = dunning_following.to_reinstate(company, today)
     if waiting:
         found |= set(Subscription.objects.filter(pk__in=waiting).values_list("customer_id", "currency"))
