@@ -199,7 +199,7 @@ def _by_number(line: BankLine, known: Known) -> list[Suggestion]:
         digits = plain.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
         if bill.folded[:21] in creditor or plain[:21] in creditor:
             named[bill.id] = bill, "creditor_reference"
-        elif remittance.spans(plain, written):
+        elif remittance.spans(plain, written) or remittance.spans(bill.folded, written):
             named[bill.id] = bill, "number"
         elif len(digits) >= 6 and remittance.spans(digits, written):
             named[bill.id] = bill, "number_bare"

@@ -33,6 +33,8 @@ from pricing import remittance
 
 #: Days between a payment recorded by hand and the line that shows it.
 NEAR: Final = timedelta(days=10)
+#: Refunds by transfer that are to be paid out, or stand in a file for the bank.
+UNPAID: Final = (Refund.Status.PENDING, Refund.Status.SENT)
 #: Customers of one name that are looked at, over all lines.
 MOST_NAMESAKES: Final = 20_000
 
@@ -138,7 +140,7 @@ def _read_orders(company: Company, lines: Sequence[BankLine], out: Sequence[Bank
     if any(not line.return_code for line in out):
         amounts = {-line.amount_minor for line in out}
         by_hand = Refund.objects.filter(
-            company=company, status=Refund.Status.PENDING, gateway__isnull=True, amount_minor__in=amounts
+            company=company, status__in=UNPAID, gateway__isnull=True, amount_minor__in=amounts
         )
         for refund in by_hand.order_by("pk"):
             known.waiting[refund.currency, refund.amount_minor].append(refund)
