@@ -1,7 +1,8 @@
 """Two years of business, day by day: the clock moves, every tick is asked, then people do what the story says.
 
 Each day is one transaction together with the clock's move, so a load that was killed goes on where it stopped; on
-later starts the clock catches up with today in the same way.
+later starts the clock catches up with today in the same way. Where providers are asked, which no transaction may do,
+the ticks of a day are asked a minute ahead of it, each by itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from core.actors import Actor
 from core.models import Company
 from core.services import ticks
 from customers.services import customers
-from demo import changes, credits, offers, people, scenes, usage
+from demo import cashless, changes, credits, offers, people, scenes, usage
 from demo.company import BY, MAIL_DAYS, SLUG, open_test_company
 from demo.people import Person
 from demo.scenes import Stage
@@ -31,8 +32,9 @@ from subscriptions.services.agreeing import AgreementSpec, ItemSpec
 MONTHS = 24
 ZONE = "Europe/Berlin"
 #: Scenes register themselves; these stand in a module of their own.
-STAGED = (scenes, offers, changes, credits, usage)
+STAGED = (scenes, offers, changes, credits, usage, cashless)
 MORNING = time(9, 30)
+MINUTE = timedelta(minutes=1)
 Told = Callable[[Company], None]
 
 
@@ -63,13 +65,19 @@ def play(company: Company, told_on: date, now: datetime, told: Told) -> None:
     assert company.clock_at is not None
     script = Script(company, company.books_start_on, told_on)
     day = clock.day_in(company.clock_at, ZONE)
+    if company.clock_at == morning_of(day) - MINUTE:  # it was stopped before that day's people came
+        day -= timedelta(days=1)
     while morning_of(day + timedelta(days=1)) <= now:
         day += timedelta(days=1)
+        if cashless.has_providers(company) and company.clock_at < morning_of(day) - MINUTE:
+            ticks.advance(company=company, to=morning_of(day) - MINUTE)
         with transaction.atomic():
             ticks.advance(company=company, to=morning_of(day))
             script.act_on(day)
         told(company)
     if company.clock_at < now:
+        if cashless.has_providers(company):
+            ticks.advance(company=company, to=now)
         with transaction.atomic():
             ticks.advance(company=company, to=now)
             if day < clock.day_in(now, ZONE):

@@ -15,6 +15,7 @@ from core import clock
 from core.actors import Actor
 from core.models import Company
 from core.services import ticks
+from demo import cashless
 from demo.company import SLUG
 
 BY = Actor.system("Bank")
@@ -27,7 +28,8 @@ def pay_tick(company: Company, at: datetime) -> dict[str, Any]:
     """What customers of the test company pay today."""
     if company.slug != SLUG or company.is_live:
         return {}
-    return {"payments": pay(company, clock.day_in(at, company.time_zone), at)}
+    on = clock.day_in(at, company.time_zone)
+    return {"payments": pay(company, on, at), "debits": cashless.bank_day(company, on, at)}
 
 
 def pay(company: Company, on: date, at: datetime) -> int:

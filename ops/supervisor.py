@@ -71,6 +71,13 @@ class Ports:
                     ) from error
 
 
+def _is_free(port: int) -> bool:
+    """Whether nobody listens on a port of this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 def free_port() -> int:
     """A port of this machine that nobody uses just now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -99,6 +106,7 @@ class Supervisor:
         self.demo = demo
         self.ports = Ports.chosen()
         self.vies_port = free_port()
+        self.provider_ports: dict[str, int] = {}
         self.token = secrets.token_hex(8)
         self.asked_to_stop = 0
         self.began = time.monotonic()
@@ -138,16 +146,22 @@ class Supervisor:
         os.environ[TOKEN] = self.token
         self.started_servers = servers.start(self.state, servers.MAIN, dies_with_us=True)
         self._write_note()
+        self.provider_ports = self._provider_ports()
         self.environment = self._environment()
         self._say("Bringing the database up to date")
         self._manage("migrate", "--no-input", "--verbosity", "1")
         self._manage("createcachetable")
+        # The test company's story has cards in it, so the card providers' stand-ins come before it.
+        self.services = [self._providers()]
+        self._launch(self.services[0])
+        self._await_providers()
         if self.demo:
             self._say("Loading the test company")
             self._manage("load_demo", shown=True)
         self._say("Starting web, worker, timetable, relay and mail catcher")
-        self.services = self._declare()
-        for service in self.services:
+        declared = self._declare()
+        self.services += declared
+        for service in declared:
             self._launch(service)
         self._await_site()
         self._greet()
@@ -164,6 +178,8 @@ class Supervisor:
             "TURNUS_SMTP_PORT": str(self.ports.smtp),
             "TURNUS_MAIL_PAGE": f"http://localhost:{self.ports.mail_page}",
             "TURNUS_TEST_VIES_URL": os.environ.get("TURNUS_TEST_VIES_URL") or f"http://127.0.0.1:{self.vies_port}",
+            "TURNUS_TEST_STRIPE_URL": os.environ.get("TURNUS_TEST_STRIPE_URL") or self._provider_address("stripe"),
+            "TURNUS_TEST_PAYPAL_URL": os.environ.get("TURNUS_TEST_PAYPAL_URL") or self._provider_address("paypal"),
             "PYTHONUNBUFFERED": "1",
             # Else glibc keeps up to eight heaps per core for threads, each with what it once held.
             "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX") or "2",
@@ -224,6 +240,37 @@ class Supervisor:
             Service("beat", [python, "-m", "config.beat"]),
             Service("relay", [python, "manage.py", "relay"]),
         ]
+
+    def _provider_ports(self) -> dict[str, int]:
+        """The stand-ins' ports: those of the last run where they are free, since pages begun then lead to them."""
+        note = self.state / "provider-ports.json"
+        try:
+            known = json.loads(note.read_text())
+        except (OSError, ValueError):
+            known = {}
+        ports: dict[str, int] = {}
+        for name in ("stripe", "paypal"):
+            port = known.get(name)
+            while not isinstance(port, int) or port in ports.values() or not _is_free(port):
+                port = free_port()
+            ports[name] = port
+        note.write_text(json.dumps(ports))
+        return ports
+
+    def _provider_address(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.provider_ports[name]}"
+
+    def _providers(self) -> Service:
+        folder = self.state / "providers"
+        command = [sys.executable, "-m", "standins.providers", "--folder", str(folder)]
+        for name, port in self.provider_ports.items():
+            command += [f"--{name}-port", str(port)]
+        return Service("providers", command)
+
+    def _await_providers(self) -> None:
+        for port in self.provider_ports.values():
+            if not processes.wait_until(lambda port=port: not _is_free(port), 30):  # type: ignore[misc]
+                raise SupervisorError(f"The stand-in providers do not answer; see {self._log_path('providers')}")
 
     def _launch(self, service: Service) -> None:
         with self._log_path(service.name).open("ab") as log:

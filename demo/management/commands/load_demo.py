@@ -11,7 +11,7 @@ from billing.models import Invoice
 from core import clock
 from core.models import Company
 from customers.models import Customer
-from demo import history, logins
+from demo import cashless, history, logins
 
 
 class Command(BaseCommand):
@@ -31,6 +31,7 @@ class Command(BaseCommand):
 
         company = history.load(clock.machine_now(), told)
         logins.write(company)
+        cashless.listen(company)
         count = Customer.objects.filter(company=company).count()
         invoices = Invoice.objects.filter(company=company).count()
         seconds = time.monotonic() - begun
