@@ -337,10 +337,12 @@ def after_payment(payment: Payment, *, by: Actor, at: datetime) -> None:
     """What money left pays claims; the case follows at once. What fails here is done by the next tick."""
     if payment.customer_id is None:
         return
+    # Claims are made in cases, so without one there is nothing to do.
+    if not DunningCase.objects.filter(customer_id=payment.customer_id, currency=payment.currency).exists():
+        return
     try:
         with transaction.atomic():
             claims.pay_from(payment, by=by, at=at)
-            if DunningCase.objects.filter(customer_id=payment.customer_id, currency=payment.currency).exists():
-                follow(payment.customer_id, payment.currency, at, by=by)
+            follow(payment.customer_id, payment.currency, at, by=by)
     except Exception as error:  # noqa: BLE001  money that came is recorded whatever follows from it
         log.warning("dunning_did_not_follow", payment=payment.pk, error=f"{type(error).__name__}: {error}"[:300])
