@@ -162,6 +162,18 @@ def payment_note(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Fi
         if body.get("credit_used"):
             return _("Nothing is left to pay: your account credit covered this invoice.")
         return _("Nothing is to be paid.")
+    debit = body.get("debit")
+    if debit:
+        return _(
+            "%(amount)s will be collected from your account ending in %(account)s on %(day)s by direct debit"
+            " (mandate %(reference)s, creditor identifier %(creditor)s). Please don't pay it yourself."
+        ) % {
+            "amount": figures.money(to_pay),
+            "account": debit["account"],
+            "day": figures.day(debit["on"]),
+            "reference": debit["reference"],
+            "creditor": debit["creditor_id"],
+        }
     words = {"amount": figures.money(to_pay), "day": figures.day(body["payment_due_on"]), "number": body["number"]}
     if body["payment_due_on"] <= body["issued_on"]:
         text = _("Please pay %(amount)s at once, quoting %(number)s.")

@@ -14,15 +14,15 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 
+from billing.documents import content
 from billing.models import Attempt, Gateway, Invoice, InvoiceBalance, InvoiceLine, PaymentMethod, SubscriptionMethod
-from billing.services import attempts, receivables, sending
+from billing.services import attempts, debit_marks, debit_notices, receivables, sending
 from billing.services.attempts import SYSTEM
 from core import clock
 from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from core.services import ticks
-from pricing import banking_days
 
 log = structlog.get_logger(__name__)
 EVERY: Final = timedelta(minutes=5)
@@ -69,19 +69,21 @@ def methods_for(invoices: Sequence[Invoice]) -> dict[int, PaymentMethod]:
 def debit_day(invoice: Invoice, gateway: Gateway, today: date, origin: str = Attempt.Origin.DUE) -> date:
     """First banking day on or after the due date, the end of the pre-notification, and the bank's lead.
 
-    SEPA: a day on which TARGET is open; the lead is counted in such days. A first debit is announced the day it is
-    written; one that was announced before, or that the customer asks for, counts from the day of issue.
+    SEPA: a day on which TARGET is open; the lead is counted in such days. What the invoice says, what was announced
+    before, and what the customer asks for count from the day of issue; any other debit is announced the day it is
+    written.
     """
+    issued_on = invoice.issued_on or today
     is_told = (
-        origin == Attempt.Origin.CUSTOMER or Attempt.objects.filter(invoice=invoice, collect_on__isnull=False).exists()
+        issued_on == today
+        or origin == Attempt.Origin.CUSTOMER
+        or Attempt.objects.filter(invoice=invoice, collect_on__isnull=False).exists()
+        or debit_marks.printed(content.read(invoice).body) is not None
     )
-    told_on = invoice.issued_on or today if is_told else today
-    earliest = max(
-        invoice.payment_due_on,
-        told_on + timedelta(days=gateway.notice_days),
-        banking_days.after(today, gateway.lead_days),
-    )
-    return banking_days.on_or_after(earliest)
+    return debit_marks.first_day(
+        due_on=invoice.payment_due_on, told_on=issued_on if is_told else today, today=today,
+        notice_days=gateway.notice_days, lead_days=gateway.lead_days,
+    )  # fmt: skip
 
 
 def collect_due(*, company: Company, at: datetime, by: Actor = SYSTEM) -> list[int]:
@@ -135,10 +137,13 @@ def _first(
         if Attempt.objects.filter(invoice=invoice).exists():
             return None
         balance = receivables.lock_balances(company, [invoice.pk])[invoice.pk]
-        return attempts.open_attempt(
+        attempt = attempts.open_attempt(
             invoice=invoice, balance=balance, gateway=method.gateway, method=method, origin=Attempt.Origin.DUE,
             collect_on=debit_day(invoice, method.gateway, today) if is_debit else None, by=by, at=at,
         )  # fmt: skip
+        if is_debit:
+            debit_notices.announce(attempt_id=attempt.pk, at=at)
+        return attempt
 
 
 def pay_now(
@@ -176,6 +181,8 @@ def pay_now(
                 collect_on=debit_day(invoice, gateway, today, origin) if is_debit else None,
                 by=by, at=at,
             )  # fmt: skip
+            if is_debit:
+                debit_notices.announce(attempt_id=attempt.pk, at=at)
     except Refused as refused:
         alive = attempts.live_of(invoice.pk)
         if refused.code == "attempt.one_alive" and alive is not None:

@@ -1,7 +1,7 @@
 """Pre-notification: the customer is told of a direct debit before it is drawn, with all the rulebook asks for.
 
-The rule that matters: every collection day is announced once, in a mail of its own, as soon as it is known; a day that
-is moved, or another amount, is announced anew.
+The rule that matters: what the mailed invoice says needs no other word; every other collection day, one that is moved,
+and another amount are announced in a mail of their own, in the transaction that decides them.
 """
 
 from __future__ import annotations
@@ -10,21 +10,18 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.template.loader import render_to_string
 from django.utils.translation import override
 
+from billing.documents import content
 from billing.documents.figures import Figures
 from billing.models import Attempt, Mandate
-from billing.services import mailing, receivables
-from core.models import Company
+from billing.services import debit_marks, mailing, receivables
 from customers.models import Message
 from customers.services import messages
 from customers.services.customers import language_of
 
 TEMPLATE: Final = "debit_notice"
-#: Notices of a tick at most; the next one writes the others.
-AT_ONCE: Final = 2_000
 
 
 def announce(*, attempt_id: int, at: datetime, is_again: bool = False) -> Message | None:
@@ -44,7 +41,7 @@ def announce(*, attempt_id: int, at: datetime, is_again: bool = False) -> Messag
         ).exists()
         mandate = Mandate.objects.filter(method_id=attempt.method_id, ended_on__isnull=True).first()
         recipients = mailing.recipients_of(customer)
-        if (told and not is_again) or mandate is None or not recipients:
+        if (told and not is_again) or mandate is None or not recipients or _is_on_invoice(attempt, mandate):
             return None
         language = language_of(customer)
         figures = Figures(language, attempt.currency)
@@ -70,11 +67,12 @@ def announce(*, attempt_id: int, at: datetime, is_again: bool = False) -> Messag
         )  # fmt: skip
 
 
-def announce_due(*, company: Company, at: datetime) -> int:
-    """Notices of all debits that were not announced yet; how many mails."""
-    told = Message.objects.filter(company=company, subject_kind="attempt", subject_id=OuterRef("pk"), template=TEMPLATE)
-    rows = Attempt.objects.filter(
-        company=company, state=Attempt.State.CREATED, collect_on__isnull=False, method__isnull=False
-    )
-    ids = list(rows.filter(~Exists(told)).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
-    return sum(announce(attempt_id=id_, at=at) is not None for id_ in ids)
+def _is_on_invoice(attempt: Attempt, mandate: Mandate) -> bool:
+    """Whether the invoice that is mailed says just this: day, amount, mandate."""
+    if not attempt.invoice.notifies:
+        return False
+    body = content.read(attempt.invoice).body
+    debit = debit_marks.printed(body)
+    return debit is not None and (debit["on"], debit["reference"], debit["creditor_id"], body["to_pay"]) == (
+        str(attempt.collect_on), mandate.reference, attempt.gateway.creditor_id, attempt.amount_minor,
+    )  # fmt: skip

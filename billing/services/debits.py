@@ -1,4 +1,4 @@
-"""The timetable of direct debits: announced, put into files, and in test companies credited by a bank that isn't one.
+"""The timetable of direct debits: put into files, and in test companies credited by a bank that isn't one.
 
 The rule that matters: the bank of a test company never acts in a live one.
 """
@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 
 from billing.models import DebitBatch, Gateway
-from billing.services import debit_files, debit_notices, gateway_accounts, mandates
+from billing.services import debit_files, gateway_accounts, mandates
 from core import clock
 from core.actors import Actor
 from core.models import Company
@@ -51,12 +51,11 @@ def play_bank(*, company: Company, at: datetime) -> dict[str, int]:
 
 @ticks.tick("billing.debits", order=34, every=EVERY)
 def debits_tick(company: Company, at: datetime) -> dict[str, Any]:
-    """Ends dead mandates, announces debits, makes the files that are due; a test company's bank does its part."""
+    """Ends dead mandates, makes the files that are due; a test company's bank does its part."""
     if not Gateway.objects.filter(company=company, kind=Gateway.Kind.SEPA).exists():
         return {}
     ended = len(mandates.end_unused(company=company, at=at))
-    announced = debit_notices.announce_due(company=company, at=at)
-    done: dict[str, Any] = {"ended": ended, "announced": announced, "files": 0}
+    done: dict[str, Any] = {"ended": ended, "files": 0}
     gateway = gateway_accounts.of_kind(company, Gateway.Kind.SEPA)
     if gateway is not None and gateway.makes_files:
         try:

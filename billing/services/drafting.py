@@ -13,7 +13,17 @@ from django.db import transaction
 from django.db.models import F
 
 from billing.models import Invoice, InvoiceBalance, InvoiceLine
-from billing.services import allowances, books, draft_discounts, exchange, issuing, packs, snapshots, spending
+from billing.services import (
+    allowances,
+    books,
+    debit_marks,
+    draft_discounts,
+    exchange,
+    issuing,
+    packs,
+    snapshots,
+    spending,
+)
 from billing.services.clauses import carry_out
 from billing.services.draft_lines import DraftLine, Making, check, edit, is_by_hand, undecided
 from billing.services.due_days import due_day
@@ -263,6 +273,7 @@ def _issue(invoice: Invoice, at: datetime, by: Actor) -> Invoice:
     _audit(stored, "invoice.issue", at=at, by=by)
     seller = snapshots.keep_part(company, snapshots.seller_body(company))
     issuing.set_dates([document], max(today, known.last_invoice_on or today))
+    debit_marks.mark(company, [document], today=today)
     issuing.number_invoices(company, [document], frozen, seller=seller)
     issuing.link(company, link_id=link_id, hashes=[document.sha256], at=at)
     _update_invoice(document, link_id)

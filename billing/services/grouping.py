@@ -103,6 +103,7 @@ class InvoiceDoc:
     terms_from: str = "issue"
     allowances: list[Allowance] = field(default_factory=list)
     replaces: tuple[str, date | None] | None = None
+    debit: dict[str, Any] | None = None
     body: str = ""
     sha256: str = ""
 

@@ -142,7 +142,7 @@ def _context(document: Invoice | CreditNote, content: Content, language: str) ->
         "corrects": body.get("corrects"),
         "reason": body.get("reason", ""),
         "payment": words.payment_note(body, seller, figures),
-        "bank": words.bank_facts(body, seller),
+        "bank": [] if body.get("debit") else words.bank_facts(body, seller),
         "link": portal_link(document),
         "pay_link": _pay_link(document, to_pay),
     }

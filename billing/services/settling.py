@@ -17,6 +17,7 @@ from billing.services import (
     books,
     commitments,
     crediting,
+    debit_marks,
     exchange,
     issuing,
     one_offs,
@@ -97,7 +98,7 @@ def settle(
                 company, list(customers), year, [agreement.id for agreement in agreements], on,
                 currencies=exchange.wanted(company, {agreement.currency for agreement in agreements}),
                 since=min((agreement.next_bill_on or on for agreement in agreements), default=on),
-                also=[*usage.questions(), *cuts.questions()],
+                also=[*usage.questions(), *cuts.questions(), debit_marks.question(company)],
             )  # fmt: skip
             _settle_locked(
                 company, customers, agreements, known, usage, cuts, on=on, at=at, by=by, run=run,
@@ -140,6 +141,7 @@ def _settle_locked(
     crediting.write_given_back(company, given_back, invoices, at=at)
     allowances.write_returned(company, found.returned)
     link_id, entries, allocations = issuing.assign_ids(invoices)
+    debit_marks.mark(company, invoices, today=today, also=known.also)
     frozen = issuing.freeze(invoices)
     seller = snapshots.seller_body(company) if invoices or given_back.notes else None
     audit = _audit(company, customers, invoices, given_back, outcome, by=by, run=run)

@@ -160,13 +160,16 @@ def tax_currency_body(document: InvoiceDoc) -> dict[str, Any]:
 
 
 def _terms_body(document: InvoiceDoc) -> dict[str, Any]:
-    """The invoice it stands in for, and payment terms that count from the month's end; nothing for most documents."""
+    """The invoice it stands in for, payment terms that count from the month's end, and the direct debit that pays it;
+    nothing for most documents."""
     body: dict[str, Any] = {}
     if document.replaces is not None:
         number, issued_on = document.replaces
         body["replaces"] = {"number": number, "issued_on": day_of(issued_on)}
     if document.terms_from != "issue":
         body["terms"] = {"days": document.terms_days, "from": document.terms_from}
+    if document.debit is not None:
+        body["debit"] = document.debit
     return body
 
 

@@ -121,31 +121,89 @@ def test_what_was_paid_in_part_is_collected_with_the_rest(company, gateway):
 
 
 def test_a_day_that_cannot_be_reached_any_more_is_moved_and_announced_again(company, gateway):
-    from billing.services import debit_notices
     from customers.models import Message
 
     attempt = a_debit(company, gateway)
-    assert debit_notices.announce_due(company=company, at=at_noon(TODAY)) == 1
-    assert debit_notices.announce_due(company=company, at=at_noon(TODAY)) == 0
     # Friday: Monday is the first day a file can still reach.
     (batch,) = make(company, gateway, date(2026, 1, 9))
+    assert make(company, gateway, date(2026, 1, 9)) == []
     attempt.refresh_from_db()
     assert (attempt.collect_on, batch.collection_on) == (date(2026, 1, 12), date(2026, 1, 12))
-    told = Message.objects.filter(template="debit_notice", subject_id=attempt.pk).order_by("pk")
-    assert [("changed" in message.body, " Jan 2026" in message.body) for message in told] == [
-        (False, True), (True, True),
-    ]  # fmt: skip
+    told = Message.objects.get(template="debit_notice", subject_id=attempt.pk)
+    assert "on 12 Jan 2026" in told.body
+
+
+def test_the_invoice_announces_its_debit_and_no_other_mail_does(company, gateway):
+    from billing.documents import words
+    from billing.documents.content import read
+    from billing.documents.figures import Figures
+    from customers.models import Message
+
+    attempt = a_debit(company, gateway)
+    content = read(attempt.invoice)
+    mandate = attempt.method.mandates.get()
+    assert content.body["debit"] == {
+        "on": "2026-01-06", "reference": mandate.reference, "creditor_id": CREDITOR, "account": "3000",
+    }  # fmt: skip
+    assert str(attempt.collect_on) == content.body["debit"]["on"]
+    assert not Message.objects.filter(template="debit_notice").exists()
+    said = words.payment_note(content.body | {"is_test": False}, content.seller, Figures("en", "EUR"))
+    assert said == (
+        "€11.90 will be collected from your account ending in 3000 on 6 Jan 2026 by direct debit (mandate"
+        f" {mandate.reference}, creditor identifier {CREDITOR}). Please don't pay it yourself."
+    )
+
+
+def test_an_invoice_of_a_company_without_debits_says_nothing_of_them(company):
+    from billing.documents.content import read
+
+    assert "debit" not in read(billed(company, a_customer(company))).body
+
+
+def test_an_invoice_that_the_customer_pays_by_another_method_says_nothing_of_its_mandate(company, gateway):
+    from billing.documents.content import read
+    from billing.models import Invoice, PaymentMethod
+    from billing.services import payment_methods, settling
+    from tests.factories import a_subscription
+
+    customer = a_customer(company)
+    a_mandate(customer, gateway)
+    subscription = a_subscription(company, customer)
+    other = PaymentMethod.objects.create(
+        company=company, customer=customer, gateway=gateway, kind="transfer", status="active", label="other",
+        created_at=at_noon(TODAY),
+    )  # fmt: skip
+    payment_methods.use_for(subscription=subscription, method=other, by=BY, at=at_noon(TODAY))
+    settling.settle(
+        company=company, customer_ids=[customer.pk], on=TODAY, at=at_noon(TODAY), by=BY, zones=["Europe/Berlin"]
+    )
+    assert "debit" not in read(Invoice.objects.get(customer=customer)).body
+
+
+def test_the_invoices_paper_shows_no_account_to_pay_to_when_it_is_debited(company, gateway):
+    from billing.documents import layout
+    from billing.documents.content import Content, read
+
+    company.iban = "DE02120300000000202051"
+    company.save(update_fields=["iban"])
+    sheets = []
+    for invoice in (billed(company, a_customer(company)), a_debit(company, gateway).invoice):
+        found = read(invoice)
+        sheets.append(layout.sheet(Content(found.body | {"is_test": False}, found.seller, found.sha256)))
+    assert [len(sheet["bank"]) > 0 for sheet in sheets] == [True, False]
+    assert [bool(sheet["code"]) for sheet in sheets] == [True, False]
+    assert ["by direct debit" in sheet["payment"] for sheet in sheets] == [False, True]
 
 
 def test_the_notice_names_amount_day_creditor_and_mandate(company, gateway):
-    from billing.services import debits
     from customers.models import Message
 
-    attempt = a_debit(company, gateway)
-    debits.debits_tick(company, at_noon(TODAY))
+    customer = a_customer(company)
+    invoice = billed(company, customer)
+    mandate = a_mandate(customer, gateway)
+    collect(company)
     message = Message.objects.get(template="debit_notice")
-    mandate = attempt.method.mandates.get()
-    for part in ("€11.90", "6 Jan 2026", CREDITOR, mandate.reference, "IBAN •••• 3000", attempt.invoice.number):
+    for part in ("€11.90", "6 Jan 2026", CREDITOR, mandate.reference, "IBAN •••• 3000", invoice.number):
         assert part in message.body + message.subject, part
     assert IBANS[0] not in message.body
 
