@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import billing_run, pdf, usage
+from benchmarks import bank, billing_run, pdf, usage
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="benchmarks")
     parser.add_argument("--large", action="store_true", help="up to a million subscriptions")
     chosen = parser.parse_args()
-    met = [billing_run.main(large=chosen.large), usage.main(large=chosen.large), pdf.main()]
+    met = [billing_run.main(large=chosen.large), usage.main(large=chosen.large), bank.main(), pdf.main()]
     raise SystemExit(0 if all(met) else 1)

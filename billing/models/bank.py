@@ -119,6 +119,9 @@ class BankLine(CompanyKeyed, Addressed):
                 fields=["company", "-id"], name="bank_line_unsettled", condition=Q(state__in=["open", "suggested"])
             ),
             models.Index(fields=["statement", "id"], name="bank_line_by_statement"),
+            models.Index(
+                fields=["company", "iban_fingerprint"], name="bank_line_by_iban", condition=Q(state="matched")
+            ),
         ]
 
     def __str__(self) -> str:

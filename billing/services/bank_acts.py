@@ -7,8 +7,10 @@ and refuses what doesn't fit the line's amount, currency and direction.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
+
+from django.db.models import Q
 
 from billing.models import Attempt, BankLine, DebitBatch, Gateway, Invoice, Payment, Refund
 from billing.services import account_credit, books, debit_files, debit_returns, payments, receivables
@@ -21,6 +23,8 @@ from core.refusal import Refused
 from customers.models import Customer
 
 State = BankLine.State
+#: A file is credited no more than so long before its collection day.
+BEFORE: Final = timedelta(days=10)
 UNSETTLED: Final = (State.OPEN, State.SUGGESTED)
 #: Kinds that book the line itself, by the role on the other side.
 _SIDES: Final = {"payout": "transit", "fee": "fee"}
@@ -109,7 +113,11 @@ def _batch(line: BankLine, chosen: Suggestion) -> DebitBatch:
     if batch is None:
         raise Refused("not_found", field="batch")
     _check_same(line, batch.total_minor, "EUR")
-    _check_once(line, chosen)
+    same = [{"kind": chosen.kind, "id": chosen.id}]
+    since = batch.collection_on - BEFORE
+    twins = BankLine.objects.filter(company_id=line.company_id, state=State.MATCHED, booked_on__gte=since)
+    if twins.filter(suggestions__contains=same).exclude(pk=line.pk).exists():
+        raise Refused("bank_line.taken")
     return batch
 
 
@@ -119,7 +127,9 @@ def _return(line: BankLine, chosen: Suggestion, by: Actor, at: datetime) -> None
     attempt = _attempt(line, chosen)
     if attempt.currency != line.currency:
         raise Refused("bank_line.currency", currency=line.currency)
-    _check_once(line, chosen)
+    known = Payment.objects.filter(attempt=attempt).first()
+    if known is not None:
+        _check_free(line, payment=known)
     amount = -line.amount_minor
     fee = 0 if amount == attempt.amount_minor else line.fee_minor or max(amount - attempt.amount_minor, 0)
     debit_returns.take_return(
@@ -203,16 +213,10 @@ def _check_same(line: BankLine, amount_minor: int, currency: str) -> None:
         )  # fmt: skip
 
 
-def _check_once(line: BankLine, chosen: Suggestion) -> None:
-    """Refuses what another line has done already."""
-    same = [{"kind": chosen.kind, "id": chosen.id}]
-    twins = BankLine.objects.filter(company_id=line.company_id, state=State.MATCHED, suggestions__contains=same)
-    if twins.exclude(pk=line.pk).exists():
-        raise Refused("bank_line.taken")
-
-
 def _check_free(line: BankLine, *, payment: Payment) -> None:
-    twins = BankLine.objects.filter(company_id=line.company_id, payment=payment, amount_minor__gt=0)
+    """Refuses a payment that another line of the same direction stands for."""
+    same = Q(amount_minor__gt=0) if line.amount_minor > 0 else Q(amount_minor__lt=0)
+    twins = BankLine.objects.filter(same, company_id=line.company_id, payment=payment)
     if twins.exclude(pk=line.pk).exists():
         raise Refused("bank_line.taken")
 
