@@ -59,6 +59,21 @@ def account_of(iban: str, bic: str = "") -> BankAccount:
     return BankAccount(str(found), country, str(found.bank_code), known, str(found.bank_name or ""))
 
 
+def own_account(iban: str, bic: str = "") -> BankAccount:
+    """The company's account as it goes into files; a BIC that is none is left out.
+
+    Refuses `gateway.account_missing`, `iban.*`.
+    """
+    if not iban.strip():
+        raise Refused("gateway.account_missing", field="iban")
+    try:
+        return account_of(iban, bic)
+    except Refused as refused:
+        if refused.code != "bic.wrong":
+            raise
+    return account_of(iban)
+
+
 def bic_of(bic: str) -> str:
     """A BIC as it is written; refuses `bic.wrong`."""
     try:

@@ -24,9 +24,9 @@ class Sepa(Gateway):
         return Answer(Outcome.NOT_SENT)
 
     def look_up(self, order: Charge) -> Answer:
-        """Only the bank's statement tells."""
-        return Answer(Outcome.UNKNOWN)
+        """Under way: only the bank's statement tells."""
+        return Answer(Outcome.PENDING)
 
     def cancel(self, order: Charge) -> Answer:
-        """A debit in a file may be at the bank: cancel the file, or wait for the bank."""
-        return Answer(Outcome.UNKNOWN)
+        """Under way all the same: cancel its file while the bank has it not, or wait for the bank."""
+        return Answer(Outcome.PENDING)

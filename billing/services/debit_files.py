@@ -6,8 +6,7 @@ that still holds with its customers locked; whoever makes files at the same time
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from typing import Any, Final
 
@@ -16,20 +15,22 @@ from django.db import transaction
 
 from billing.gateways import sepa_files
 from billing.gateways.base import Answer, Outcome
-from billing.gateways.sepa_files import Debit, Party, Place
+from billing.gateways.sepa_files import Party
 from billing.models import Attempt, DebitBatch, Gateway, InvoiceBalance, Mandate, PaymentMethod
 from billing.services import attempts, debit_notices, mandates, receivables
+from billing.services.debit_entries import LARGEST, Entry, attempt_of, creditor_of, end_to_end_id, entries_of
 from core import clock
 from core.actors import Actor
-from core.ids import BadId, decode, new_id
+from core.ids import new_id
 from core.models import Company
 from core.refusal import Refused
 from core.services import files, trail
-from customers.models import Address, Customer
+from customers.models import Customer
 from pricing import banking_days
-from pricing.periods import add_months
 
 log = structlog.get_logger(__name__)
+__all__ = ["attempt_of", "creditor_of", "end_to_end_id"]
+
 State, Batch = Attempt.State, DebitBatch.State
 SYSTEM = Actor.system("Direct debits")
 MEDIA_TYPE: Final = "application/xml"
@@ -37,58 +38,14 @@ MEDIA_TYPE: Final = "application/xml"
 SPARE_DAYS: Final = 1
 #: Debits of one file at most.
 MOST: Final = 5_000
-#: The largest debit of SEPA, in cents.
-LARGEST: Final = 99_999_999_999
 #: How often a file is made anew because something moved meanwhile, before the next tick has to.
 TRIES: Final = 3
 UNDER_WAY: Final = (State.SENT, State.PENDING, State.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A debit that can be put in a file, with what decides in which."""
-
-    attempt_id: int
-    customer_id: int
-    mandate_id: int
-    collect_on: date
-    scheme: str
-    sequence: str
-    debit: Debit
-
-    @property
-    def group(self) -> tuple[date, str, str]:
-        return self.collect_on, self.scheme, self.sequence
-
-
-def end_to_end_id(attempt: Attempt) -> str:
-    """What names the debit at the bank: the letters of the attempt's outside id."""
-    return attempt.ref.partition("_")[2]
-
-
-def attempt_of(company: Company, reference: str) -> Attempt | None:
-    """The debit that an end-to-end id names; None for another's."""
-    try:
-        public_id = decode(Attempt.PREFIX, f"{Attempt.PREFIX}_{reference.strip().lower()}")
-    except BadId:
-        return None
-    rows = Attempt.objects.filter(company=company, public_id=public_id, gateway__kind=Gateway.Kind.SEPA)
-    return rows.select_related("invoice__company", "gateway", "method").first()
-
-
 def earliest_day(gateway: Gateway, on: date) -> date:
     """The first collection day a file made on that day can still reach."""
     return banking_days.on_or_after(banking_days.after(on, gateway.lead_days))
-
-
-def creditor_of(gateway: Gateway) -> Party:
-    """Who collects; refuses `gateway.account_missing`."""
-    company = gateway.company
-    iban = (gateway.iban or company.iban).replace(" ", "")
-    if not iban:
-        raise Refused("gateway.account_missing", field="iban")
-    bic = gateway.bic if gateway.iban else company.bic
-    return Party(gateway.creditor_name or company.legal_name, iban, bic.replace(" ", ""), gateway.creditor_id)
 
 
 def make_batches(*, company: Company, gateway: Gateway, on: date, by: Actor, at: datetime) -> list[DebitBatch]:
@@ -103,7 +60,7 @@ def make_batches(*, company: Company, gateway: Gateway, on: date, by: Actor, at:
     first, horizon = earliest_day(gateway, on), banking_days.after(on, gateway.lead_days + SPARE_DAYS)
     made: list[DebitBatch] = []
     for _ in range(TRIES):
-        entries = _entries(gateway, _waiting(company, gateway, horizon))
+        entries = entries_of(gateway, _waiting(company, gateway, horizon))
         groups: dict[tuple[date, str, str], list[Entry]] = {}
         for entry in entries:
             if entry.collect_on >= first:
@@ -125,69 +82,11 @@ def _waiting(company: Company, gateway: Gateway, horizon: date) -> list[int]:
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
-def _entries(gateway: Gateway, ids: Sequence[int]) -> list[Entry]:
-    """What of these attempts can be collected now, read in four queries; in order of their ids."""
-    rows = list(
-        Attempt.objects.filter(pk__in=ids, state=State.CREATED, batch__isnull=True)
-        .select_related("invoice", "method")
-        .order_by("pk")
-    )
-    backing = {
-        row.method_id: row
-        for row in Mandate.objects.filter(
-            method__in={row.method_id for row in rows},
-            ended_on__isnull=True,
-            method__status=PaymentMethod.Status.ACTIVE,
-        ).select_related("amends__amends")
-    }
-    open_minor = dict(
-        InvoiceBalance.objects.filter(
-            invoice__in=[row.invoice_id for row in rows], status__in=receivables.PAYABLE
-        ).values_list("invoice_id", "open_minor")
-    )
-    places = {
-        row.customer_id: Place(" ".join(map(str, row.lines)), row.postal_code, row.city, row.country)
-        for row in Address.objects.filter(
-            customer__in={row.customer_id for row in rows}, kind=Address.Kind.BILLING, replaced_at__isnull=True
-        )
-    }
-    found = []
-    for row in rows:
-        mandate = backing.get(row.method_id or 0)
-        if mandate is None or row.collect_on is None or not _is_fit(row, mandate, open_minor, gateway):
-            continue
-        debit = Debit(
-            end_to_end_id=end_to_end_id(row),
-            amount_minor=row.amount_minor,
-            reference=mandate.reference,
-            signed_on=mandate.signed_on,
-            name=mandate.holder,
-            iban=mandate.iban,
-            bic=mandate.bic,
-            text=f"{row.invoice.number} {gateway.creditor_name or gateway.company.name}",
-            place=places.get(row.customer_id),
-            amendment=mandates.amendment_of(mandate),
-        )
-        sequence = "OOFF" if mandate.is_one_off else "RCUR"
-        found.append(Entry(row.pk, row.customer_id, mandate.pk, row.collect_on, mandate.scheme, sequence, debit))
-    return found
-
-
-def _is_fit(attempt: Attempt, mandate: Mandate, open_minor: dict[int, int], gateway: Gateway) -> bool:
-    assert attempt.collect_on is not None
-    return (
-        open_minor.get(attempt.invoice_id, 0) >= attempt.amount_minor
-        and attempt.amount_minor <= LARGEST
-        and mandate.creditor_id == gateway.creditor_id
-        and attempt.collect_on < add_months(mandate.last_used_on or mandate.signed_on, mandates.UNUSED_MONTHS)
-    )
-
-
 def _make_fit(company: Company, gateway: Gateway, on: date, *, by: Actor, at: datetime) -> None:
     """Puts right, one by one, what can't stand in a file as it is."""
     first = earliest_day(gateway, on)
     ids = _waiting(company, gateway, banking_days.after(on, gateway.lead_days + SPARE_DAYS))
-    fit = {entry.attempt_id for entry in _entries(gateway, ids) if entry.collect_on >= first}
+    fit = {entry.attempt_id for entry in entries_of(gateway, ids) if entry.collect_on >= first}
     for id_ in ids:
         if id_ not in fit:
             with transaction.atomic():
@@ -244,7 +143,7 @@ def _write(
     ids = [entry.attempt_id for entry in entries]
     with transaction.atomic():
         _lock_customers(company, {entry.customer_id for entry in entries})
-        if _entries(gateway, ids) != entries:
+        if entries_of(gateway, ids) != entries:
             log.info("debits_moved", gateway=gateway.pk, count=len(entries))
             return None
         batch.file = files.store(
@@ -403,6 +302,26 @@ def _tell(batch: DebitBatch, verb: str, past: str, *, by: Actor, at: datetime) -
     }
     trail.audit(by=by, verb=f"debit_batch.{verb}", facts=facts, **common)
     trail.emit(type=f"debit_batch.{past}", data={"id": batch.ref, **facts}, **common)
+
+
+def let_go(*, company: Company, at: datetime) -> int:
+    """Debits that wait for a file of a gateway that is switched off are canceled; how many."""
+    rows = Attempt.objects.filter(
+        company=company, state=State.CREATED, collect_on__isnull=False, batch__isnull=True, gateway__is_active=False
+    )
+    ids = list(rows.order_by("pk").values_list("pk", flat=True))
+    for id_ in ids:
+        attempts.apply_unsent(attempt_id=id_, answer=Answer(Outcome.CANCELED, reason="method_gone"), at=at)
+    return len(ids)
+
+
+def forgotten(company: Company, on: date) -> list[DebitBatch]:
+    """Files nobody marked as given to the bank although their last moment is over; by collection day."""
+    return [
+        batch
+        for batch in batches_of(company, states=[Batch.MADE])
+        if banking_days.before(batch.collection_on, batch.gateway.lead_days) < on
+    ]
 
 
 def batches_of(company: Company, *, states: Iterable[str] = (Batch.MADE, Batch.SENT)) -> list[DebitBatch]:

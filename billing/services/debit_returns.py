@@ -47,7 +47,7 @@ def take_return(
 
     Before it was credited the attempt fails, after it its payment is taken back (the `Reversal`). `was_credited`: the
     bank booked it in before; what we didn't know of is settled first. `amount_minor` without its fee. `external_id`:
-    the bank's own id of the return; told again under it, nothing more happens. Refuses `debit.unknown`.
+    the bank's own id of the return; told again, under it or another, nothing more happens. Refuses `debit.unknown`.
     """
     code = code.strip().upper()
     reason = reasons.SEPA_CODES.get(code, "other")
@@ -60,6 +60,10 @@ def take_return(
         if payment is None and was_credited:
             debit_files.settle(attempt=attempt, on=min(attempt.collect_on or on, on), by=by, at=at)
             payment = _payment_of(attempt)
+        known = Reversal.objects.filter(payment=payment, kind=Reversal.Kind.RETURN).first() if payment else None
+        if known is not None:
+            # A debit comes back once, whatever the ids and however many statements tell of it.
+            return known
         if payment is None:
             found: Reversal | Attempt = _refuse(attempt, reason, code, fee_minor, on, by=by, at=at)
         else:

@@ -55,7 +55,8 @@ def debits_tick(company: Company, at: datetime) -> dict[str, Any]:
     if not Gateway.objects.filter(company=company, kind=Gateway.Kind.SEPA).exists():
         return {}
     ended = len(mandates.end_unused(company=company, at=at))
-    done: dict[str, Any] = {"ended": ended, "files": 0}
+    let_go = debit_files.let_go(company=company, at=at)
+    done: dict[str, Any] = {"ended": ended, "let_go": let_go, "files": 0}
     gateway = gateway_accounts.of_kind(company, Gateway.Kind.SEPA)
     if gateway is not None and gateway.makes_files:
         try:

@@ -39,9 +39,8 @@ def payer_of(company: Company) -> Party:
         gateway = gateway_accounts.of_kind(company, kind)
         if gateway is not None and gateway.iban:
             return Party(company.legal_name, gateway.iban, gateway.bic)
-    if not company.iban:
-        raise Refused("gateway.account_missing", field="iban")
-    return Party(company.legal_name, company.iban.replace(" ", ""), company.bic.replace(" ", ""))
+    account = bank_accounts.own_account(company.iban, company.bic)
+    return Party(company.legal_name, account.iban, account.bic)
 
 
 def account_of(refund: Refund) -> Party | None:

@@ -87,8 +87,8 @@ def test_told_twice_a_return_is_taken_once(company, debit):
     from billing.models import Reversal
 
     credited(debit)
-    for _ in range(2):
-        returned(company, debit, "AM04", date(2026, 1, 8), external_id="RTN-1")
+    for external_id in ("RTN-1", "RTN-1", "ANOTHER", ""):
+        returned(company, debit, "AM04", date(2026, 1, 8), external_id=external_id)
     assert Reversal.objects.count() == 1
 
 
