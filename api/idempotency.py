@@ -92,6 +92,16 @@ def once(
     return response
 
 
+def answered(*, company: Company, key: str, digest: str) -> HttpResponse | None:
+    """The answer a key had before; None for a new one. 422 for another request under the same key."""
+    stored = IdempotencyRecord.objects.filter(company=company, key=key).first()
+    if stored is None:
+        return None
+    if stored.request_sha256 != digest:
+        raise Problem(422, "idempotency_key_reused")
+    return _again(stored)
+
+
 def _again(stored: IdempotencyRecord) -> HttpResponse:
     response = HttpResponse(bytes(stored.body), status=stored.status, content_type=stored.media_type)
     for name, value in stored.headers.items():

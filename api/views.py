@@ -203,11 +203,13 @@ def operation(
     filters: Sequence[Filter] = (),
     expand: Sequence[str] = (),
     refusals: Sequence[str] = (),
+    apart: bool = False,
 ) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """Makes a method an operation: what it needs, reads and answers, for the dispatch and for the schema.
 
     `right` may be several: any of them will do. `refusals` are codes worth telling about. A method with a `body` gets
-    the checked values as `given`. Writes run in one transaction, once per Idempotency-Key.
+    the checked values as `given`. Writes run in one transaction, once per Idempotency-Key. One that talks to a
+    provider stands `apart`: outside a transaction, and repeatable by itself, so that its key is only kept afterwards.
     """
 
     def wrap(method: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -230,7 +232,7 @@ def operation(
                 reader.is_valid(raise_exception=True)
                 return method(self, request, reader.validated_data, **ids)
 
-            return _carry_out(self, request, sent, effect)
+            return (_apart if apart else _carry_out)(self, request, sent, effect)
 
         run.rights = rights  # type: ignore[attr-defined]
         run.operation = Operation(  # type: ignore[attr-defined]
@@ -257,6 +259,29 @@ def _no_body(request: Request) -> dict[str, Any]:
     for name in sent:
         raise serializers.ValidationError({name: [ErrorDetail(words("unknown_field"), "unknown_field")]})
     return {}
+
+
+def _apart(view: ApiView, request: Request, sent: Any, effect: Callable[[], HttpResponse]) -> HttpResponse:
+    """A write between transactions: repeated after a crash it finds what it did; answered once, it answers the same."""
+    key = idempotency.key_of(request) if request.method == "POST" else None
+    if key is None:
+        return effect()
+    digest = idempotency.digest_of(request, sent)
+    known = idempotency.answered(company=view.company, key=key, digest=digest)
+    if known is not None:
+        return known
+    try:
+        response = effect()
+    except Exception as error:
+        if not is_final(error):
+            raise
+        response = exception_handler(error, {"view": view, "request": request})
+
+    def refusal(error: Exception) -> HttpResponse:
+        raise error
+
+    with transaction.atomic():
+        return idempotency.once(company=view.company, key=key, digest=digest, effect=lambda: response, refusal=refusal)
 
 
 def _carry_out(view: ApiView, request: Request, sent: Any, effect: Callable[[], HttpResponse]) -> HttpResponse:

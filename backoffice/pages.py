@@ -66,6 +66,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("invoice.read", "invoices", _("Invoices"), "file-text", "i"),
                 ("invoice.read", "credit-notes", _("Credit notes"), "undo-2", "k"),
                 ("payment.read", "payments", _("Payments"), "wallet", "p"),
+                ("payment.read", "recovery", _("Recovery"), "life-buoy", "y"),
                 ("run.read", "runs", _("Billing runs"), "play", "b"),
                 ("import.run", "imports", _("Imports"), "upload", "m"),
             ],

@@ -38,6 +38,9 @@ class PaymentShape(Shape):
     """Money received."""
 
     id = Id("pay")
+    gateway = Id("gwy", via="gateway", allow_null=True, help_text="Taken by it; null: recorded.")
+    attempt = Id("att", via="attempt", allow_null=True, help_text="The attempt that brought it.")
+    fee = Sum("fee_minor", help_text="Fee the provider kept.")
     customer = Link("cus", lambda: CustomerShape, name="customer", allow_null=True, help_text="Null: unknown.")
     amount = Sum("amount_minor", help_text="Received.")
     allocated = Sum("balance.allocated_minor", help_text="Pays invoices.")
@@ -53,7 +56,7 @@ class PaymentShape(Shape):
         model = Payment
         fields = (
             "id", "customer", "method", "status", "currency", "amount", "received_on", "reference", "note", "allocated",
-            "to_credit", "refunded", "left", "allocations", "created_at",
+            "to_credit", "refunded", "left", "gateway", "attempt", "fee", "allocations", "created_at",
         )  # fmt: skip
 
 
@@ -62,13 +65,15 @@ class RefundShape(Shape):
 
     id = Id("rfd")
     customer = Id("cus", via="customer")
+    payment = Id("pay", via="payment", allow_null=True, help_text="Which payment it gives back.")
+    gateway = Id("gwy", via="gateway", allow_null=True, help_text="Paid out by it; null: by hand.")
     amount = Sum("amount_minor")
 
     class Meta:
         model = Refund
         fields = (
-            "id", "customer", "status", "currency", "amount", "reason", "asked_on", "paid_on", "reference",
-            "created_at",
+            "id", "customer", "payment", "gateway", "status", "currency", "amount", "reason", "failure", "asked_on",
+            "paid_on", "reference", "created_at",
         )  # fmt: skip
 
 
@@ -156,7 +161,7 @@ class PaymentView(ResourceView):
     shown_alone = frozenset({"allocations"})
 
     def rows(self) -> QuerySet[Any]:
-        rows = super().rows().select_related("customer", "balance", "company")
+        rows = super().rows().select_related("customer", "balance", "company", "gateway", "attempt")
         if "customer" in self.asked.expand:
             rows = rows.prefetch_related(with_addresses("customer__"))
         wanted = "allocations" in self.asked.expand or self.request.method != "GET" or "payment" in self.kwargs
@@ -253,7 +258,7 @@ class RefundView(ResourceView):
     model, shape = Refund, RefundShape
 
     def rows(self) -> QuerySet[Any]:
-        return super().rows().select_related("customer", "company")
+        return super().rows().select_related("customer", "company", "payment", "gateway")
 
 
 class RefundCredit(RefundView, MoneyAct):

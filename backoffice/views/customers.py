@@ -17,7 +17,8 @@ from backoffice.forms.customers import CustomerFilter, CustomerForm, NoteForm
 from backoffice.forms.fields import country_name
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
-from billing.models import Credit, CreditNote, Invoice, Payment, Refund
+from backoffice.views import methods
+from billing.models import Credit, CreditNote, DunningCase, Invoice, Payment, Refund
 from core.refusal import Refused
 from core.rights import needs
 from customers.models import Address, Contact, Customer, Message, Note, VatCheck
@@ -271,6 +272,8 @@ def _payments_tab(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     refunds = Refund.objects.filter(company=customer.company, customer=customer)
     credits = Credit.objects.filter(company=customer.company, customer=customer).select_related("balance", "invoice")
     return {
+        "methods": methods.shown_of(customer),
+        "cases": DunningCase.objects.filter(customer=customer).order_by("-pk")[:10],
         "payments": rows.order_by("-id")[:SHOWN],
         "refunds": refunds.order_by("-id")[:SHOWN],
         "credits": credits.order_by("-id")[:SHOWN],

@@ -118,8 +118,10 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
     )
     notes = list(CreditNote.objects.filter(company=request.company, invoice=invoice).order_by("pk"))
     messages_sent = Message.objects.filter(
-        company=request.company, subject_kind="invoice", subject_id=invoice.pk
+        company=request.company, subject_kind__in=["invoice", "pay_link"], subject_id=invoice.pk
     ).order_by("-pk")[:20]
+    from backoffice.views.collecting import attempts_of  # it needs an invoice's address from here
+
     is_draft = invoice.sequence is None
     open_minor = balance.open_minor if balance.status == InvoiceBalance.Status.OPEN else 0
     context = {
@@ -133,6 +135,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "paper": papers.of_draft(invoice) if is_draft else papers.of_issued(invoice, get_language() or "en"),
         "allocations": allocations,
         "notes": notes,
+        "attempts": attempts_of(invoice.pk) if "payment.read" in request.rights and not is_draft else [],
         "replaced_by": list(invoice.replaced_by.order_by("pk")),
         "mails": messages_sent,
         "open_minor": open_minor,

@@ -23,9 +23,11 @@ from backoffice.forms.billing import (
 )
 from backoffice.lists import listing, tabs_of
 from backoffice.pages import Crumb, crumbs, page
-from billing.models import Allocation, Invoice, Payment, Refund
+from backoffice.views import payments_board
+from billing.gateways import reasons
+from billing.models import Allocation, Invoice, Payment, Refund, Reversal
 from billing.services import payments as verbs
-from billing.services import trying
+from billing.services import refunding, trying
 from core.design import formats
 from core.rights import needs
 from customers.models import Customer
@@ -33,7 +35,8 @@ from customers.services.customers import currency_of
 from pricing.money import Money
 
 VIEWS = (
-    ("", gettext_lazy("Received")),
+    ("", gettext_lazy("All money")),
+    ("received", gettext_lazy("Received")),
     ("unallocated", gettext_lazy("Not allocated")),
     ("refunds", gettext_lazy("Refunds")),
 )
@@ -44,6 +47,8 @@ def index(request: HttpRequest) -> HttpResponse:
     view = request.GET.get("view", "")
     if view == "refunds":
         return _refunds(request)
+    if view not in ("received", "unallocated"):
+        return payments_board.board(request, tabs_of(request, "view", VIEWS, ""))
     form, q = PaymentFilter(request.GET), request.GET.get("q", "")
     rows = finding.payments(request.company, q)
     if view == "unallocated":
@@ -58,7 +63,7 @@ def index(request: HttpRequest) -> HttpResponse:
         return _csv(rows)
     sorts = {"received": "received_on"}
     listed = listing(request, rows, sorts=sorts, default="-received", form=form, q=q)
-    listed.tabs = tabs_of(request, "view", VIEWS, view if view in dict(VIEWS) else "")
+    listed.tabs = tabs_of(request, "view", VIEWS, view)
     return page(request, "payments/list", {"title": _("Payments"), "list": listed, "exports": True, "view": view})
 
 
@@ -151,7 +156,9 @@ def record(request: HttpRequest) -> HttpResponse:
 
 
 def _payment(request: HttpRequest, ref: str) -> Payment:
-    return found(own(request, Payment).select_related("customer__company", "company", "balance"), ref)
+    return found(
+        own(request, Payment).select_related("customer__company", "company", "balance", "gateway", "attempt"), ref
+    )
 
 
 def _name(payment: Payment) -> str:
@@ -174,6 +181,9 @@ def _above(payment: Payment, title: str = "") -> list[Crumb]:
 def detail(request: HttpRequest, ref: str) -> HttpResponse:
     payment = _payment(request, ref)
     allocations = Allocation.objects.filter(company=request.company, payment=payment).select_related("invoice")
+    reversals = list(Reversal.objects.filter(payment=payment).order_by("pk"))
+    for row in reversals:
+        row.reason_word = reasons.words_of(row.reason) if row.reason else ""  # type: ignore[attr-defined]
     context = {
         "title": _name(payment),
         "crumbs": _above(payment),
@@ -181,6 +191,9 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "balance": payment.balance,
         "allocations": allocations.order_by("pk"),
         "usable": payment.status == Payment.Status.SETTLED,
+        "reversals": reversals,
+        "refunds": Refund.objects.filter(payment=payment).order_by("pk"),
+        "goes_back": refunding.can_go_back(payment),
     }
     return page(request, "payments/detail", context)
 

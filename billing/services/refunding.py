@@ -62,8 +62,8 @@ def source_of(refund: Refund) -> Payment | None:
 
 
 def returned(payment: Payment) -> int:
-    """Minor units of the payment that went back, or are on their way, through its gateway."""
-    sent = Refund.objects.filter(payment=payment, gateway__isnull=False, status__in=[*LIVE, Status.SETTLED])
+    """Minor units of the payment that went back, or are on their way, through its gateway or by hand."""
+    sent = Refund.objects.filter(payment=payment, status__in=[*LIVE, Status.SETTLED])
     return int(sent.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
 
 
@@ -89,6 +89,36 @@ def route(*, refund: Refund, payment: Payment | None = None, by: Actor, at: date
         )
         refund.save(update_fields=["gateway", "payment", "key", "next_look_at"])
     return refund
+
+
+def give_back(
+    *, payment: Payment, amount_minor: int, reason: str, by_hand: bool = False, by: Actor, at: datetime
+) -> Refund:
+    """Sets account credit of the payer aside and gives it back out of this payment, through its gateway or by hand.
+
+    What the payment paid is no credit: an invoice is credited first. Refuses `payment.not_settled`,
+    `refund.above_payment` and `credit.too_little`.
+    """
+    if payment.customer is None or payment.status != Payment.Status.SETTLED:
+        raise Refused("payment.not_settled")
+    with transaction.atomic():
+        receivables.lock_customer(payment.company, payment.customer_id)
+        if payment.amount_minor - returned(payment) < amount_minor:
+            raise Refused("refund.above_payment", field="amount")
+        refund = account_credit.refund_credit(
+            customer=payment.customer, currency=payment.currency, amount_minor=amount_minor, reason=reason, by=by, at=at
+        )
+        if can_go_back(payment) and not by_hand:
+            return route(refund=refund, payment=payment, by=by, at=at)
+        refund.payment = payment
+        refund.save(update_fields=["payment"])
+    return refund
+
+
+def can_go_back(payment: Payment) -> bool:
+    """Whether the gateway that took a payment can give it back."""
+    gateway = payment.gateway
+    return gateway is not None and gateway.kind in KINDS and gateway.is_active and bool(payment.external_id)
 
 
 def send(*, refund_id: int, at: datetime) -> Refund:
@@ -199,7 +229,10 @@ def _save(refund: Refund) -> None:
 @ticks.tick("billing.refunds", order=33, every=timedelta(minutes=5))
 def refunds_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Refunds a gateway can pay out are sent; those under way are looked up. One that fails stops nobody."""
-    fresh = Refund.objects.filter(company=company, status=Status.PENDING, gateway__isnull=True).order_by("pk")
+    # One that names its payment and no gateway is paid out by hand, as somebody said; see `give_back`.
+    fresh = Refund.objects.filter(
+        company=company, status=Status.PENDING, gateway__isnull=True, payment__isnull=True
+    ).order_by("pk")
     routed = failed = 0
     for refund in fresh[:AT_ONCE]:
         routed += route(refund=refund, by=SYSTEM, at=at).gateway_id is not None

@@ -18,7 +18,13 @@ POSTS_ONLY = {
     "product-archive", "meter-archive", "plan-publish", "plan-retire", "plan-item-archive", "draft-delete",
     "refund-cancel", "parked-retry", "run-release", "run-do", "import-do", "import-undo", "logo-set",
     "member-remove", "key-revoke", "outbox-replay", "customer-check-vat-id", "taxes-update", "drafts-approve",
-} | {"discount-archive", "offer-code-archive", "campaign-archive", "sandbox-advance"}  # fmt: skip
+} | {"discount-archive", "offer-code-archive", "campaign-archive", "sandbox-advance"} | {
+    "gateway-switch", "gateway-test", "gateway-event-replay", "payments-bulk", "attempt-look-up", "attempt-cancel",
+    "attempt-confirm", "attempt-drop", "method-default", "method-remove", "invoice-send-link", "customer-method-link",
+    "recovery-bulk", "case-act", "dunning-policy-off",
+}  # fmt: skip
+#: Files: their pages are no pages.
+FILES = {"logo", "attempt-proof"}
 ROLES = ("admin", "accounting", "sales", "support", "viewer")
 
 
@@ -86,6 +92,20 @@ def rows_of(office: Office) -> dict[str, Any]:
         "tax-rate": TaxRate.objects.filter(company=company, country="DE", level="standard").latest("valid_from"),
     } | discounts_of(office, subscription) | {
         "one-off": one_off(office, subscription), "change": planned_change(office, subscription),
+    } | money_of(office, invoice)  # fmt: skip
+
+
+def money_of(office: Office, invoice: Any) -> dict[str, Any]:
+    """A gateway with a message, a method, a try of which nobody knows the end, a case with a claim."""
+    from tests.backoffice.money import a_case, a_claim, a_message, a_method, a_try, an_account
+
+    gateway = an_account(office)
+    method = a_method(office, gateway)
+    case = a_case(office)
+    return {
+        "gateway": gateway, "gateway-message": a_message(gateway), "payment-method": method,
+        "attempt": a_try(office, invoice, method), "recovery": case, "claim": a_claim(case, invoice),
+        "policy": case.policy,
     }  # fmt: skip
 
 
@@ -136,6 +156,8 @@ def discounts_of(office: Office, subscription: Any) -> dict[str, Any]:
 
 def argument(name: str, route: str, rows: dict[str, Any]) -> list[Any]:
     """What fills the one open place of an address."""
+    if "gateway-messages" in route and "<int:pk>" in route:
+        return [rows["gateway-message"].pk]
     if "<int:pk>" in route:
         return [rows["member" if "people" in route else "role"].pk]
     if "<str:ref>" not in route:
@@ -151,6 +173,10 @@ def argument(name: str, route: str, rows: dict[str, Any]) -> list[Any]:
         kind = "key"
     if route.startswith("settings/taxes"):
         kind = "tax-rate"
+    if route.startswith("settings/gateways"):
+        kind = "gateway"
+    if route.startswith("settings/dunning"):
+        kind = "policy"
     return [rows[kind].ref]
 
 
@@ -172,17 +198,19 @@ def test_every_page_opens_for_an_administrator(office: Office) -> None:
     client, rows = office.client(), rows_of(office)
     answers = {}
     for name, _right, url in addresses(rows):
-        if name not in POSTS_ONLY and name != "logo":
+        if name not in POSTS_ONLY and name not in FILES:
             answers[name] = client.get(url).status_code
     assert {name: code for name, code in answers.items() if code != 200} == {}
 
 
 LISTS = ("customers", "meters", "products", "plans", "subscriptions", "invoices", "credit-notes", "payments", "runs",
-         "jobs", "discounts", "campaigns", "imports", "taxes", "audit", "outbox", "parked")  # fmt: skip
+         "jobs", "discounts", "campaigns", "imports", "taxes", "audit", "outbox", "parked", "recovery",
+         "gateway-events")  # fmt: skip
 QUERIES = (
     "?sort=-nonsense", "?after=rubbish", "?before=W10", "?after=WyJ4IiwxXQ", "?q=%00", "?q=x%27%22%25_", "?kind=",
     "?state=nonsense", "?state=paid", "?state=draft", "?view=unallocated", "?view=refunds", "?country=XX",
-    "?issued_from=31-02", "?tab=nonsense", "?format=csv",
+    "?issued_from=31-02", "?tab=nonsense", "?format=csv", "?view=list", "?view=closed", "?view=received",
+    "?after=2026-03-15.1.5", "?before=2026-03-15.1.5", "?state=late&way=card&currency=EUR&on_from=2026-01-01",
 )  # fmt: skip
 
 
@@ -208,7 +236,7 @@ def test_a_page_opens_only_with_its_right(office: Office, role: str) -> None:
     rows, client, rights = rows_of(office), office.client(role), RIGHTS_OF[role][1]
     wrong = []
     for name, right, url in addresses(rows):
-        if name == "logo":
+        if name in FILES:
             continue
         code = client.get(url).status_code
         expected = 403 if right not in rights else 405 if name in POSTS_ONLY else 200

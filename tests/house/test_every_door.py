@@ -84,7 +84,7 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
     )  # fmt: skip
     change = _planned_change(started.subscription, **common)
     a_subscription(company, customer, plan)
-    refs = _discounts(company, started.subscription, **common)
+    refs = _discounts(company, started.subscription, **common) | _money(company, customer, invoice, payment)
     refs["tax_rate"] = _late_rate(company, **common)
     refs["change"] = change
     refs["credit"] = granting.grant(customer=customer, currency="EUR", amount_minor=500, reason="x", **common).ref
@@ -106,6 +106,29 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
         "run": run.ref,
         "source": source.ref,
     }
+
+
+def _money(company: Any, customer: Any, invoice: Any, payment: Any) -> dict[str, str]:
+    """A gateway with a message, a method, a try, money taken back, a dunning case."""
+    from types import SimpleNamespace
+
+    from billing.models import Reversal
+    from core import clock
+    from tests.backoffice import money
+    from tests.factories import TODAY
+
+    office: Any = SimpleNamespace(company=company, customer=customer, at=clock.now(company))
+    gateway = money.an_account(office)
+    method, case = money.a_method(office, gateway), money.a_case(office)
+    taken = Reversal.objects.create(
+        company=company, payment=payment, gateway=gateway, kind="dispute", external_id="dp_1", currency="EUR",
+        amount_minor=100, taken_on=TODAY, created_at=office.at,
+    )  # fmt: skip
+    return {
+        "gateway": gateway.ref, "provider_event": money.a_message(gateway).external_id, "payment_method": method.ref,
+        "attempt": money.a_try(office, invoice, method).ref, "dispute": taken.ref, "case": case.ref,
+        "policy": case.policy.ref,
+    }  # fmt: skip
 
 
 def _late_rate(company: Any, **common: Any) -> str:
