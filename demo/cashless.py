@@ -64,17 +64,17 @@ def customers_pay_by_themselves(stage: Stage) -> None:
 def one_card_will_be_declined(stage: Stage) -> None:
     """It can be saved and is then refused, again and again: dunning takes care of it."""
     if is_on():
-        customer = stage.enter("declined", "Tischlerei Wackel & Bein GbR", metadata={"pays": "card"})
+        customer = stage.enter("card-declined", "Tischlerei Wackel & Bein GbR", metadata={"pays": "card"})
         _save_card(customer, DECLINES, stage.at)
-        stage.start("declined", "team-yearly", customer, seats=2)
+        stage.start("card-declined", "team-yearly", customer, seats=2)
 
 
 @scene(FROM - 2)
 def one_debit_will_come_back(stage: Stage) -> None:
     if is_on():
-        customer = stage.enter("returned", "Dachdeckerei Regenreich OHG", metadata={"pays": "debit"})
+        customer = stage.enter("debit-returned", "Dachdeckerei Regenreich OHG", metadata={"pays": "debit"})
         _sign(customer, IBANS[0], stage.at)
-        stage.start("returned", "team-yearly", customer, seats=3)
+        stage.start("debit-returned", "team-yearly", customer, seats=3)
 
 
 @scene(6)
@@ -82,7 +82,7 @@ def the_debit_comes_back(stage: Stage) -> None:
     """For want of money, some days after the bank had credited it."""
     if not is_on():
         return
-    rows = Attempt.objects.filter(company=stage.company, customer=stage.customer("returned"), state="settled")
+    rows = Attempt.objects.filter(company=stage.company, customer=stage.customer("debit-returned"), state="settled")
     attempt = rows.first()
     if attempt is not None:
         debit_returns.take_return(

@@ -34,7 +34,10 @@ ON = "pay_on"
 
 
 def public(view: View) -> View:
-    """A page behind a signed link: never cached, never told to other sites; a bad link is answered in words."""
+    """A page behind a signed link: never cached or listed; a bad link is answered in words.
+
+    Other sites don't learn its address: the site's pages tell theirs to nobody else.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -44,7 +47,6 @@ def public(view: View) -> View:
             if refused.code not in ("pay_link.invalid", "pay_link.over"):
                 raise
             response = _bad_link(request, refused)
-        response["Referrer-Policy"] = "no-referrer"
         response["X-Robots-Tag"] = "noindex"
         return response
 

@@ -166,7 +166,7 @@ def test_paypal_is_approved_on_its_page(
     page.get_by_label("E-mail").fill("payer@example.org")
     page.get_by_role("button", name="Pay now").click()
     expect(page.get_by_text("Thank you, your payment has arrived.")).to_be_visible()
-    assert [kind for kind, _ in providers.moved(invoice=house.invoice.ref)] == ["charge"]
+    assert providers.moved(provider="paypal") == [("charge", house.invoice.gross_minor)]
 
 
 def test_a_mandate_is_signed_and_the_debit_announced(

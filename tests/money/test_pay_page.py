@@ -64,7 +64,7 @@ def test_it_says_what_is_open_and_how_to_transfer_it(client, invoice):
     assert "€11.90" in page
     assert "DE02 1203 0000 0000 2020 51" in page
     assert "<svg viewBox" in page
-    assert shown["Referrer-Policy"] == "no-referrer"
+    assert shown["Referrer-Policy"] == "same-origin"
     assert "no-store" in shown["Cache-Control"]
 
 
