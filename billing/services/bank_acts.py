@@ -155,6 +155,22 @@ def _pay_out(line: BankLine, chosen: Suggestion, by: Actor, at: datetime) -> Non
     line.refund, line.customer_id = refund, refund.customer_id
 
 
+def _pay_out_file(line: BankLine, chosen: Suggestion, by: Actor, at: datetime) -> None:
+    """A whole file of refunds left the account in one sum."""
+    _check_out(line)
+    first = Refund.objects.filter(company_id=line.company_id, pk=chosen.id or 0, gateway__isnull=True).first()
+    if first is None or not first.key:
+        raise Refused("not_found", field="refund")
+    rows = Refund.objects.filter(company_id=line.company_id, key__startswith=first.key.partition(":")[0] + ":")
+    refunds = list(rows.select_related("company").order_by("customer_id", "pk"))
+    if all(refund.status == Refund.Status.SETTLED for refund in refunds):
+        raise Refused("bank_line.taken")
+    _check_same(line, -sum(refund.amount_minor for refund in refunds), first.currency)
+    for refund in refunds:
+        account_credit.settle_refund(refund=refund, paid_on=line.booked_on, reference=line.bank_reference, by=by, at=at)
+    line.refund = first
+
+
 def _book_line(line: BankLine, chosen: Suggestion, by: Actor, at: datetime) -> None:
     """A provider's payout or a fee: the account against the role it belongs to."""
     if chosen.kind == "payout" and not Gateway.objects.filter(
@@ -188,6 +204,7 @@ ACTS: Final[dict[str, Callable[[BankLine, Suggestion, Actor, datetime], None]]] 
     "batch": _credit_batch,
     "return": _return,
     "refund": _pay_out,
+    "refunds": _pay_out_file,
     "payout": _book_line,
     "fee": _book_line,
 }

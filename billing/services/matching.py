@@ -57,6 +57,8 @@ REASONS: Final[dict[str, str | Promise]] = {
     "provider": _("comes from %(name)s"),
     "fee_words": _("reads like a charge of the bank"),
     "refund_amount": _("a refund of this amount waits to be paid out"),
+    "file_refunds": _("names our file of refunds %(reference)s"),
+    "refund_sum": _("a file of refunds comes to this amount"),
     "came_back": _("a refund of ours came back"),
 }
 
@@ -64,7 +66,8 @@ REASONS: Final[dict[str, str | Promise]] = {
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """What a line may be. `kind`: invoices (pays these, in order), customer (pays the oldest due), payment (recorded
-    already), debit or batch (our direct debits credited), return, refund, payout, fee. `id`: of the row it names.
+    already), debit or batch (our direct debits credited), return, refund, refunds (a whole file of them), payout, fee.
+    `id`: of the row it names, of a file of refunds the first.
     """
 
     kind: str
@@ -159,8 +162,11 @@ def _in(line: BankLine, known: Known) -> list[Suggestion]:
         return own
     found = _by_number(line, known)
     accounts = known.accounts.get(line.iban_fingerprint, {}) if line.iban_fingerprint else {}
+    others = {one.customer_id for one in found}
     for customer_id, source in accounts.items():
-        found.append(_of_customer(line, known, customer_id, _why(source), alone=len(accounts) == 1))
+        # Whoever names another customer's invoice pays for that one, or is wrong: a person looks.
+        alone = len(accounts) == 1 and others <= {customer_id}
+        found.append(_of_customer(line, known, customer_id, _why(source), alone=alone))
     if not any(one.percent >= CERTAIN for one in found):
         found += _by_name(line, known, set(accounts))
         found += _by_provider(line, known)
@@ -341,7 +347,8 @@ def _out(line: BankLine, known: Known) -> list[Suggestion]:
         ]
     if line.return_code:
         return _returned(line, amount, known)
-    found = [
+    found = _file_of_refunds(line, amount, known)
+    found += [
         _refunded(line, refund, known)
         for refund in known.waiting.get((line.currency, amount), ())
         if ("refund", refund.pk) not in known.promised
@@ -354,6 +361,20 @@ def _out(line: BankLine, known: Known) -> list[Suggestion]:
     upper = remittance.capitals(f"{line.text} {line.name}")
     if not line.iban and any(word in upper for word in _FEE_WORDS):
         found.append(Suggestion("fee", 80, (_why("fee_words"),)))
+    return found
+
+
+def _file_of_refunds(line: BankLine, amount: int, known: Known) -> list[Suggestion]:
+    """A file of refunds that the bank booked in one sum."""
+    named = matching_facts.file_marks(line, "PAY", 32)
+    found = []
+    for message_id, refunds in known.payouts.items():
+        fits = sum(refund.amount_minor for refund in refunds) == amount and line.currency == refunds[0].currency
+        is_sum = len(refunds) > 1 and not line.iban
+        if ("refunds", refunds[0].pk) not in known.promised and (message_id in named or (fits and is_sum)):
+            why = _why("file_refunds", reference=message_id) if message_id in named else _why("refund_sum")
+            percent = (100 if fits else 60) if message_id in named else 85
+            found.append(Suggestion("refunds", percent, (why,), id=refunds[0].pk))
     return found
 
 

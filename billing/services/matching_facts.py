@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 
 from billing.models import (
     Attempt,
@@ -33,8 +33,6 @@ from pricing import remittance
 
 #: Days between a payment recorded by hand and the line that shows it.
 NEAR: Final = timedelta(days=10)
-#: Refunds by transfer that are to be paid out, or stand in a file for the bank.
-UNPAID: Final = (Refund.Status.PENDING, Refund.Status.SENT)
 #: Customers of one name that are looked at, over all lines.
 MOST_NAMESAKES: Final = 20_000
 
@@ -70,6 +68,7 @@ class Known:
     refunds: dict[str, Refund] = field(default_factory=dict)
     waiting: dict[tuple[str, int], list[Refund]] = field(default_factory=lambda: defaultdict(list))
     recorded: dict[tuple[int, str, int], list[Payment]] = field(default_factory=lambda: defaultdict(list))
+    payouts: dict[str, list[Refund]] = field(default_factory=lambda: defaultdict(list))
     gateways: dict[str, Gateway] = field(default_factory=dict)
     promised: set[tuple[str, int]] = field(default_factory=set)
 
@@ -139,21 +138,23 @@ def _read_orders(company: Company, lines: Sequence[BankLine], out: Sequence[Bank
             known.refunds[refunds[refund.public_id]] = refund
     if any(not line.return_code for line in out):
         amounts = {-line.amount_minor for line in out}
-        by_hand = Refund.objects.filter(
-            company=company, status__in=UNPAID, gateway__isnull=True, amount_minor__in=amounts
-        )
+        wanted_refunds = Q(status=Refund.Status.PENDING, amount_minor__in=amounts) | Q(status=Refund.Status.SENT)
+        by_hand = Refund.objects.filter(wanted_refunds, company=company, gateway__isnull=True)
         for refund in by_hand.order_by("pk"):
-            known.waiting[refund.currency, refund.amount_minor].append(refund)
+            if refund.amount_minor in amounts:
+                known.waiting[refund.currency, refund.amount_minor].append(refund)
+            if refund.status == Refund.Status.SENT and refund.key:
+                known.payouts[refund.key.partition(":")[0]].append(refund)
     known.gateways = {row.kind: row for row in Gateway.objects.filter(company=company, is_active=True)}
 
 
-def file_marks(line: BankLine) -> list[str]:
-    """Message ids of direct debit files that the line may name."""
+def file_marks(line: BankLine, prefix: str = "DDB", length: int = 29) -> list[str]:
+    """Message ids of our files (of direct debits, unless said) that the line may name."""
     written = remittance.folded(f"{line.end_to_end_id} {line.text} {line.bank_reference}")
-    place, found = written.find("DDB"), list[str]()
+    place, found = written.find(prefix), list[str]()
     while place >= 0 and len(found) < 5:
-        found.append(written[place : place + 29])
-        place = written.find("DDB", place + 1)
+        found.append(written[place : place + length])
+        place = written.find(prefix, place + 1)
     return found
 
 

@@ -59,6 +59,18 @@ def test_a_batch_of_returns_is_a_line_for_each_with_code_fee_and_mandate(version
     assert [line.bank_reference for line in statement.lines] == ["B9/1", "B9/2"]
 
 
+def test_a_notification_as_german_banks_write_it_has_original_amounts_and_shared_charges():
+    kind, [statement] = read((FILES / "camt054_returns.xml").read_bytes())
+    first, second = statement.lines
+    assert (kind, statement.number, first.booked_on, first.value_on) == (
+        "camt.054", "2", date(2026, 1, 6), date(2026, 1, 5),
+    )  # fmt: skip
+    assert (first.amount_minor, first.fee_minor, first.return_code, first.name) == (-1490, 300, "AM04", "Erika Muster")
+    assert (first.end_to_end_id, first.text) == ("01kdxample0000000000000001", "INV-2026-000001 Nordlicht")
+    assert (second.amount_minor, second.fee_minor, second.return_code, second.iban) == (-2680, 300, "MD06", MAX)
+    assert [line.bank_reference for line in statement.lines] == ["RUECK4711/1", "RUECK4711/2"]
+
+
 def test_an_entry_that_is_only_pending_is_no_booking():
     _, [statement] = read(camt053(entry(Booking("5.00"), status="PDNG"), entry(Booking("7.00")), closing="7.00"))
     assert [line.amount_minor for line in statement.lines] == [700]

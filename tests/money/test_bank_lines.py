@@ -179,6 +179,25 @@ def test_a_refund_of_the_same_amount_to_a_stranger_is_only_suggested(company):
     assert (line.state, line.suggestions[0]["percent"], refund.status) == ("suggested", 50, "pending")
 
 
+def test_a_file_of_refunds_booked_in_one_sum_pays_them_all(company):
+    from billing.models import Refund
+    from billing.services import payouts
+
+    company.iban = "DE02120300000000202051"
+    company.save(update_fields=["iban"])
+    gateway, refunds = a_creditor(company), []
+    for iban, amount in ((MAX, 500), (ERIKA, 700)):
+        customer = a_customer(company)
+        a_mandate(customer, gateway, iban)
+        refunds.append(a_refund(company, customer, amount))
+    file = payouts.payout_file(company=company, refunds=refunds, on=TODAY, by=BY, at=at_noon(TODAY))
+    first, second = (Booking("-12.00", text, name="", iban="") for text in (file.name.removesuffix(".xml"), "Sammler"))
+    lines = come(company, first, second)
+    assert [line.state for line in lines] == ["matched", "open"]
+    assert set(Refund.objects.values_list("status", "paid_on")) == {("settled", TODAY)}
+    assert refused("choose", lines[1], refund=refunds[0]) == "bank_line.amount"
+
+
 # Direct debits: credited in one sum, some come back.
 
 

@@ -148,6 +148,16 @@ def test_an_account_that_paid_for_two_customers_is_not_certain(company):
     assert open_of(third) == 3570
 
 
+def test_whoever_names_another_customers_invoice_is_looked_at(company):
+    customer = a_customer(company)
+    a_mandate(customer, a_creditor(company), ERIKA)
+    mine, theirs = billed(company, customer), billed(company, a_customer(company), "20.00")
+    [line] = come(company, Booking("11.90", theirs.number, name="Erika"))
+    assert (line.state, open_of(mine), open_of(theirs)) == ("suggested", 1190, 2380)
+    [line] = come(company, Booking("23.80", theirs.number, name="Erika"), number="2")
+    assert (line.state, line.invoice_id, open_of(theirs)) == ("matched", theirs.pk, 0)
+
+
 def test_the_sum_of_open_invoices_of_a_known_account_pays_these(company):
     customer = a_customer(company)
     a_mandate(customer, a_creditor(company), ERIKA)
