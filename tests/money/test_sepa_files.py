@@ -424,3 +424,27 @@ def test_three_months_collect_themselves_day_by_day(company, gateway):
     assert list(paid) == [
         (date(2026, 1, 6), 1190, "settled"), (date(2026, 2, 6), 1190, "settled"), (date(2026, 3, 6), 1190, "settled"),
     ]  # fmt: skip
+
+
+def test_killed_in_the_middle_of_a_credit_the_rest_is_credited_the_next_time(company, gateway, monkeypatch):
+    from billing.models import Payment
+    from billing.services import attempts, debit_files
+
+    for _ in range(3):
+        a_debit(company, gateway)
+    (batch,) = make(company, gateway, date(2026, 1, 5))
+    batch = debit_files.mark_sent(batch=batch, by=BY, at=at_noon(date(2026, 1, 5)))
+    apply, calls = attempts.apply, []
+
+    def dies_at_the_second(**given):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return apply(**given)
+
+    monkeypatch.setattr(attempts, "apply", dies_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        debit_files.settle_batch(batch=batch, on=DAY, by=BY, at=at_noon(DAY))
+    assert Payment.objects.count() == 1
+    assert debit_files.settle_batch(batch=batch, on=DAY, by=BY, at=at_noon(DAY)) == 2
+    assert Payment.objects.count() == 3
