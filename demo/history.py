@@ -69,20 +69,31 @@ def play(company: Company, told_on: date, now: datetime, told: Told) -> None:
         day -= timedelta(days=1)
     while morning_of(day + timedelta(days=1)) <= now:
         day += timedelta(days=1)
-        if cashless.has_providers(company) and company.clock_at < morning_of(day) - MINUTE:
+        asks = cashless.has_providers(company)
+        if asks and company.clock_at < morning_of(day) - MINUTE:
             ticks.advance(company=company, to=morning_of(day) - MINUTE)
         with transaction.atomic():
-            ticks.advance(company=company, to=morning_of(day))
+            if asks:
+                _set_clock(company, morning_of(day))
+            else:
+                ticks.advance(company=company, to=morning_of(day))
             script.act_on(day)
         told(company)
     if company.clock_at < now:
         if cashless.has_providers(company):
             ticks.advance(company=company, to=now)
         with transaction.atomic():
-            ticks.advance(company=company, to=now)
+            if company.clock_at < now:
+                ticks.advance(company=company, to=now)
             if day < clock.day_in(now, ZONE):
                 script.act_on(clock.day_in(now, ZONE))
     told(company)
+
+
+def _set_clock(company: Company, to: datetime) -> None:
+    """The clock alone: the ticks were asked a minute before."""
+    Company.objects.filter(pk=company.pk).update(clock_at=to)
+    company.clock_at = to
 
 
 def morning_of(day: date) -> datetime:

@@ -205,7 +205,7 @@ def problem(visitor: Visitor) -> dict[str, str] | None:
         token = pay_links.token_of(failed.invoice, on=visitor.today)
         words = {"number": failed.invoice.number, "reason": reason_of(failed)}
         text = _("Invoice %(number)s could not be collected: %(reason)s.") % words
-        return {"tone": "bad", "text": text, "url": reverse("pay", args=[token]), "label": _("Pay now")}
+        return {"tone": "bad", "text": text, "url": reverse("pay", args=[token]), "label": _("Pay now"), "pays": "yes"}
     method = PaymentMethod.objects.filter(customer=visitor.customer, is_default=True).first()
     if method is None:
         return None
