@@ -32,6 +32,7 @@ RESOURCES = (
     "payment_methods",
     "disputes",
     "gateways",
+    "bank",
     "dunning",
     "credits",
     "runs",

@@ -22,7 +22,7 @@ READ, WRITE = "payment.read", "payment.write"
 SEES, CHANGES = "settings.read", "settings.write"
 
 
-class EntryShape(Shape):
+class DunningEntryShape(Shape):
     """Something that happened in a case."""
 
     amount = Sum("amount_minor", currency="case.currency", help_text="Money it is about.")
@@ -32,7 +32,7 @@ class EntryShape(Shape):
         fields = ("action", "result", "reason", "amount", "on", "at")
 
 
-class CaseShape(Shape):
+class DunningCaseShape(Shape):
     """What a customer owes late in one currency, until it is paid or given up."""
 
     id = Id("dun")
@@ -41,7 +41,7 @@ class CaseShape(Shape):
     overdue = Sum("overdue_minor", help_text="Overdue when it was last looked at.")
     recovered = Sum("recovered_minor", help_text="Paid since.")
     entries = Part(
-        EntryShape, lambda row: row.entries.all(), many=True, name="entries", only_expanded=True,
+        DunningEntryShape, lambda row: row.entries.all(), many=True, name="entries", only_expanded=True,
         help_text="What happened; null in lists unless expanded.",
     )  # fmt: skip
 
@@ -53,7 +53,7 @@ class CaseShape(Shape):
         )  # fmt: skip
 
 
-class StepShape(Shape):
+class DunningStepShape(Shape):
     """So many days after the oldest due date, this is done. The fee is in the company's currency."""
 
     fee = Sum("fee_minor", currency="company.currency", help_text="Fee claimed.")
@@ -63,12 +63,12 @@ class StepShape(Shape):
         fields = ("days", "action", "level", "fee", "has_interest", "suspended_billing", "end_unused")
 
 
-class PolicyShape(Shape):
+class DunningPolicyShape(Shape):
     """What happens when money doesn't come, step by step."""
 
     id = Id("dup")
     smallest_amount = Sum("grace_minor", currency="company.currency", help_text="Less than this is not dunned.")
-    steps = Part(StepShape, lambda row: row.steps.all(), many=True)
+    steps = Part(DunningStepShape, lambda row: row.steps.all(), many=True)
 
     class Meta:
         model = DunningPolicy
@@ -78,27 +78,27 @@ class PolicyShape(Shape):
         )  # fmt: skip
 
 
-class PromiseInput(Body):
+class CasePromiseInput(Body):
     """Until when the customer wants to pay."""
 
     until = Day(help_text="Until this day is over nothing goes out.")
     reason = Text(required=False, allow_blank=True, max_length=500, help_text="For colleagues.")
 
 
-class PauseInput(Body):
+class CasePauseInput(Body):
     """Why, and until when."""
 
     until = Day(required=False, help_text="Last day; left out: until somebody ends it.")
     reason = Text(max_length=500, help_text="For colleagues.")
 
 
-class ReasonInput(Body):
+class SkipStepInput(Body):
     """Why."""
 
     reason = Text(max_length=500, help_text="For colleagues.")
 
 
-class StepInput(Body):
+class DunningStepInput(Body):
     """One step."""
 
     days = Whole(min_value=0, max_value=dunning_policies.LAST_DAY, help_text="Days after the oldest due date.")
@@ -110,7 +110,7 @@ class StepInput(Body):
     end_unused = Choice(Unused.choices, required=False, help_text="What becomes of unused days.")
 
 
-class PolicyInput(Body):
+class DunningPolicyInput(Body):
     """A policy with all its steps. A policy that cases have followed is replaced by a new one."""
 
     name = Text(max_length=dunning_policies.NAME_MOST, help_text="Name shown to staff.")
@@ -118,13 +118,13 @@ class PolicyInput(Body):
     customer_kind = Choice(Customer.Kind.choices, required=False, help_text="Only for companies, or for persons.")
     customer_group = Text(required=False, allow_blank=True, max_length=40, help_text="Only for this dunning group.")
     smallest_amount = Amount(required=False, help_text="Less than this is not dunned; in the company's currency.")
-    steps = StepInput(many=True, help_text="In any order.")
+    steps = DunningStepInput(many=True, help_text="In any order.")
 
 
 class CaseView(ResourceView):
     tag = "Dunning"
     places: ClassVar[dict[str, Any]] = {"case": "dun", "policy": "dup"}
-    model, shape = DunningCase, CaseShape
+    model, shape = DunningCase, DunningCaseShape
     shown_alone = frozenset({"entries"})
 
     def rows(self) -> QuerySet[Any]:
@@ -137,7 +137,7 @@ class Cases(CaseView):
     @operation(
         "List dunning cases",
         right=READ,
-        answer=CaseShape,
+        answer=DunningCaseShape,
         paged=True,
         expand=("entries",),
         filters=[
@@ -151,14 +151,14 @@ class Cases(CaseView):
 
 
 class OneCase(CaseView):
-    @operation("Get a dunning case", right=READ, answer=CaseShape)
+    @operation("Get a dunning case", right=READ, answer=DunningCaseShape)
     def get(self, request: Request, case: str) -> HttpResponse:
         return self.one(self.find(case))
 
 
 class PromiseCase(CaseView):
     @operation(
-        "Note a promise to pay", right=WRITE, body=PromiseInput, answer=CaseShape,
+        "Note a promise to pay", right=WRITE, body=CasePromiseInput, answer=DunningCaseShape,
         description="Until that day is over nothing goes out.", refusals=["dunning.not_open", "dunning.day_range"],
     )  # fmt: skip
     def post(self, request: Request, given: dict[str, Any], case: str) -> HttpResponse:
@@ -167,7 +167,7 @@ class PromiseCase(CaseView):
 
 class PauseCase(CaseView):
     @operation(
-        "Pause a dunning case", right=WRITE, body=PauseInput, answer=CaseShape,
+        "Pause a dunning case", right=WRITE, body=CasePauseInput, answer=DunningCaseShape,
         refusals=["dunning.not_open", "dunning.day_range"],
     )  # fmt: skip
     def post(self, request: Request, given: dict[str, Any], case: str) -> HttpResponse:
@@ -176,7 +176,7 @@ class PauseCase(CaseView):
 
 class ResumeCase(CaseView):
     @operation(
-        "Resume a dunning case", right=WRITE, answer=CaseShape,
+        "Resume a dunning case", right=WRITE, answer=DunningCaseShape,
         description="Ends a pause or drops a promise; the next step follows.", refusals=["dunning.not_open"],
     )  # fmt: skip
     def post(self, request: Request, case: str) -> HttpResponse:
@@ -185,7 +185,7 @@ class ResumeCase(CaseView):
 
 class SkipStep(CaseView):
     @operation(
-        "Skip the next step of a dunning case", right=WRITE, body=ReasonInput, answer=CaseShape,
+        "Skip the next step of a dunning case", right=WRITE, body=SkipStepInput, answer=DunningCaseShape,
         refusals=["dunning.not_open", "dunning.no_step"],
     )  # fmt: skip
     def post(self, request: Request, given: dict[str, Any], case: str) -> HttpResponse:
@@ -197,7 +197,7 @@ class SkipStep(CaseView):
 class PolicyView(ResourceView):
     tag = "Dunning"
     places: ClassVar[dict[str, Any]] = {"policy": "dup"}
-    model, shape = DunningPolicy, PolicyShape
+    model, shape = DunningPolicy, DunningPolicyShape
 
     def rows(self) -> QuerySet[Any]:
         return super().rows().select_related("company").prefetch_related("steps__company")
@@ -217,27 +217,27 @@ class PolicyView(ResourceView):
 
 class Policies(PolicyView):
     @operation(
-        "List dunning policies", right=SEES, answer=PolicyShape, paged=True,
+        "List dunning policies", right=SEES, answer=DunningPolicyShape, paged=True,
         filters=[Filter("is_active", "yes", help="Whether new cases may follow it.")],
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponse:
         return self.page()
 
-    @operation("Create a dunning policy", right=CHANGES, body=PolicyInput, answer=PolicyShape, status=201,
+    @operation("Create a dunning policy", right=CHANGES, body=DunningPolicyInput, answer=DunningPolicyShape, status=201,
                refusals=["dunning.policy_taken"])  # fmt: skip
     def post(self, request: Request, given: dict[str, Any]) -> HttpResponse:
         return self.fresh(dunning_policies.save(**self.values(given)), 201)
 
 
 class OnePolicy(PolicyView):
-    @operation("Get a dunning policy", right=SEES, answer=PolicyShape)
+    @operation("Get a dunning policy", right=SEES, answer=DunningPolicyShape)
     def get(self, request: Request, policy: str) -> HttpResponse:
         return self.one(self.find(policy))
 
 
 class ReplacePolicy(PolicyView):
     @operation(
-        "Replace a dunning policy", right=CHANGES, body=PolicyInput, answer=PolicyShape,
+        "Replace a dunning policy", right=CHANGES, body=DunningPolicyInput, answer=DunningPolicyShape,
         description="Cases that follow it keep its steps: then a new policy takes its place and is the answer.",
         refusals=["dunning.policy_taken", "dunning.general_stays"],
     )  # fmt: skip
@@ -247,7 +247,7 @@ class ReplacePolicy(PolicyView):
 
 class SwitchOff(PolicyView):
     @operation(
-        "Switch a dunning policy off", right=CHANGES, answer=PolicyShape,
+        "Switch a dunning policy off", right=CHANGES, answer=DunningPolicyShape,
         description="No new case follows it; those that do go on.", refusals=["dunning.general_stays"],
     )  # fmt: skip
     def post(self, request: Request, policy: str) -> HttpResponse:

@@ -34,7 +34,7 @@ class PaymentMethodShape(Shape):
         )  # fmt: skip
 
 
-class LinkShape(PlainShape):
+class SetUpLinkShape(PlainShape):
     """A page for the customer, without signing in. Good for 90 days."""
 
     url = Computed({"type": "string", "format": "uri"}, lambda row, reading: row)
@@ -100,13 +100,13 @@ class SetUpLink(MethodView):
     @operation(
         "Make a link to add a payment method",
         right=WRITE,
-        answer=LinkShape,
+        answer=SetUpLinkShape,
         status=201,
         description="The customer adds a card, a wallet or a mandate there, without signing in.",
     )
     def post(self, request: Request, customer: str) -> HttpResponse:
         row = self.of(Customer, customer)
-        return self.shaped(LinkShape, pay_links.method_link(row, on=self.today), 201)
+        return self.shaped(SetUpLinkShape, pay_links.method_link(row, on=self.today), 201)
 
 
 urlpatterns = [

@@ -42,6 +42,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "imports:write": frozenset({"import.run"}),
     "reports:read": frozenset({"report.read"}),
     "settings:read": frozenset({"settings.read"}),
+    "settings:write": frozenset({"settings.read", "settings.write"}),
     "sandboxes:write": frozenset({"sandbox.open"}),
     "clock:write": frozenset({"clock.advance"}),
 }

@@ -76,3 +76,31 @@ def a_claim(case: Any, invoice: Any, minor: int = 4000) -> Any:
         company=case.company, case=case, customer=case.customer, invoice=invoice, kind="fee", currency=case.currency,
         amount_minor=minor, claimed_on=case.counts_from_on,
     )  # fmt: skip
+
+
+def a_statement(office: Office) -> Any:
+    """A statement read in, with a line of money in."""
+    from billing.models import BankStatement
+    from billing.services import statements
+
+    csv = "Buchungstag;Betrag;Währung;Name;Verwendungszweck\n15.03.2026;119,00;EUR;Ada Lovelace;Vielen Dank\n"
+    statements.import_statement(
+        company=office.company, data=csv.encode(), name="konto.csv", account="DE89370400440532013000", currency="EUR",
+        by=BY, at=office.at,
+    )  # fmt: skip
+    return BankStatement.objects.get(company=office.company)
+
+
+def a_batch(office: Office, gateway: Any) -> Any:
+    """A file of no debits, as it stands in the list."""
+    from billing.models import DebitBatch
+    from core.services import files
+    from tests.backoffice.conftest import TODAY
+
+    stored = files.store(
+        company_id=office.company.pk, name="dd.xml", media_type="application/xml", content=b"<Document/>"
+    )
+    return DebitBatch.objects.create(
+        company=office.company, gateway=gateway, message_id="DD1", collection_on=TODAY, scheme="CORE", sequence="RCUR",
+        count=0, total_minor=0, file=stored, created_at=office.at,
+    )  # fmt: skip

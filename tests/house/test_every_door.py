@@ -112,7 +112,7 @@ def _money(company: Any, customer: Any, invoice: Any, payment: Any) -> dict[str,
     """A gateway with a message, a method, a try, money taken back, a dunning case."""
     from types import SimpleNamespace
 
-    from billing.models import Reversal
+    from billing.models import BankLine, Reversal
     from core import clock
     from tests.backoffice import money
     from tests.factories import TODAY
@@ -127,7 +127,8 @@ def _money(company: Any, customer: Any, invoice: Any, payment: Any) -> dict[str,
     return {
         "gateway": gateway.ref, "provider_event": money.a_message(gateway).external_id, "payment_method": method.ref,
         "attempt": money.a_try(office, invoice, method).ref, "dispute": taken.ref, "case": case.ref,
-        "policy": case.policy.ref,
+        "policy": case.policy.ref, "statement": money.a_statement(office).ref,
+        "line": BankLine.objects.get(company=company).ref, "batch": money.a_batch(office, gateway).ref,
     }  # fmt: skip
 
 
@@ -276,7 +277,7 @@ def test_lists_of_another_company_are_empty(house):
     from django.test import Client
 
     client, headers = Client(), {"Authorization": f"Bearer {api_key(house.other, '*')}"}
-    seeded = {"/api/v1/tax-categories", "/api/v1/tax-rates", "/api/v1/events"}
+    seeded = {"/api/v1/tax-categories", "/api/v1/tax-rates", "/api/v1/events", "/api/v1/dunning-policies"}
     own = {ref for ref in house.ids.values() if "_" in ref}
     for way in api_ways():
         if way.method == "get" and not way.places:
