@@ -173,3 +173,21 @@ def test_who_asks_to_be_debited_now_is_debited_as_soon_as_the_bank_can(company, 
     method = a_mandate(customer, gateway, on=on).method
     attempt = collecting.pay_now(invoice=invoice, gateway=gateway, method=method, by=BY, at=at_noon(on))
     assert (attempt.state, attempt.collect_on) == ("created", date(2026, 1, 21))
+
+
+def test_a_live_invoice_prints_its_debit_on_paper():
+    import io
+
+    from pypdf import PdfReader
+
+    from billing.documents import rendering
+
+    company = a_company(payment_terms_days=0, is_live=True, clock_at=None, iban="DE02120300000000202051")
+    attempt = a_debit(company, a_creditor(company))
+    pdf = bytes(rendering.pdf_of(attempt.invoice).content)
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+    text = " ".join(text.split())
+    assert "will be collected from your account ending in 3000 on 6 Jan 2026 by direct debit" in text
+    assert attempt.method.mandates.get().reference in text
+    assert CREDITOR in text
+    assert "Account holder" not in text

@@ -448,3 +448,47 @@ def test_killed_in_the_middle_of_a_credit_the_rest_is_credited_the_next_time(com
     assert Payment.objects.count() == 1
     assert debit_files.settle_batch(batch=batch, on=DAY, by=BY, at=at_noon(DAY)) == 2
     assert Payment.objects.count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_credited_and_returned_from_many_sides_at_once_is_booked_once():
+    from django.db import connection
+
+    from billing.models import Payment, Reversal
+    from billing.services import debit_files, debit_returns
+
+    company = a_company(payment_terms_days=0)
+    gateway = a_creditor(company)
+    debits = [a_debit(company, gateway) for _ in range(4)]
+    (batch,) = make(company, gateway, date(2026, 1, 5))
+    gate, failed = threading.Barrier(4), list[BaseException]()
+
+    def credit() -> None:
+        debit_files.settle_batch(batch=batch, on=DAY, by=BY, at=at_noon(DAY))
+
+    def come_back() -> None:
+        for attempt in debits[:2]:
+            debit_returns.take_return(
+                company=company, end_to_end_id=attempt.ref[4:], code="AM04", on=DAY, was_credited=True, by=BY,
+                at=at_noon(DAY),
+            )  # fmt: skip
+
+    def work(act) -> None:
+        try:
+            gate.wait()
+            act()
+        except BaseException as error:  # noqa: BLE001  the test tells
+            failed.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(act,)) for act in (credit, credit, come_back, come_back)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert sorted(Payment.objects.filter(company=company).values_list("status", flat=True)) == [
+        "returned", "returned", "settled", "settled",
+    ]  # fmt: skip
+    assert Reversal.objects.filter(company=company).count() == 2
