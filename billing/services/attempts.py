@@ -16,7 +16,7 @@ from django.db import transaction
 from billing.gateways import reasons
 from billing.gateways.base import Answer, Outcome
 from billing.models import Attempt, Gateway, Invoice, InvoiceBalance, Payment, PaymentMethod
-from billing.services import payments, receivables
+from billing.services import debit_notices, payments, receivables
 from core import clock
 from core.actors import Actor
 from core.models import Company
@@ -89,7 +89,7 @@ def open_attempt(
     """Writes an attempt over all that is due, and the effect that sends it. The caller holds the customer's lock.
 
     Refuses `attempt.nothing_due`, `attempt.one_alive` and, for a way that takes no such charge, `attempt.no_way`. A
-    debit with a collection day waits for its file.
+    debit with a collection day is announced to the customer and waits for its file.
     """
     amount = receivables.open_of(balance)
     if balance.status not in receivables.PAYABLE or amount <= 0:
@@ -115,6 +115,8 @@ def open_attempt(
     tell(attempt, "create", "created", by=by, at=at)
     if collect_on is None:
         wake(attempt)
+    else:
+        debit_notices.announce(attempt_id=attempt.pk, at=at)
     return attempt
 
 

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from billing.documents import content
 from billing.models import Attempt, Gateway, Invoice, InvoiceBalance, InvoiceLine, PaymentMethod, SubscriptionMethod
-from billing.services import attempts, debit_marks, debit_notices, receivables, sending
+from billing.services import attempts, debit_marks, receivables, sending
 from billing.services.attempts import SYSTEM
 from core import clock
 from core.actors import Actor
@@ -137,13 +137,10 @@ def _first(
         if Attempt.objects.filter(invoice=invoice).exists():
             return None
         balance = receivables.lock_balances(company, [invoice.pk])[invoice.pk]
-        attempt = attempts.open_attempt(
+        return attempts.open_attempt(
             invoice=invoice, balance=balance, gateway=method.gateway, method=method, origin=Attempt.Origin.DUE,
             collect_on=debit_day(invoice, method.gateway, today) if is_debit else None, by=by, at=at,
         )  # fmt: skip
-        if is_debit:
-            debit_notices.announce(attempt_id=attempt.pk, at=at)
-        return attempt
 
 
 def pay_now(
@@ -181,8 +178,6 @@ def pay_now(
                 collect_on=debit_day(invoice, gateway, today, origin) if is_debit else None,
                 by=by, at=at,
             )  # fmt: skip
-            if is_debit:
-                debit_notices.announce(attempt_id=attempt.pk, at=at)
     except Refused as refused:
         alive = attempts.live_of(invoice.pk)
         if refused.code == "attempt.one_alive" and alive is not None:

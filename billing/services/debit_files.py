@@ -111,11 +111,10 @@ def _put_right(gateway: Gateway, attempt_id: int, first: date, *, by: Actor, at:
         reason = "limit_exceeded" if attempt.amount_minor > LARGEST else ""
         attempts.apply_unsent(attempt_id=attempt.pk, answer=Answer(Outcome.CANCELED, reason=reason), at=at)
         if 0 < rest <= LARGEST:
-            again = attempts.open_attempt(
+            attempts.open_attempt(
                 invoice=attempt.invoice, balance=balance, gateway=gateway, method=method, origin=attempt.origin,
                 collect_on=max(attempt.collect_on, first), by=by, at=at,
             )  # fmt: skip
-            debit_notices.announce(attempt_id=again.pk, at=at)
         return
     if attempt.collect_on < first:
         attempt.collect_on = first

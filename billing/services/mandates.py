@@ -42,7 +42,7 @@ OF_ACCOUNT: Final = frozenset({"account_wrong", "account_closed", "account_block
 def words_of(customer: Customer, gateway: Gateway, scheme: str = Scheme.CORE) -> str:
     """The words to be signed, in the customer's language: the text of the European Payments Council."""
     company = gateway.company
-    given = {"creditor": gateway.creditor_name or company.legal_name, "days": gateway.notice_days}
+    given: dict[str, Any] = {"creditor": gateway.creditor_name or company.legal_name, "days": gateway.notice_days}
     with override(language_of(customer)):
         parts = [
             _(
@@ -68,8 +68,14 @@ def words_of(customer: Customer, gateway: Gateway, scheme: str = Scheme.CORE) ->
                 )
             )
         parts.append(_("Each debit is announced at least %(days)s days ahead; a repeated one may follow sooner."))
-        parts.append(_("Creditor identifier: %(id)s") % {"id": gateway.creditor_id})
-        return "\n\n".join(part % given if "%(" in part else part for part in parts)
+        words = [part % given for part in parts]
+        place = " ".join((company.postal_code, company.city)).strip()
+        creditor = ", ".join(
+            part for part in (given["creditor"], *company.address_lines, place, company.country) if part
+        )
+        words.append(_("Creditor: %(creditor)s") % {"creditor": creditor})
+        words.append(_("Creditor identifier: %(id)s") % {"id": gateway.creditor_id})
+        return "\n\n".join(words)
 
 
 def sign(
