@@ -123,7 +123,7 @@ class Outlook:
 
     def _move_on(self, found: Reckoned, on: date) -> None:
         given_back, known = found.given_back, self.known
-        if given_back.cuts and self.before.released:
+        if (given_back.cuts or given_back.notes) and (self.before.notes or self.before.released):
             raise NotReckoned("given back twice")
         entries = {entry.agreement.id: entry for entry in found.dues}
         lost = {id_ for id_, _, _ in found.parked}
