@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
-from billing.services import agreed, allowances, books, crediting, discounting, exchange, loading, mailing, windows
+from billing.services import (
+    agreed,
+    allowances,
+    books,
+    discounting,
+    exchange,
+    giving_back,
+    loading,
+    mailing,
+    windows,
+)
 from billing.services.agreed import is_due
 from billing.services.grouping import InvoiceDoc
 from billing.services.keeping import next_bill_on
@@ -83,7 +93,7 @@ class Outlook:
                 Also(_OPEN, {}),
                 mailing.contacts_of(held.customer),
                 *foresee(customers, now, on=on).questions(),
-                *crediting.foresee(now, on=on).questions(),
+                *giving_back.foresee(now, on=on).questions(),
             ],
         )
         if known.also.get("draft"):
@@ -100,7 +110,7 @@ class Outlook:
         asks, self.asks = self.asks, True
         if not due_now:
             return None
-        foreseen, cuts = foresee(self.customers, due_now, on=on), crediting.foresee(due_now, on=on)
+        foreseen, cuts = foresee(self.customers, due_now, on=on), giving_back.foresee(due_now, on=on)
         if foreseen.asked and self.is_rated_apart:
             raise NotReckoned("usage")
         if asks:
