@@ -113,6 +113,17 @@ class ApiView(APIView):
         """Something that is no row, in its shape."""
         return self.answer(compiled(shape)(found, self.reading()), status)
 
+    def listed(self, rows: QuerySet[Any], shape: type[serializers.BaseSerializer], order: Order) -> HttpResponse:
+        """A page of rows in their shape."""
+        found, more = order.page(rows, self.asked)
+        read, reading = compiled(shape), self.reading()
+        body = {
+            "data": [read(row, reading) for row in found],
+            "has_more": more,
+            "next": order.token(found[-1]) if more else None,
+        }
+        return self.answer(body)
+
     def answer(self, body: Any, status: int = 200) -> HttpResponse:
         return HttpResponse(dumps(body), status=status, content_type=MEDIA_TYPE)
 
@@ -171,14 +182,7 @@ class ResourceView(ApiView):
 
     def page(self, rows: QuerySet[Any] | None = None) -> HttpResponse:
         """A page of rows, newest first."""
-        found, more = self.order.page(self.rows() if rows is None else rows, self.asked)
-        read, reading = compiled(self.shape), self.reading()
-        body = {
-            "data": [read(row, reading) for row in found],
-            "has_more": more,
-            "next": self.order.token(found[-1]) if more else None,
-        }
-        return self.answer(body)
+        return self.listed(self.rows() if rows is None else rows, self.shape, self.order)
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import URLPattern, path
 from rest_framework.request import Request
@@ -16,7 +17,7 @@ from api.fields import Body
 from api.problems import Problem
 from api.resources.previews import PreviewShape
 from api.resources.subscriptions import OVERRIDE, SubscriptionShape, SubscriptionView
-from api.views import operation
+from api.views import ResourceView, operation
 from billing.services.acting import ActResult
 
 #: Gets the view, the ids of the address and the body; finds the rows, and answers with what is to be done.
@@ -61,8 +62,13 @@ def twins(
 
     title = "".join(part.capitalize() for part in summary.split())
     does: Any = type(title, (base,), {"post": doing()})
-    tries: Any = type(f"Preview{title}", (SubscriptionView,), {"post": trying()})
+    tries: Any = type(f"Preview{title}", (SubscriptionView,), {"post": trying(), "rows": _bare})
     return [path(address, does.as_view()), path(f"{address}/preview", tries.as_view())]
+
+
+def _bare(view: SubscriptionView) -> QuerySet[Any]:
+    """A preview reads positions itself, with the customer held, and shows none of them."""
+    return ResourceView.rows(view).select_related("customer", "plan", "company")
 
 
 def on_subscription(act: Callable[..., ActResult]) -> Plan:

@@ -16,7 +16,7 @@ from api.resources.discounts import amount_off, percent_text
 from api.resources.previews import TokenInput
 from api.resources.subscriptions import READ as READ_SUBSCRIPTION
 from api.resources.subscriptions import SubscriptionView
-from api.shapes import Computed, Id, Shape, Sum, amount_text, compiled
+from api.shapes import Computed, Id, Shape, Sum, amount_text
 from api.views import operation
 from billing.services import acts_discounting
 from billing.services.acting import ActResult
@@ -87,10 +87,7 @@ class GivenDiscounts(SubscriptionView):
     )
     def get(self, request: Request, subscription: str) -> HttpResponse:
         rows = AgreedDiscount.objects.filter(company=self.company, subscription=self.find(subscription))
-        order, read, reading = Order(), compiled(AgreedDiscountShape), self.reading()
-        found, more = order.page(rows.select_related("subscription", "discount", "code"), self.asked)
-        data = [read(row, reading) for row in found]
-        return self.answer({"data": data, "has_more": more, "next": order.token(found[-1]) if more else None})
+        return self.listed(rows.select_related("subscription", "discount", "code"), AgreedDiscountShape, Order())
 
 
 GIVEN = "subscriptions/<str:subscription>/discounts"

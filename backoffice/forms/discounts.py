@@ -112,7 +112,7 @@ class DiscountForm(DiscountNameForm):
 
 
 def _price_words(price: Price) -> str:
-    """Which price of which plan it is: "team / seats: €12.50 (2)"."""
+    """Which price of which plan it is: "team / seats: €12.50 per month · EUR 2"."""
     return f"{price.item.plan.code} / {price.item.product.code}: {words_of(price)}"
 
 
@@ -121,7 +121,7 @@ def words_of(price: Price) -> str:
     plan = price.item.plan
     interval = "" if price.item.kind == PlanItem.Kind.ONE_OFF else f"{plan.interval_count} {plan.interval_unit}"
     told = [amount_of(price, price.currency, interval=interval), *rows_of(price, price.currency)]
-    return f"{', '.join(filter(None, told))} ({price.currency} {price.version})"
+    return f"{', '.join(filter(None, told))} · {price.currency} {price.version}"
 
 
 class OfferCodeForm(SectionedForm):

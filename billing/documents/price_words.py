@@ -20,7 +20,7 @@ _PLAIN: Final = ("flat", "per_unit", "package")
 
 
 def rows_of(price: Any, currency: str) -> list[str]:
-    """What a row of a price, of terms or of a one-off charge says beside its amount: tiers, packages, rates, minimum."""
+    """What a row of a price, of terms or of a one-off charge says beside its amount: tiers, packages, rates."""
     details: Mapping[str, Any] = price.details
     figures = Figures(get_language() or "en", currency)
     rows = [*_tiers(details, figures), *_figures(details, figures)]

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from billing.services import crediting, issuing, snapshots
+from billing.services import giving_back, issuing, snapshots
 from billing.services.clauses import Clause, joined, params_of
 from billing.services.copying import array
 from billing.services.owing import Due
@@ -87,7 +87,7 @@ def write_state(
     company: Company,
     dues: list[Due],
     parked: list[tuple[int, str, str]],
-    given_back: crediting.GivenBack,
+    given_back: giving_back.GivenBack,
     *,
     seller: bytes | None,
     beside: dict[str, Any],
@@ -141,7 +141,7 @@ def _ranges(days: tuple[tuple[date, date], ...] | None) -> str | None:
     return None if days is None else "{" + ",".join(f'"[{start},{end})"' for start, end in days) + "}"
 
 
-def next_bill_on(entry: Due, given_back: crediting.GivenBack) -> date | None:
+def next_bill_on(entry: Due, given_back: giving_back.GivenBack) -> date | None:
     """When something falls due next: a period, or the day after a planned end that leaves billed days unused."""
     days = [due.next_due_on for due in entry.slots if due.next_due_on is not None]
     ends_on = entry.agreement.ends_on

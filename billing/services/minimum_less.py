@@ -18,7 +18,7 @@ from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from billing.services import crediting
+from billing.services import crediting, giving_back
 from billing.services.invoiced import load_invoices
 from billing.services.loading import CustomerRow
 from billing.services.minimum_before import Billed, Closing, counted_minor, read_billed
@@ -46,7 +46,7 @@ def give_back(
     company: Company,
     customers: Mapping[int, CustomerRow],
     rated: Sequence[Rated],
-    given_back: crediting.GivenBack,
+    given_back: giving_back.GivenBack,
 ) -> None:
     """Adds notes on the lines of minimums that late usage reaches now."""
     late = [one for one in rated if one.kind == "late" and one.more_minor > 0 and _has_closed(one.agreement)]
@@ -105,7 +105,7 @@ def _charged(late: Sequence[Rated]) -> list[Charged]:
 
 
 def _billed(
-    charged: Sequence[Charged], late: Sequence[Rated], given_back: crediting.GivenBack
+    charged: Sequence[Charged], late: Sequence[Rated], given_back: giving_back.GivenBack
 ) -> dict[int, list[Billed]]:
     """What counts towards those windows, with the late usage that is charged now, by subscription."""
     agreements = {one.agreement.id: one.agreement for one in charged}

@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
-from billing.services import agreed, allowances, books, crediting, discounting, exchange, loading, mailing, windows
+from billing.services import (
+    agreed,
+    allowances,
+    books,
+    discounting,
+    exchange,
+    giving_back,
+    loading,
+    mailing,
+    windows,
+)
 from billing.services.agreed import is_due
 from billing.services.grouping import InvoiceDoc
 from billing.services.keeping import next_bill_on
@@ -83,7 +93,7 @@ class Outlook:
                 Also(_OPEN, {}),
                 mailing.contacts_of(held.customer),
                 *foresee(customers, now, on=on).questions(),
-                *crediting.foresee(now, on=on).questions(),
+                *giving_back.foresee(now, on=on).questions(),
             ],
         )
         if known.also.get("draft"):
@@ -100,7 +110,7 @@ class Outlook:
         asks, self.asks = self.asks, True
         if not due_now:
             return None
-        foreseen, cuts = foresee(self.customers, due_now, on=on), crediting.foresee(due_now, on=on)
+        foreseen, cuts = foresee(self.customers, due_now, on=on), giving_back.foresee(due_now, on=on)
         if foreseen.asked and self.is_rated_apart:
             raise NotReckoned("usage")
         if asks:
@@ -123,7 +133,7 @@ class Outlook:
 
     def _move_on(self, found: Reckoned, on: date) -> None:
         given_back, known = found.given_back, self.known
-        if given_back.cuts and self.before.released:
+        if (given_back.cuts or given_back.notes) and (self.before.notes or self.before.released):
             raise NotReckoned("given back twice")
         entries = {entry.agreement.id: entry for entry in found.dues}
         lost = {id_ for id_, _, _ in found.parked}

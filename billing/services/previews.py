@@ -241,9 +241,10 @@ def _beside(invoice: Invoice, subscription: Subscription) -> tuple[int, ...]:
 
 
 def names_beside(coming: Sequence[Upcoming]) -> list[list[str]]:
-    """For each invoice to come the names of the customer's other subscriptions on it. One query for all."""
+    """For each invoice to come the names and numbers of the customer's other subscriptions on it. One query for all."""
     wanted = {pk for one in coming for pk in one.beside}
-    names = dict(Subscription.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+    rows = Subscription.objects.only("name").filter(pk__in=wanted) if wanted else ()
+    names = {row.pk: f"{row.name} ({row.number})" for row in rows}
     return [[names[pk] for pk in one.beside if pk in names] for one in coming]
 
 

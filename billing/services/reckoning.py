@@ -12,10 +12,10 @@ from datetime import date, datetime
 
 from django.utils import translation
 
-from billing.services import allowances, commitments, crediting, exchange, issuing, windows
+from billing.services import allowances, commitments, exchange, giving_back, issuing, windows
 from billing.services.allowances import Returned
-from billing.services.crediting import Cuts, GivenBack
 from billing.services.discounting import Take, take_discounts
+from billing.services.giving_back import Cuts, GivenBack
 from billing.services.grouping import InvoiceDoc, Line, group
 from billing.services.loading import CustomerRow, Facts
 from billing.services.minimum_before import Closing
@@ -92,7 +92,7 @@ def reckon(
     was billed before is read where something asks for it; `known` may be brought up to date.
     """
     today = clock.day_in(at, company.time_zone)
-    given_back = crediting.give_back_due(company, customers, known, cuts)
+    given_back = giving_back.give_back_due(company, customers, known, cuts)
     usage = rate_usage(company, customers, foreseen, known, given_back, on=on)
     waiting = {one.id: one.paid_from_on - ONE_DAY for one in agreements if waits(one, customers[one.customer_id])}
     before = before or Before()

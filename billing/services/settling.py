@@ -19,6 +19,7 @@ from billing.services import (
     crediting,
     debit_marks,
     exchange,
+    giving_back,
     issuing,
     one_offs,
     snapshots,
@@ -93,7 +94,7 @@ def settle(
         agreements = lock_due(company, list(customers), on, zones) if customers else []
         if agreements:
             year = clock.day_in(at, company.time_zone).year
-            usage, cuts = foresee(customers, agreements, on=on), crediting.foresee(agreements, on=on)
+            usage, cuts = foresee(customers, agreements, on=on), giving_back.foresee(agreements, on=on)
             known = facts(
                 company, list(customers), year, [agreement.id for agreement in agreements], on,
                 currencies=exchange.wanted(company, {agreement.currency for agreement in agreements}),
@@ -118,7 +119,7 @@ def _settle_locked(
     agreements: list[Agreement],
     known: Facts,
     usage: Foreseen,
-    cuts: crediting.Cuts,
+    cuts: giving_back.Cuts,
     *,
     on: date,
     at: datetime,
@@ -138,7 +139,7 @@ def _settle_locked(
     outcome.parked = found.parked
     invoices, given_back, dues = found.invoices, found.given_back, found.dues
 
-    crediting.write_given_back(company, given_back, invoices, at=at)
+    giving_back.write_given_back(company, given_back, invoices, at=at)
     allowances.write_returned(company, found.returned)
     link_id, entries, allocations = issuing.assign_ids(invoices)
     debit_marks.mark(company, invoices, today=today, also=known.also)
@@ -184,7 +185,7 @@ def _audit(
     company: Company,
     customers: dict[int, CustomerRow],
     invoices: list[InvoiceDoc],
-    given_back: crediting.GivenBack,
+    given_back: giving_back.GivenBack,
     outcome: Settlement,
     *,
     by: Actor,
@@ -215,7 +216,7 @@ def _audit(
     return row
 
 
-def _sum_up(outcome: Settlement, invoices: list[InvoiceDoc], given_back: crediting.GivenBack) -> None:
+def _sum_up(outcome: Settlement, invoices: list[InvoiceDoc], given_back: giving_back.GivenBack) -> None:
     outcome.invoice_ids = [document.id for document in invoices]
     outcome.credit_note_ids = [note.id for note in given_back.notes]
     outcome.lines = sum(document.line_count for document in invoices)

@@ -76,19 +76,19 @@ def _slot(slot: Slot, rows: Sequence[tuple[Any, ...]], on: date | None) -> Itera
         tiles.append((subscription.paid_from_on, slot.elsewhere_through_on + ONE_DAY))
     tiles += [(days.lower, days.upper) for days in slot.reopened_days]
     live = [(start, end) for start, end, _, is_live in rows if is_live]
-    if subscription.start_on < subscription.paid_from_on:
+    terms = list(slot.terms.all())
+    begins = max(subscription.start_on, terms[0].from_on) if terms else subscription.start_on
+    if begins < subscription.paid_from_on:
         # What has no trial of its own, and usage that is paid for, is billed in those days.
-        tiles += _without([(subscription.start_on, subscription.paid_from_on)], live)
+        tiles += _without([(begins, subscription.paid_from_on)], live)
     for start, end in live:
         if end > after:
             yield TilingProblem("beyond", slot.pk, max(start, after), end)
-    terms = list(slot.terms.all())
     for start, end, kind, is_live in rows:
         if is_live and kind == "billed" and _spans(subscription, terms, start, end):
             yield TilingProblem("across_boundary", slot.pk, start, end)
     credited = [(start, end) for start, end, _, is_live in rows if not is_live]
     credited += [(held.from_on, held.until_on or after) for held in terms if held.standing != held.Standing.AGREED]
-    begins = max(subscription.start_on, terms[0].from_on) if terms else subscription.start_on
     yield from _holes(slot.pk, begins, after, sorted(tiles + live), sorted(credited))
     if on is not None:
         due = _due_before(subscription, terms, on)

@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from billing.services import crediting
+from billing.services import crediting, giving_back
 from billing.services.loading import CustomerRow
 from billing.services.noting import Invoiced, NoteDoc, NoteLine, note_of
 from core.models import Company
@@ -43,7 +43,7 @@ def give_back(
     company: Company,
     customers: Mapping[int, CustomerRow],
     rated: Sequence[Rated],
-    given_back: crediting.GivenBack,
+    given_back: giving_back.GivenBack,
 ) -> None:
     """Adds notes for windows that cost less than was billed. No query where there is none."""
     less = [one for one in rated if one.more_minor < 0]

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from billing.services import crediting, issuing, minimum_less, usage_less, usage_reading
+from billing.services import giving_back, issuing, minimum_less, usage_less, usage_reading
 from billing.services.charging import Charge, SlotDue
 from billing.services.clauses import Clause
 from billing.services.copying import array
@@ -96,7 +96,7 @@ def rate_usage(
     customers: Mapping[int, CustomerRow],
     foreseen: Foreseen,
     known: Facts,
-    given_back: crediting.GivenBack,
+    given_back: giving_back.GivenBack,
     *,
     on: date,
 ) -> Usage:

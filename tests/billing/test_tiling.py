@@ -71,3 +71,15 @@ def test_a_moved_column_hides_nothing() -> None:
     Slot.objects.filter(subscription=subscription).update(billed_through_on=date(2026, 2, 28))
     [problem] = check(company)
     assert (problem.code, problem.start, problem.end) == ("forgotten", date(2026, 2, 1), date(2026, 3, 1))
+
+
+def test_a_position_added_in_a_trial_begins_on_its_own_day() -> None:
+    from decimal import Decimal
+
+    from tests.billing.changes import agreed, change, new_item
+    from tests.factories import a_product
+
+    company = a_company()
+    subscription = agreed(company, overrides={"trial_days": 20})
+    change(subscription, "01-10", items=[new_item(a_product(company), unit_amount=Decimal(5))], timing="now")
+    assert check(company) == []

@@ -78,7 +78,7 @@ def test_late_usage_and_what_was_billed_before_are_told():
     bill(company, date(2026, 2, 1))
     set_clock(company, date(2026, 2, 3))
     used(company, meter, subscription, ("2026-01-07", 2))
-    bill(company, date(2026, 2, 3))
+    bill(company, date(2026, 3, 1))
     lines = InvoiceLine.objects.order_by("invoice__sequence")
     assert [said(line)[0] for line in lines] == [
         "Used so far, from 1 event: 10.",

@@ -290,5 +290,5 @@ def test_an_invoice_to_come_names_the_other_contracts_on_it(ada, house):
     assert other.next_bill_on == date(2026, 2, 1)
     page = ada.get(reverse("portal:subscription", args=[house.subscription.ref]))
     first = page.context["coming"][0]
-    assert (first["gross"], first["beside"]) == (7378, ["Cloud storage"])
+    assert (first["gross"], first["beside"]) == (7378, [f"Cloud storage ({other.number})"])
     assert "Together with: Cloud storage" in page.content.decode()

@@ -72,9 +72,13 @@ notices = st.tuples(
     st.sampled_from(["day", "week", "month"]),
     st.sampled_from(["any_day", "month_end", "period_end", "term_end"]),
 ).filter(lambda notice: notice[0] <= {"day": 40, "week": 8, "month": 4}[notice[1]])
+some_day = st.dates(date(2023, 1, 1), date(2028, 12, 31))
 contracts = st.fixed_dictionaries(
     {
-        "first": st.dates(date(2023, 1, 1), date(2028, 12, 31)),
+        # The first and the last days of months are where months are counted wrongly.
+        "first": st.one_of(
+            some_day, some_day.map(lambda day: day.replace(day=1)), some_day.map(lambda day: later(day, 0, "month", 31))
+        ),
         "interval": st.sampled_from([(1, "month"), (3, "month"), (1, "year"), (2, "week"), (10, "day")]),
         "minimum": st.none() | lengths,
         "notice": notices,

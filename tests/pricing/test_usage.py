@@ -84,7 +84,7 @@ def test_a_flat_price_takes_the_share() -> None:
 
 
 @pytest.mark.parametrize(
-    ("units", "share", "cost"),
+    ("units", "share", "expected"),
     # 31 are free in a whole month: 10 in 10 of 31 days; the package stays one of 10.
     [
         (31, 1, 0),
@@ -95,9 +95,9 @@ def test_a_flat_price_takes_the_share() -> None:
         (0, 1, 0),
     ],
 )
-def test_free_units_take_the_share_and_packages_do_not(units: int, share: Fraction, cost: int) -> None:
+def test_free_units_take_the_share_and_packages_do_not(units: int, share: Fraction, expected: int) -> None:
     price = PriceSpec(Decimal(5), package_size=Decimal(10), free_units=Decimal(31))
-    assert cost("package", price, Decimal(units), Fraction(share)) == cost
+    assert cost("package", price, Decimal(units), Fraction(share)) == expected
 
 
 @given(events=st.lists(st.decimals("0", "1000", places=2), max_size=20))

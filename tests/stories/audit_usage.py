@@ -10,10 +10,14 @@ from django.db.models import Sum
 
 
 def usage_is_billed_once(company: Any) -> None:
-    """Windows of a slot follow each other; each costs what its events cost, billed once, late ones with it."""
+    """Windows of a slot follow each other; each costs what its events cost, billed once, late ones with it.
+
+    Only events that came after the close and wait for a due day that is still to come are not in it yet.
+    """
     from billing.models import RatedUsage
     from subscriptions.models import Slot, UsageEvent
 
+    today = company.clock_at.date()
     for slot in Slot.objects.filter(company=company, kind="usage").prefetch_related("terms"):
         windows: defaultdict[Any, list[Any]] = defaultdict(list)
         for row in RatedUsage.objects.filter(slot=slot).order_by("id"):
@@ -25,6 +29,8 @@ def usage_is_billed_once(company: Any) -> None:
             last = told[-1]
             assert before is None or before <= start_at, (slot.pk, before, start_at)
             before = last.end_at
+            if slot.late_from_on is not None and last.period_end > slot.late_from_on and slot.usage_due_on >= today:
+                continue
             happened = events.filter(at__gte=start_at, at__lt=last.end_at)
             quantity = happened.aggregate(all=Sum("value"))["all"] or Decimal(0)
             [held] = [
