@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from billing.bank_formats import camt, csv, mt940
-from billing.bank_formats.base import MOST_BYTES, Line, Problem, Statement
+from billing.bank_formats.base import MOST_BYTES, MOST_LINES, Line, Problem, Statement
 from core.refusal import Refused
 
 __all__ = ["CAMT053", "CAMT054", "CSV", "MT940", "Line", "Problem", "Statement", "detect", "read"]
@@ -58,6 +58,8 @@ def read(
         found = mt940.read(data, currency)
     else:
         found = csv.read(data, columns=columns, currency=currency)
+    if sum(len(statement.lines) for statement in found) > MOST_LINES:
+        raise Refused("bank.too_many", most=MOST_LINES)
     if not any(statement.lines or statement.problems or statement.closing_minor is not None for statement in found):
         raise Refused("bank.empty")
     return format, found

@@ -9,14 +9,26 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from io import StringIO
+from itertools import islice
 from typing import Final
 
-from billing.bank_formats.base import Collecting, Line, Statement, Unreadable, clean, iban, known_day, minor, reference
+from billing.bank_formats.base import (
+    MOST_LINES,
+    Collecting,
+    Line,
+    Statement,
+    Unreadable,
+    clean,
+    iban,
+    known_day,
+    minor,
+    reference,
+)
 from core.refusal import Refused
 from core.texts import sort_key
 
@@ -73,6 +85,8 @@ FIELDS: Final = tuple(HEADINGS)
 DELIMITERS: Final = ";,\t|"
 #: Lines above the headings in which banks write the account and the period.
 _PREAMBLE: Final = 40
+#: A row with more columns is none of headings.
+MOST_COLUMNS: Final = 200
 _MONEY_IN: Final = frozenset({"h", "haben", "c", "cr", "crdt", "credit", "in", "+", "gutschrift"})
 _MONEY_OUT: Final = frozenset({"s", "soll", "d", "dr", "dbit", "debit", "out", "-", "lastschrift"})
 
@@ -147,16 +161,23 @@ def _decoded(data: bytes) -> str:
 
 
 def _sheet(text: str, columns: Mapping[str, str] | None) -> _Sheet:
-    for sign in _by_frequency(text):
-        try:
-            rows = list(csv.reader(StringIO(text.replace("\0", ""), newline=""), delimiter=sign))
-        except csv.Error as error:
-            raise Refused("bank.broken", detail=clean(str(error), 200)) from None
-        for first, row in enumerate(rows[:_PREAMBLE]):
-            found = _named(row, columns) if columns else _guessed(row)
-            if found is not None:
-                return _Sheet(rows, first + 1, found, sign)
+    text = text.replace("\0", "")
+    try:
+        for sign in _by_frequency(text):
+            for first, row in enumerate(islice(_rows(text, sign), _PREAMBLE)):
+                found = None if len(row) > MOST_COLUMNS else _named(row, columns) if columns else _guessed(row)
+                if found is not None:
+                    rows = list(islice(_rows(text, sign), MOST_LINES + first + 2))
+                    if len(rows) > MOST_LINES + first + 1:
+                        raise Refused("bank.too_many", most=MOST_LINES)
+                    return _Sheet(rows, first + 1, found, sign)
+    except csv.Error as error:
+        raise Refused("bank.broken", detail=clean(str(error), 200)) from None
     raise Refused("bank.columns", field="columns")
+
+
+def _rows(text: str, sign: str) -> Iterator[list[str]]:
+    return csv.reader(StringIO(text, newline=""), delimiter=sign)
 
 
 def _by_frequency(text: str) -> list[str]:

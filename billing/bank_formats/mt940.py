@@ -6,18 +6,39 @@ nothing else. Marks: C and RD are money in, D and RC money out.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 from mt940.models import Transactions
 from mt940.options import Options
 
-from billing.bank_formats.base import Collecting, Line, Statement, Unreadable, clean, iban, known_day, minor, reference
+from billing.bank_formats.base import (
+    MOST_LINES,
+    Collecting,
+    Line,
+    Statement,
+    Unreadable,
+    clean,
+    iban,
+    known_day,
+    minor,
+    reference,
+)
 from billing.gateways import reasons
+from core.refusal import Refused
+
+#: Statements of one file, and signs of fields 61 and 86 that are looked at; the standard allows 105 and 390.
+MOST_STATEMENTS: Final = 5_000
+LONGEST_BOOKING: Final = 400
+LONGEST_DETAILS: Final = 4_000
+# The library writes what it can't read, names and accounts with it, into the log.
+logging.getLogger("mt940").setLevel(logging.CRITICAL + 1)
 
 _TAG: Final = re.compile(r"^:(\d\d)([A-Z]?):", re.MULTILINE)
 #: Keywords of the purpose, `EREF+...`; each ends where the next begins.
@@ -53,7 +74,10 @@ def looks_like(head: bytes) -> bool:
 def read(data: bytes, currency: str = "") -> list[Statement]:
     """Its statements. `currency`: of an account that names none (its balances always do)."""
     text = _decoded(data).replace("\r\n", "\n").replace("\r", "\n")
-    found = [_statement(part, currency) for part in _parts(text)]
+    parts = list(islice(_parts(text), MOST_STATEMENTS + 1))
+    if len(parts) > MOST_STATEMENTS:
+        raise Refused("bank.too_many", most=MOST_LINES)
+    found = [_statement(part, currency) for part in parts]
     return [statement for n, statement in enumerate(found) if statement not in found[max(0, n - 1) : n]]
 
 
@@ -111,10 +135,10 @@ def _cut(part: str) -> tuple[_Head, list[tuple[str, str]]]:
         content = re.sub(r"\n-\}?\s*$", "", part[tag.end() : end].rstrip()).strip("\n")
         name = tag.group(1)
         if name == "61":
-            bookings.append((content, ""))
+            bookings.append((content[:LONGEST_BOOKING], ""))
         elif name == "86":
             if bookings and not closed:
-                bookings[-1] = (bookings[-1][0], content)
+                bookings[-1] = (bookings[-1][0], content[:LONGEST_DETAILS])
         else:
             closed = closed or name == "62"
             head.values.setdefault(name, content.strip())

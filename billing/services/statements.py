@@ -16,6 +16,7 @@ from typing import Any, Final
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection, transaction
 from django.db.models import CharField, F, Func, Max, Min, Sum, Value
+from django.utils.translation import gettext
 
 from billing import bank_formats
 from billing.bank_formats.base import MOST_PROBLEMS, Line, Problem, Statement
@@ -187,7 +188,7 @@ def _count_once(company: Company, ids: Sequence[int]) -> None:
         if total == row.amount_minor:
             aside += of_parts if row.state == BankLine.State.MATCHED else [row.pk]
     BankLine.objects.filter(pk__in=aside, state__in=bank_acts.UNSETTLED).update(
-        state=BankLine.State.IGNORED, settled_by=bank_lines.SYSTEM.label, note="counted with its batch"
+        state=BankLine.State.IGNORED, settled_by=bank_lines.SYSTEM.label, note=gettext("counted with its batch")
     )
 
 

@@ -123,6 +123,10 @@ GOOD = camt053(entry(Booking("5.00", "Grüße")))
         (b"\x89PNG\r\n\x1a\n" + bytes(200), "bank.unknown"),
         (b"just some words, nothing else", "bank.unknown"),
         (b"a;b;c\n1;2;3\n", "bank.columns"),
+        (b";" * 1_000_000, "bank.broken"),
+        (b'a;b;c\n"' + b"x;" * 500_000, "bank.broken"),
+        (b"Datum;Betrag;Waehrung\n" + b"1.1.26;1,00;EUR\n" * 200_001, "bank.too_many"),
+        (b":20:X\n:25:A\n" * 5_001, "bank.too_many"),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{len(value)} bytes",
 )  # fmt: skip
@@ -150,6 +154,13 @@ def test_mt940_has_the_keywords_of_german_banks():
     assert (back.amount_minor, back.fee_minor, back.return_code, back.mandate_reference) == (-1490, 300, "AM04", "M-1")
     assert back.end_to_end_id == "01KDXAMPLE0000000000000000"
     assert (fee.amount_minor, fee.text) == (-500, "Kontofuehrung")
+
+
+def test_what_cannot_be_read_is_not_written_into_the_log(caplog):
+    data = b":20:X\n:25:DE02120300000000202051\n:60F:C260101EUR0,\n:61:Erika Muster " + b"x" * 10_000 + b"\n"
+    _, [statement] = read(data)
+    assert [problem.code for problem in statement.problems] == ["bank.line_unreadable"]
+    assert caplog.text == ""
 
 
 def test_marks_of_reversals_in_mt940_turn_the_direction():
