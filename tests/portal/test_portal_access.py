@@ -10,12 +10,13 @@ from django.urls import get_resolver, reverse
 from tests import factories
 from tests.portal.houses import START, TODAY, House, a_house, invited
 
-ACTS = {"undo-cancel", "take-back", "colleague-invite", "colleague-remove"}
+ACTS = {"undo-cancel", "take-back", "colleague-invite", "colleague-remove", "method-for", "method-default"}
 WITHOUT_A_ROW = [
     "home",
     "subscriptions",
     "invoices",
     "credit-notes",
+    "methods",
     "data",
     "data-edit",
     "colleagues",
@@ -66,7 +67,26 @@ def refs_of(house: House) -> dict[str, str]:
         "colleague": house.owner.ref,
         "colleague-invite": house.owner.ref,
         "colleague-remove": house.owner.ref,
+        "method-for": house.subscription.ref,
+        "method-default": (method := a_method(house)),
+        "method-remove": method,
     } | changes_of(house)
+
+
+def a_method(house: House) -> str:
+    """A card it saved; nobody is asked about it."""
+    from billing.models import PaymentMethod
+    from billing.services import gateway_accounts
+
+    at = house.company.clock_at
+    gateway = gateway_accounts.of_kind(house.company, "stripe") or gateway_accounts.save(
+        company=house.company, kind="stripe", secret="sk_test", by=factories.BY, at=at
+    )
+    method = PaymentMethod.objects.create(
+        company=house.company, customer=house.customer, gateway=gateway, kind="card", status="active",
+        label="Visa •••• 4242", created_at=at,
+    )  # fmt: skip
+    return str(method.ref)
 
 
 def changes_of(house: House) -> dict[str, str]:
@@ -197,7 +217,8 @@ def test_customers_of_two_companies_keep_apart(ada, house):
             "viewer",
             {
                 "change", "seats", "pause", "resume", "take-back", "cancel", "undo-cancel", "colleague-add",
-                "colleague", "colleague-invite", "colleague-remove", "data-edit", "export", "offer",
+                "colleague", "colleague-invite", "colleague-remove", "data-edit", "export", "offer", "method-for",
+                "method-default", "method-remove",
             },
         ),
     ],
