@@ -67,6 +67,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ("invoice.read", "credit-notes", _("Credit notes"), "undo-2", "k"),
                 ("payment.read", "payments", _("Payments"), "wallet", "p"),
                 ("payment.read", "recovery", _("Recovery"), "life-buoy", "y"),
+                ("payment.read", "bank", _("Bank"), "landmark", "a"),
+                ("report.read", "journal", _("Ledger"), "book-open", "g"),
                 ("run.read", "runs", _("Billing runs"), "play", "b"),
                 ("import.run", "imports", _("Imports"), "upload", "m"),
             ],

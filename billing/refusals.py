@@ -82,6 +82,8 @@ register(
         "attempt.one_alive": _("A payment of %(number)s is under way already."),
         "attempt.not_open": _("This attempt is %(state)s; it can't be closed by hand."),
         "attempt.proof_missing": _("Attach what shows how it ended."),
+        "account.code_taken": _("Another account has the code %(code)s."),
+        "account.code_named": _("Products name this account by its code %(code)s; change it there."),
         "attempt.second_person": _("A second person has to agree."),
         "attempt.no_proposal": _("Nobody proposed this end, or somebody proposed another one meanwhile."),
         "gateway.unreachable": _("%(gateway)s doesn't answer as it should (%(error)s). Check its keys and address."),

@@ -102,7 +102,7 @@ def give_back(
     if payment.customer is None or payment.status != Payment.Status.SETTLED:
         raise Refused("payment.not_settled")
     with transaction.atomic():
-        receivables.lock_customer(payment.company, payment.customer_id)
+        receivables.lock_customer(payment.company, payment.customer.pk)
         if payment.amount_minor - returned(payment) < amount_minor:
             raise Refused("refund.above_payment", field="amount")
         refund = account_credit.refund_credit(

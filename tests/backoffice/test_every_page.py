@@ -21,10 +21,11 @@ POSTS_ONLY = {
 } | {"discount-archive", "offer-code-archive", "campaign-archive", "sandbox-advance"} | {
     "gateway-switch", "gateway-test", "gateway-event-replay", "payments-bulk", "attempt-look-up", "attempt-cancel",
     "attempt-confirm", "attempt-drop", "method-default", "method-remove", "invoice-send-link", "customer-method-link",
-    "recovery-bulk", "case-act", "dunning-policy-off",
+    "recovery-bulk", "case-act", "dunning-policy-off", "bank-line-confirm", "bank-line-choose", "debits-make",
+    "refunds-file", "chart-choose", "debit-sent", "debit-credited", "debit-cancel",
 }  # fmt: skip
 #: Files: their pages are no pages.
-FILES = {"logo", "attempt-proof"}
+FILES = {"logo", "attempt-proof", "debit-download"}
 ROLES = ("admin", "accounting", "sales", "support", "viewer")
 
 
@@ -97,7 +98,8 @@ def rows_of(office: Office) -> dict[str, Any]:
 
 def money_of(office: Office, invoice: Any) -> dict[str, Any]:
     """A gateway with a message, a method, a try of which nobody knows the end, a case with a claim."""
-    from tests.backoffice.money import a_case, a_claim, a_message, a_method, a_try, an_account
+    from billing.models import Account, BankLine
+    from tests.backoffice.money import a_batch, a_case, a_claim, a_message, a_method, a_statement, a_try, an_account
 
     gateway = an_account(office)
     method = a_method(office, gateway)
@@ -105,7 +107,9 @@ def money_of(office: Office, invoice: Any) -> dict[str, Any]:
     return {
         "gateway": gateway, "gateway-message": a_message(gateway), "payment-method": method,
         "attempt": a_try(office, invoice, method), "recovery": case, "claim": a_claim(case, invoice),
-        "policy": case.policy,
+        "policy": case.policy, "bank-statement": a_statement(office),
+        "bank-line": BankLine.objects.get(company=office.company), "debit-file": a_batch(office, gateway),
+        "account": Account.objects.filter(company=office.company).first(),
     }  # fmt: skip
 
 
@@ -156,6 +160,8 @@ def discounts_of(office: Office, subscription: Any) -> dict[str, Any]:
 
 def argument(name: str, route: str, rows: dict[str, Any]) -> list[Any]:
     """What fills the one open place of an address."""
+    if route.startswith("ledger/accounts"):
+        return [rows["account"].pk]
     if "gateway-messages" in route and "<int:pk>" in route:
         return [rows["gateway-message"].pk]
     if "<int:pk>" in route:
@@ -205,11 +211,13 @@ def test_every_page_opens_for_an_administrator(office: Office) -> None:
 
 LISTS = ("customers", "meters", "products", "plans", "subscriptions", "invoices", "credit-notes", "payments", "runs",
          "jobs", "discounts", "campaigns", "imports", "taxes", "audit", "outbox", "parked", "recovery",
-         "gateway-events")  # fmt: skip
+         "gateway-events", "bank", "debits", "journal")  # fmt: skip
 QUERIES = (
     "?sort=-nonsense", "?after=rubbish", "?before=W10", "?after=WyJ4IiwxXQ", "?q=%00", "?q=x%27%22%25_", "?kind=",
     "?state=nonsense", "?state=paid", "?state=draft", "?view=unallocated", "?view=refunds", "?country=XX",
-    "?issued_from=31-02", "?tab=nonsense", "?format=csv", "?view=list", "?view=closed", "?view=received",
+    "?issued_from=31-02", "?tab=nonsense", "?format=csv", "?view=list", "?view=closed", "?view=statements", "?view=all",
+    "?view=accounts",
+    "?view=received",
     "?after=2026-03-15.1.5", "?before=2026-03-15.1.5", "?state=late&way=card&currency=EUR&on_from=2026-01-01",
 )  # fmt: skip
 
