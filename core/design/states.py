@@ -57,6 +57,7 @@ LOOKS: dict[str, Look] = {
     "disputed": Look(_("Disputed"), "bad", "scale"),
     "refunded": Look(_("Refunded"), "quiet", "undo-2"),
     "not_paid": Look(pgettext_lazy("money", "Canceled"), "quiet", "circle-x"),
+    "unknown": Look(_("Unknown"), "warn", "circle-help"),
     "requires_action": Look(_("Needs the customer"), "warn", "user-round"),
     # what is worked on and sent
     "queued": Look(_("Waiting"), "quiet", "clock"),
