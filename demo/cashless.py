@@ -27,6 +27,8 @@ from subscriptions.models import Subscription
 
 #: Days before the story's end on which customers begin to pay without a transfer.
 FROM = 40
+#: Days before it on which two come whose payments fail: late enough that what they owe is still asked for.
+LATE = 26
 #: How many of the usual customers do, most of them by card.
 CUSTOMERS = 28
 VISA, DECLINES = "4242424242424242", "4000000000000341"
@@ -61,7 +63,7 @@ def customers_pay_by_themselves(stage: Stage) -> None:
                 _save_wallet(customer, stage.at)
 
 
-@scene(FROM - 2)
+@scene(LATE)
 def one_card_will_be_declined(stage: Stage) -> None:
     """It can be saved and is then refused, again and again: dunning takes care of it."""
     if is_on():
@@ -70,7 +72,7 @@ def one_card_will_be_declined(stage: Stage) -> None:
         stage.start("card-declined", "team-yearly", customer, seats=2)
 
 
-@scene(FROM - 2)
+@scene(LATE)
 def one_debit_will_come_back(stage: Stage) -> None:
     if is_on():
         customer = stage.enter("debit-returned", "Dachdeckerei Regenreich OHG", metadata={"pays": "debit"})

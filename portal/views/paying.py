@@ -102,6 +102,7 @@ def page(
         "row": invoice,
         "balance": balance,
         "stand": stand,
+        "settled_minor": balance.gross_minor - balance.open_minor if stand in ("open", "under_way") else 0,
         "is_late": balance.payment_due_on < clock.today(invoice.company),
         "lines": _lines(invoice),
         "alive": alive,

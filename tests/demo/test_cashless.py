@@ -35,7 +35,7 @@ def told(db, settings, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_what_the_providers_took_is_what_was_booked(told):
-    from billing.models import Attempt, Payment, PaymentMethod, Reversal
+    from billing.models import Attempt, DunningCase, Payment, PaymentMethod, Reversal
     from demo import cashless
 
     company, providers = told
@@ -48,6 +48,12 @@ def test_what_the_providers_took_is_what_was_booked(told):
     declined = Attempt.objects.filter(customer__external_id="CAST-card-declined")
     assert {row.state for row in declined} == {"failed"}
     assert Reversal.objects.get().kind == "return"
+    # The card is still asked for; the debit came back, was tried again by dunning and was paid.
+    asked = DunningCase.objects.filter(customer__external_id__in=["CAST-card-declined", "CAST-debit-returned"])
+    assert sorted(asked.values_list("customer__external_id", "state")) == [
+        ("CAST-card-declined", "open"),
+        ("CAST-debit-returned", "paid"),
+    ]
     assert not Attempt.objects.filter(state="unknown").exists()
 
     cashless.listen(company)
