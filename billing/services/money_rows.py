@@ -104,18 +104,35 @@ def page(
     company: Company, filters: Filters, on: date, *, size: int, place: tuple[date, int, int] | None = None,
     turned: bool = False,
 ) -> list[Row]:  # fmt: skip
-    """Up to `size` rows, newest first, after `place`; `turned`: those before it, nearest first."""
-    sql, params = _all(company, filters, on)
-    order, compare = ("ASC", ">") if turned else ("DESC", "<")
-    where = ""
-    if place is not None:
-        where = f'WHERE ("m_on", "m_rank", "m_id") {compare} (%s, %s, %s)'
-        params = [*params, *place]
-    by = ", ".join(f'"{name}" {order}' for name in COLUMNS[:3])
+    """Up to `size` rows, newest first, after `place`; `turned`: those before it, nearest first.
+
+    Each part is read no further than the page goes.
+    """
+    texts, params = [], list[Any]()
+    for rank, part in enumerate(_parts(company, on)):
+        rows = _filtered(part, filters)
+        if place is not None:
+            rows = rows.filter(_beyond(rank, place, turned))
+        order = ("m_on", "m_id") if turned else ("-m_on", "-m_id")
+        sql, given = rows.values_list(*COLUMNS).order_by(*order)[:size].query.sql_with_params()
+        texts.append(f"({sql})")
+        params += given
+    by = ", ".join(f'"{name}" {"ASC" if turned else "DESC"}' for name in COLUMNS[:3])
     columns = ", ".join(f'"{name}"' for name in COLUMNS)
     # Every name is one of `COLUMNS`, the parts are Django's own.
-    rows = _read(f"SELECT {columns} FROM ({sql}) AS money {where} ORDER BY {by} LIMIT {int(size)}", params)  # noqa: S608
-    return [_row(values) for values in rows]
+    parts = " UNION ALL ".join(texts)
+    found = _read(f"SELECT {columns} FROM ({parts}) AS money ORDER BY {by} LIMIT {int(size)}", params)  # noqa: S608
+    return [_row(values) for values in found]
+
+
+def _beyond(rank: int, place: tuple[date, int, int], turned: bool) -> Q:
+    """What of the part of this rank lies behind a place (`turned`: before it)."""
+    day, at_rank, pk = place
+    further, same = ("m_on__gt", "m_id__gt") if turned else ("m_on__lt", "m_id__lt")
+    if rank == at_rank:
+        return Q(**{further: day}) | Q(m_on=day, **{same: pk})
+    is_behind = rank > at_rank if turned else rank < at_rank
+    return Q(**{further: day}) | Q(m_on=day) if is_behind else Q(**{further: day})
 
 
 def totals(company: Company, filters: Filters, on: date) -> list[Total]:
