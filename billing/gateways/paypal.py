@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -36,10 +34,21 @@ from billing.gateways.base import (
     SavedMethod,
     SetUp,
 )
+from billing.gateways.paypal_words import (
+    REASONS,
+    instant,
+    link_of,
+    method_of,
+    minor_of,
+    of_capture,
+    of_order,
+    of_refund,
+    order_id_of,
+    value_of,
+)
 from billing.gateways.registry import connection
 from billing.models import Gateway as Account
 from core import clock
-from pricing.money import places
 
 # It writes tokens and bodies otherwise.
 logging.getLogger("paypalrestsdk").setLevel(logging.CRITICAL)
@@ -58,29 +67,6 @@ SIGNED: Final = {
 TOLERANCE: Final = 300
 #: How far back an order without an id is looked for among the transactions.
 SEARCH: Final = timedelta(days=30)
-
-#: PayPal's issues in our words; see https://developer.paypal.com/api/rest/reference/orders/v2/errors/.
-REASONS: Final[dict[str, str]] = {
-    "INSTRUMENT_DECLINED": "generic_decline",
-    "INSUFFICIENT_FUNDS": "insufficient_funds",
-    "TRANSACTION_LIMIT_EXCEEDED": "limit_exceeded",
-    "PAYER_CANNOT_PAY": "not_permitted",
-    "PAYER_ACCOUNT_LOCKED_OR_CLOSED": "account_closed",
-    "PAYER_ACCOUNT_RESTRICTED": "account_blocked",
-    "PAYEE_BLOCKED_TRANSACTION": "fraud_suspected",
-    "TRANSACTION_REFUSED": "generic_decline",
-    "TRANSACTION_BLOCKED_BY_PAYEE": "fraud_suspected",
-    "COMPLIANCE_VIOLATION": "not_permitted",
-    "CARD_EXPIRED": "expired_method",
-    "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": "authentication_required",
-    "PAYER_ACTION_REQUIRED": "authentication_required",
-    "TOKEN_NOT_FOUND": "method_gone",
-    "PAYMENT_TOKEN_NOT_FOUND": "method_gone",
-    "VAULT_ID_NOT_FOUND": "method_gone",
-    "INVALID_RESOURCE_ID": "method_gone",
-    "CURRENCY_NOT_SUPPORTED": "currency_refused",
-    "DUPLICATE_INVOICE_ID": "duplicate",
-}
 
 
 class _Api(paypalrestsdk.Api):  # type: ignore[misc]
@@ -109,7 +95,7 @@ class PayPalGateway(Gateway):
     # Charging
 
     def charge(self, order: Charge) -> Answer:
-        return _answered(lambda: _of_order(self._create(order)))
+        return _answered(lambda: of_order(self._create(order)))
 
     def _create(self, order: Charge) -> dict[str, Any]:
         body = {
@@ -120,7 +106,7 @@ class PayPalGateway(Gateway):
                     "custom_id": order.key,
                     "invoice_id": f"{order.invoice}-{order.key[-6:]}",
                     "description": order.number,
-                    "amount": {"currency_code": order.currency, "value": _value(order.amount_minor, order.currency)},
+                    "amount": {"currency_code": order.currency, "value": value_of(order.amount_minor, order.currency)},
                 }
             ],
             "payment_source": {"paypal": self._source(order)},
@@ -141,9 +127,9 @@ class PayPalGateway(Gateway):
     def _look_up(self, order: Charge) -> Answer:
         if not order.external_id:
             return self._search(order.key)
-        found = _of_order(self._get(f"v2/checkout/orders/{order.external_id}"))
+        found = of_order(self._get(f"v2/checkout/orders/{order.external_id}"))
         if found.outcome == Outcome.APPROVED and order.may_take:
-            return _of_order(self._post(f"v2/checkout/orders/{order.external_id}/capture", {}, f"{order.key}-capture"))
+            return of_order(self._post(f"v2/checkout/orders/{order.external_id}/capture", {}, f"{order.key}-capture"))
         return found
 
     def _search(self, key: str) -> Answer:
@@ -159,7 +145,7 @@ class PayPalGateway(Gateway):
                 info = row["transaction_info"]
                 if info.get("custom_field") == key and info.get("transaction_event_code", "T00").startswith("T00"):
                     capture = self._get(f"v2/payments/captures/{info['transaction_id']}")
-                    return _of_capture(capture, order_id=_order_id(capture))
+                    return of_capture(capture, order_id=order_id_of(capture))
             if int(query["page"]) >= int(answer.get("total_pages", 1)):
                 return Answer(Outcome.ABSENT)
             query["page"] = str(int(query["page"]) + 1)
@@ -175,14 +161,14 @@ class PayPalGateway(Gateway):
     def set_up(self, order: SetUp) -> Page:
         source = {"usage_type": "MERCHANT", "experience_context": _context(order)}
         made = self._post("v3/vault/setup-tokens", {"payment_source": {"paypal": source}}, order.key)
-        return Page(_link(made, "approve", "payer-action"), made["id"], made.get("customer", {}).get("id", ""))
+        return Page(link_of(made, "approve", "payer-action"), made["id"], made.get("customer", {}).get("id", ""))
 
     def set_up_done(self, setup_id: str) -> SavedMethod | None:
         found = self._get(f"v3/vault/setup-tokens/{setup_id}")
         if found.get("status") not in ("APPROVED", "VAULTED"):
             return None
         body = {"payment_source": {"token": {"id": setup_id, "type": "SETUP_TOKEN"}}}
-        return _method(self._post("v3/vault/payment-tokens", body, f"vault-{setup_id}"))
+        return method_of(self._post("v3/vault/payment-tokens", body, f"vault-{setup_id}"))
 
     def forget(self, method: SavedMethod) -> None:
         try:
@@ -194,23 +180,23 @@ class PayPalGateway(Gateway):
 
     def refund(self, order: GiveBack) -> Answer:
         body = {
-            "amount": {"currency_code": order.currency, "value": _value(order.amount_minor, order.currency)},
+            "amount": {"currency_code": order.currency, "value": value_of(order.amount_minor, order.currency)},
             "custom_id": order.key,
         }
         return _answered(
-            lambda: _of_refund(self._post(f"v2/payments/captures/{order.money_id}/refund", body, order.key))
+            lambda: of_refund(self._post(f"v2/payments/captures/{order.money_id}/refund", body, order.key))
         )
 
     def look_up_refund(self, order: GiveBack) -> Answer:
         def ask() -> Answer:
             if order.external_id:
-                return _of_refund(self._get(f"v2/payments/refunds/{order.external_id}"))
+                return of_refund(self._get(f"v2/payments/refunds/{order.external_id}"))
             capture = self._get(f"v2/payments/captures/{order.money_id}")
-            found = self._get(f"v2/checkout/orders/{_order_id(capture)}")
+            found = self._get(f"v2/checkout/orders/{order_id_of(capture)}")
             for unit in found.get("purchase_units", []):
                 for row in unit.get("payments", {}).get("refunds", []):
                     if row.get("custom_id") == order.key:
-                        return _of_refund(row)
+                        return of_refund(row)
             return Answer(Outcome.ABSENT)
 
         return _answered(ask, asks=True)
@@ -222,7 +208,7 @@ class PayPalGateway(Gateway):
         if not self.account.webhook_id or any(name not in known for name in SIGNED.values()):
             raise BadSignature("no webhook id or no signature")
         try:
-            event, sent = json.loads(body), _instant(known["paypal-transmission-time"])
+            event, sent = json.loads(body), instant(known["paypal-transmission-time"])
         except (ValueError, UnicodeDecodeError) as error:
             raise BadSignature("not a message") from error
         if abs((clock.machine_now() - sent).total_seconds()) > TOLERANCE:
@@ -242,7 +228,7 @@ class PayPalGateway(Gateway):
         while path:
             answer = self._get(path)
             rows += answer.get("events", [])
-            following = _link(answer, "next")
+            following = link_of(answer, "next")
             path = following.partition(f"{self.api.endpoint}/")[2] or None
         for event in sorted(rows, key=lambda row: row["create_time"]):
             yield _message(event, json.dumps(event).encode())
@@ -254,23 +240,23 @@ class PayPalGateway(Gateway):
             found = self._get(f"v2/payments/refunds/{about['id']}")
             return [
                 RefundFact(
-                    found["id"], _link(found, "up").rpartition("/")[2], found.get("custom_id", ""), _of_refund(found)
+                    found["id"], link_of(found, "up").rpartition("/")[2], found.get("custom_id", ""), of_refund(found)
                 )
             ]
         if message.type == "PAYMENT.CAPTURE.REVERSED":
             return [self._reversed(about)]
         if message.type.startswith("PAYMENT.CAPTURE."):
             capture = self._get(f"v2/payments/captures/{about['id']}")
-            order_id = _order_id(capture)
-            return [ChargeFact(order_id, capture.get("custom_id", ""), _of_capture(capture, order_id=order_id))]
+            order_id = order_id_of(capture)
+            return [ChargeFact(order_id, capture.get("custom_id", ""), of_capture(capture, order_id=order_id))]
         if message.type.startswith("CHECKOUT.ORDER."):
             found = self._get(f"v2/checkout/orders/{about['id']}")
-            return [ChargeFact(found["id"], found["purchase_units"][0].get("custom_id", ""), _of_order(found))]
+            return [ChargeFact(found["id"], found["purchase_units"][0].get("custom_id", ""), of_order(found))]
         if message.type == "VAULT.PAYMENT-TOKEN.DELETED":
             return [MethodFact(about["id"], True)]
         if message.type == "VAULT.PAYMENT-TOKEN.CREATED":
             setup = about.get("metadata", {}).get("setup_token_id", "")
-            return [MethodFact(about["id"], False, _method(about), setup)]
+            return [MethodFact(about["id"], False, method_of(about), setup)]
         if message.type.startswith("CUSTOMER.DISPUTE."):
             return [self._dispute(about["dispute_id"])]
         return []
@@ -287,30 +273,30 @@ class PayPalGateway(Gateway):
             external_id=dispute_id,
             money_id=row["disputed_transactions"][0]["seller_transaction_id"],
             state=state,
-            amount_minor=_minor(row["dispute_amount"]),
+            amount_minor=minor_of(row["dispute_amount"]),
             currency=currency,
             fee_minor=0,
             reason="fraud_suspected" if reason == "UNAUTHORISED" else "refused_by_customer",
             detail=reason.replace("_", " ").lower(),
-            opened_at=_instant(row["create_time"]),
-            answer_by=_instant(due) if due else None,
+            opened_at=instant(row["create_time"]),
+            answer_by=instant(due) if due else None,
         )
 
     def _reversed(self, about: dict[str, Any]) -> DisputeFact:
         """PayPal or the bank took the money without a dispute."""
-        capture_id = _link(about, "up").rpartition("/")[2] or about["id"]
+        capture_id = link_of(about, "up").rpartition("/")[2] or about["id"]
         capture = self._get(f"v2/payments/captures/{capture_id}")
         amount = capture["amount"]
         return DisputeFact(
             external_id=f"reversed-{capture_id}",
             money_id=capture_id,
             state="lost",
-            amount_minor=_minor(amount),
+            amount_minor=minor_of(amount),
             currency=amount["currency_code"],
             fee_minor=0,
             reason="refused_by_customer",
             detail="reversed",
-            opened_at=_instant(capture.get("update_time") or capture["create_time"]),
+            opened_at=instant(capture.get("update_time") or capture["create_time"]),
         )
 
     # Talking
@@ -348,121 +334,12 @@ def _context(order: Charge | SetUp) -> dict[str, str]:
     }
 
 
-def _value(minor: int, currency: str) -> str:
-    """Minor units as PayPal writes them: 10.00, and 1000 for yen."""
-    digits = places(currency)
-    return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
-
-
-def _minor(amount: Mapping[str, str]) -> int:
-    return int(Decimal(amount["value"]).scaleb(places(amount["currency_code"])))
-
-
 def _stamp(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def _link(found: Mapping[str, Any], *names: str) -> str:
-    return next((str(row["href"]) for row in found.get("links", []) if row.get("rel") in names), "")
-
-
 def _message(event: dict[str, Any], body: bytes) -> Message:
-    return Message(event["id"], event["event_type"], _instant(event["create_time"]), body)
-
-
-def _order_id(capture: Mapping[str, Any]) -> str:
-    return str(capture.get("supplementary_data", {}).get("related_ids", {}).get("order_id", ""))
-
-
-def _of_order(found: dict[str, Any]) -> Answer:
-    captures = [
-        capture for unit in found.get("purchase_units", []) for capture in unit.get("payments", {}).get("captures", [])
-    ]
-    if captures:
-        answer = _of_capture(captures[-1], order_id=found["id"])
-        vault = found.get("payment_source", {}).get("paypal", {}).get("attributes", {}).get("vault", {})
-        if answer.outcome == Outcome.SETTLED and vault.get("status") == "VAULTED":
-            email = found["payment_source"]["paypal"].get("email_address", "")
-            kept = SavedMethod(vault["id"], vault.get("customer", {}).get("id", ""), "paypal", _label(email))
-            return replace(answer, method=kept)
-        return answer
-    match found.get("status"):
-        case "APPROVED":
-            return Answer(Outcome.APPROVED, external_id=found["id"])
-        case "VOIDED":
-            return Answer(Outcome.CANCELED, external_id=found["id"], reason="abandoned")
-        case "CREATED" | "SAVED" | "PAYER_ACTION_REQUIRED":
-            page = _link(found, "payer-action", "approve")
-            return Answer(Outcome.REQUIRES_ACTION, external_id=found["id"], action_url=page)
-    return Answer(Outcome.UNKNOWN, external_id=found["id"], detail=str(found.get("status"))[:40])
-
-
-def _of_capture(capture: dict[str, Any], *, order_id: str) -> Answer:
-    amount = capture["amount"]
-    currency = amount["currency_code"]
-    breakdown = capture.get("seller_receivable_breakdown", {})
-    fee = breakdown.get("paypal_fee")
-    received = breakdown.get("receivable_amount")
-    other = received is not None and received["currency_code"] != currency
-    given = Answer(
-        Outcome.SETTLED,
-        external_id=order_id,
-        money_id=capture["id"],
-        amount_minor=_minor(amount),
-        currency=currency,
-        fee_minor=_minor(fee) if fee is not None and fee["currency_code"] == currency else 0,
-        settled_currency=received["currency_code"] if other else "",
-        settled_minor=_minor(received) if other else None,
-        settled_at=_instant(capture["create_time"]),
-    )
-    match capture["status"]:
-        case "COMPLETED" | "PARTIALLY_REFUNDED" | "REFUNDED" | "REVERSED":
-            return given
-        case "PENDING":
-            return Answer(Outcome.PENDING, external_id=order_id, money_id=capture["id"])
-        case "DECLINED" | "DENIED" | "FAILED":
-            response = capture.get("processor_response", {}).get("response_code", "")
-            return Answer(
-                Outcome.DECLINED, external_id=order_id, money_id=capture["id"], reason="generic_decline",
-                detail=str(response or capture.get("status_details", {}).get("reason", ""))[:300],
-            )  # fmt: skip
-    return Answer(Outcome.UNKNOWN, external_id=order_id, detail=str(capture["status"])[:40])
-
-
-def _of_refund(row: dict[str, Any]) -> Answer:
-    outcome = {
-        "COMPLETED": Outcome.SETTLED,
-        "FAILED": Outcome.DECLINED,
-        "CANCELLED": Outcome.CANCELED,
-    }.get(row.get("status", ""), Outcome.PENDING)
-    amount = row.get("amount")
-    return Answer(
-        outcome,
-        external_id=row["id"],
-        amount_minor=_minor(amount) if amount else None,
-        currency=amount["currency_code"] if amount else "",
-        settled_at=_instant(row["create_time"]) if row.get("create_time") else None,
-        reason="account_closed" if outcome == Outcome.DECLINED else "",
-    )
-
-
-def _method(found: dict[str, Any]) -> SavedMethod:
-    email = found.get("payment_source", {}).get("paypal", {}).get("email_address", "")
-    return SavedMethod(found["id"], found.get("customer", {}).get("id", ""), "paypal", _label(email))
-
-
-def _label(email: str) -> str:
-    """The wallet's name without giving the whole address away.
-
-    >>> _label("paula@example.com")
-    'PayPal pa•••@example.com'
-    """
-    name, _, host = email.partition("@")
-    return f"PayPal {name[:2]}•••@{host}" if host else "PayPal"
+    return Message(event["id"], event["event_type"], instant(event["create_time"]), body)
 
 
 def _answered(call: Callable[[], Answer], *, asks: bool = False) -> Answer:
@@ -501,7 +378,7 @@ def _declined(error: exceptions.ResourceInvalid) -> Answer:
         return Answer(Outcome.UNKNOWN, detail="captured already")
     reason = next((REASONS[issue] for issue in issues if issue in REASONS), "other")
     words = ", ".join(issues)[:300]
-    page = _link(body, "payer-action", "approve", "redirect")
+    page = link_of(body, "payer-action", "approve", "redirect")
     if reason == "authentication_required":
         return Answer(
             Outcome.REQUIRES_ACTION, external_id=str(body.get("id", "")), action_url=page, reason=reason, detail=words

@@ -6,12 +6,10 @@ a message is only believed once its signature over the raw bytes holds.
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 import requests
@@ -35,69 +33,24 @@ from billing.gateways.base import (
     SetUp,
 )
 from billing.gateways.registry import connection
+from billing.gateways.stripe_words import (
+    REASONS,
+    declined,
+    from_stripe,
+    instant,
+    meta,
+    method_of,
+    of_intent,
+    of_refund,
+    of_session,
+    to_stripe,
+)
 from billing.models import Gateway as Account
 
 #: Seconds to connect, and to wait for an answer.
 TIMEOUT: Final = (5.0, 25.0)
 TOLERANCE: Final = 300
-#: Currencies without minor units that Stripe counts in hundredths all the same.
-IN_HUNDREDTHS: Final = frozenset({"ISK", "UGX"})
 LOCALES: Final = frozenset({"de", "en", "es", "fr", "it"})
-
-#: Stripe's decline codes in our words; see https://docs.stripe.com/declines/codes.
-REASONS: Final[dict[str, str]] = {
-    "insufficient_funds": "insufficient_funds",
-    "card_velocity_exceeded": "limit_exceeded",
-    "withdrawal_count_limit_exceeded": "limit_exceeded",
-    "processing_error": "processing_error",
-    "issuer_not_available": "processing_error",
-    "reenter_transaction": "try_again",
-    "try_again_later": "try_again",
-    "do_not_honor": "do_not_honor",
-    "generic_decline": "generic_decline",
-    "card_declined": "generic_decline",
-    "no_action_taken": "generic_decline",
-    "call_issuer": "do_not_honor",
-    "authentication_required": "authentication_required",
-    "payment_intent_authentication_failure": "canceled_by_customer",
-    "expired_card": "expired_method",
-    "invalid_expiry_month": "expired_method",
-    "invalid_expiry_year": "expired_method",
-    "incorrect_cvc": "wrong_details",
-    "invalid_cvc": "wrong_details",
-    "incorrect_number": "wrong_details",
-    "invalid_number": "wrong_details",
-    "invalid_account": "account_closed",
-    "new_account_information_available": "wrong_details",
-    "lost_card": "lost_or_stolen",
-    "stolen_card": "lost_or_stolen",
-    "pickup_card": "lost_or_stolen",
-    "restricted_card": "not_permitted",
-    "card_not_supported": "not_permitted",
-    "not_permitted": "not_permitted",
-    "service_not_allowed": "not_permitted",
-    "transaction_not_allowed": "not_permitted",
-    "currency_not_supported": "currency_refused",
-    "fraudulent": "fraud_suspected",
-    "merchant_blacklist": "fraud_suspected",
-    "security_violation": "fraud_suspected",
-    "stop_payment_order": "refused_by_customer",
-    "revocation_of_authorization": "refused_by_customer",
-    "revocation_of_all_authorizations": "refused_by_customer",
-    "duplicate_transaction": "duplicate",
-    "resource_missing": "method_gone",
-    "payment_method_unactivated": "method_gone",
-}
-
-
-def to_stripe(minor: int, currency: str) -> int:
-    """Our minor units as Stripe counts them."""
-    return minor * 100 if currency in IN_HUNDREDTHS else minor
-
-
-def from_stripe(amount: int, currency: str) -> int:
-    """Stripe's units as ours."""
-    return amount // 100 if currency.upper() in IN_HUNDREDTHS else amount
 
 
 @connection("stripe")
@@ -136,7 +89,7 @@ class StripeGateway(Gateway):
             },
             {"idempotency_key": order.key},
         )
-        return _of_intent(found)
+        return of_intent(found)
 
     def _open_page(self, order: Charge) -> Answer:
         metadata = {**_metadata(order), "page": "1"}
@@ -166,7 +119,7 @@ class StripeGateway(Gateway):
             },  # type: ignore[arg-type]
             {"idempotency_key": order.key},
         )
-        return _of_session(found)
+        return of_session(found)
 
     def _customer(self, order: Charge | SetUp) -> str:
         made = self.client.v1.customers.create(
@@ -186,18 +139,18 @@ class StripeGateway(Gateway):
     def _look_up(self, order: Charge) -> Answer:
         sessions = self.client.v1.checkout.sessions
         if order.external_id.startswith("cs_"):
-            return _of_session(sessions.retrieve(order.external_id, {"expand": EXPAND_SESSION}))
+            return of_session(sessions.retrieve(order.external_id, {"expand": EXPAND_SESSION}))
         if order.external_id:
-            return _of_intent(self.client.v1.payment_intents.retrieve(order.external_id, {"expand": EXPAND_INTENT}))
+            return of_intent(self.client.v1.payment_intents.retrieve(order.external_id, {"expand": EXPAND_INTENT}))
         customer = order.method.external_customer if order.method is not None else order.external_customer
         if order.method is None:
             for session in _all(sessions.list({"limit": 100, **({"customer": customer} if customer else {})})):
-                if _meta(session).get("key") == order.key:
-                    return _of_session(sessions.retrieve(session.id, {"expand": EXPAND_SESSION}))
+                if meta(session).get("key") == order.key:
+                    return of_session(sessions.retrieve(session.id, {"expand": EXPAND_SESSION}))
             return Answer(Outcome.ABSENT)
         for intent in _all(self.client.v1.payment_intents.list({"customer": customer, "limit": 100})):
-            if _meta(intent).get("key") == order.key:
-                return _of_intent(self.client.v1.payment_intents.retrieve(intent.id, {"expand": EXPAND_INTENT}))
+            if meta(intent).get("key") == order.key:
+                return of_intent(self.client.v1.payment_intents.retrieve(intent.id, {"expand": EXPAND_INTENT}))
         return Answer(Outcome.ABSENT)
 
     def cancel(self, order: Charge) -> Answer:
@@ -231,14 +184,14 @@ class StripeGateway(Gateway):
             },
             {"idempotency_key": order.key},
         )
-        return Page(made.url or "", made.id, customer, _instant(made.expires_at))
+        return Page(made.url or "", made.id, customer, instant(made.expires_at))
 
     def set_up_done(self, setup_id: str) -> SavedMethod | None:
         session = self.client.v1.checkout.sessions.retrieve(setup_id, {"expand": ["setup_intent.payment_method"]})
         intent: Any = session.setup_intent
         if intent is None or isinstance(intent, str) or intent.status != "succeeded":
             return None
-        return _method(intent.payment_method)
+        return method_of(intent.payment_method)
 
     def forget(self, method: SavedMethod) -> None:
         with contextlib.suppress(stripe.InvalidRequestError):  # it is gone already
@@ -248,7 +201,7 @@ class StripeGateway(Gateway):
 
     def refund(self, order: GiveBack) -> Answer:
         return _answered(
-            lambda: _of_refund(
+            lambda: of_refund(
                 self.client.v1.refunds.create(
                     {
                         "payment_intent": order.money_id,
@@ -263,10 +216,10 @@ class StripeGateway(Gateway):
     def look_up_refund(self, order: GiveBack) -> Answer:
         def ask() -> Answer:
             if order.external_id:
-                return _of_refund(self.client.v1.refunds.retrieve(order.external_id))
+                return of_refund(self.client.v1.refunds.retrieve(order.external_id))
             for row in _all(self.client.v1.refunds.list({"payment_intent": order.money_id, "limit": 100})):
-                if _meta(row).get("key") == order.key:
-                    return _of_refund(row)
+                if meta(row).get("key") == order.key:
+                    return of_refund(row)
             return Answer(Outcome.ABSENT)
 
         return _answered(ask, asks=True)
@@ -282,12 +235,12 @@ class StripeGateway(Gateway):
             event = stripe.Webhook.construct_event(body, signature, secret, TOLERANCE)
         except (ValueError, stripe.SignatureVerificationError) as error:
             raise BadSignature(str(error)[:200]) from error
-        return Message(event.id, event.type, _instant(event.created), body)
+        return Message(event.id, event.type, instant(event.created), body)
 
     def messages_since(self, since: datetime) -> Iterable[Message]:
         rows = list(_all(self.client.v1.events.list({"created": {"gte": int(since.timestamp())}, "limit": 100})))
         for event in reversed(rows):
-            yield Message(event.id, event.type, _instant(event.created), json.dumps(event.to_dict()).encode())
+            yield Message(event.id, event.type, instant(event.created), json.dumps(event.to_dict()).encode())
 
     def facts(self, message: Message) -> list[Fact]:
         event = json.loads(message.body)
@@ -308,12 +261,12 @@ class StripeGateway(Gateway):
             session = self.client.v1.checkout.sessions.retrieve(about["id"], {"expand": EXPAND_SESSION})
             if session.mode == "setup":
                 return [MethodFact("", False, self.set_up_done(session.id), session.id)]
-            return [ChargeFact(session.id, _meta(session).get("key", ""), _of_session(session))]
+            return [ChargeFact(session.id, meta(session).get("key", ""), of_session(session))]
         intent_id = about["id"] if about["object"] == "payment_intent" else about.get("payment_intent")
         if not intent_id:
             return []
         intent = self.client.v1.payment_intents.retrieve(intent_id, {"expand": EXPAND_INTENT})
-        return [ChargeFact(intent.id, _meta(intent).get("key", ""), _of_intent(intent))]
+        return [ChargeFact(intent.id, meta(intent).get("key", ""), of_intent(intent))]
 
     def _refunds(self, about: dict[str, Any]) -> list[Fact]:
         if about["object"] == "refund":
@@ -321,8 +274,7 @@ class StripeGateway(Gateway):
         else:
             rows = list(_all(self.client.v1.refunds.list({"charge": about["id"], "limit": 100})))
         return [
-            RefundFact(row.id, str(row.payment_intent or ""), _meta(row).get("key", ""), _of_refund(row))
-            for row in rows
+            RefundFact(row.id, str(row.payment_intent or ""), meta(row).get("key", ""), of_refund(row)) for row in rows
         ]
 
     def _dispute(self, dispute_id: str) -> DisputeFact:
@@ -339,14 +291,14 @@ class StripeGateway(Gateway):
             fee_minor=from_stripe(fee, row.currency),
             reason="fraud_suspected" if row.reason == "fraudulent" else "refused_by_customer",
             detail=row.reason.replace("_", " "),
-            opened_at=_instant(row.created),
-            answer_by=_instant(details.due_by) if details.due_by else None,
+            opened_at=instant(row.created),
+            answer_by=instant(details.due_by) if details.due_by else None,
         )
 
     def _method_facts(self, type: str, about: dict[str, Any]) -> list[Fact]:
         if type == "payment_method.detached":
             return [MethodFact(about["id"], True)]
-        return [MethodFact(about["id"], False, _method(self.client.v1.payment_methods.retrieve(about["id"])))]
+        return [MethodFact(about["id"], False, method_of(self.client.v1.payment_methods.retrieve(about["id"])))]
 
 
 EXPAND_INTENT: Final = ["latest_charge.balance_transaction", "payment_method"]
@@ -359,116 +311,8 @@ def _metadata(order: Charge) -> dict[str, str]:
     return {"key": order.key, "attempt": order.attempt, "invoice": order.invoice, "customer": order.customer}
 
 
-def _meta(found: Any) -> dict[str, str]:
-    return found.metadata.to_dict() if found.metadata is not None else {}
-
-
-def _instant(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def _all(page: Any) -> Iterable[Any]:
     yield from page.auto_paging_iter()
-
-
-def _of_session(session: Any) -> Answer:
-    intent = session.payment_intent
-    if session.status == "expired":
-        return Answer(Outcome.CANCELED, external_id=session.id, reason="abandoned")
-    if session.payment_status == "paid" and intent is not None:
-        known = _of_intent(intent) if not isinstance(intent, str) else Answer(Outcome.SETTLED, external_id=intent)
-        return _named(known, session.id)
-    if session.status == "complete":
-        return Answer(Outcome.PENDING, external_id=session.id)
-    return Answer(Outcome.REQUIRES_ACTION, external_id=session.id, action_url=session.url or "")
-
-
-def _named(answer: Answer, external_id: str) -> Answer:
-    return replace(answer, external_id=external_id, money_id=answer.money_id or answer.external_id)
-
-
-def _of_intent(intent: Any) -> Answer:
-    error = intent.last_payment_error
-    if intent.status == "succeeded":
-        return _settled(intent)
-    if intent.status == "processing":
-        return Answer(Outcome.PENDING, external_id=intent.id)
-    if intent.status == "canceled":
-        return Answer(Outcome.CANCELED, external_id=intent.id, reason="abandoned")
-    is_page = _meta(intent).get("page") == "1"
-    if intent.status == "requires_action":
-        action = intent.next_action
-        redirect = getattr(action, "redirect_to_url", None) if action is not None else None
-        url = redirect.url if redirect is not None and not is_page else ""
-        return Answer(Outcome.REQUIRES_ACTION, external_id=intent.id, action_url=url, reason="authentication_required")
-    if intent.status == "requires_payment_method" and error is not None and not is_page:
-        return _declined(intent.id, error.code or "", error.decline_code or "", error.message or "")
-    return Answer(Outcome.REQUIRES_ACTION, external_id=intent.id)
-
-
-def _settled(intent: Any) -> Answer:
-    charge = intent.latest_charge
-    entry = getattr(charge, "balance_transaction", None) if charge is not None and not isinstance(charge, str) else None
-    currency = intent.currency.upper()
-    fee, settled_currency, settled = 0, "", None
-    if entry is not None and not isinstance(entry, str):
-        booked = entry.currency.upper()
-        if booked == currency:
-            fee = from_stripe(entry.fee, currency)
-        else:
-            settled_currency, settled = booked, from_stripe(entry.amount, booked)
-            fee = from_stripe(round(entry.fee * intent.amount_received / entry.amount), currency) if entry.amount else 0
-    method = intent.payment_method
-    kept = None
-    if not isinstance(method, str) and method is not None and intent.setup_future_usage:
-        kept = _method(method)
-    return Answer(
-        Outcome.SETTLED,
-        external_id=intent.id,
-        money_id=intent.id,
-        amount_minor=from_stripe(intent.amount_received, currency),
-        currency=currency,
-        fee_minor=fee,
-        settled_currency=settled_currency,
-        settled_minor=settled,
-        settled_at=_instant(charge.created if charge is not None and not isinstance(charge, str) else intent.created),
-        method=kept,
-    )
-
-
-def _declined(external_id: str, code: str, decline_code: str, message: str) -> Answer:
-    reason = REASONS.get(decline_code) or REASONS.get(code) or "other"
-    if "authentication_required" in (code, decline_code):
-        return Answer(Outcome.REQUIRES_ACTION, external_id=external_id, reason=reason, detail=message)
-    return Answer(Outcome.DECLINED, external_id=external_id, reason=reason, detail=message)
-
-
-def _of_refund(row: Any) -> Answer:
-    outcome = {
-        "succeeded": Outcome.SETTLED,
-        "failed": Outcome.DECLINED,
-        "canceled": Outcome.CANCELED,
-    }.get(row.status or "", Outcome.PENDING)
-    currency = row.currency.upper()
-    return Answer(
-        outcome,
-        external_id=row.id,
-        amount_minor=from_stripe(row.amount, currency),
-        currency=currency,
-        settled_at=_instant(row.created),
-        reason="account_closed" if row.status == "failed" else "",
-        detail=str(getattr(row, "failure_reason", "") or ""),
-    )
-
-
-def _method(found: Any) -> SavedMethod:
-    customer = str(found.customer or "")
-    card = getattr(found, "card", None)
-    if card is None:
-        return SavedMethod(found.id, customer, "card", found.type)
-    last = date(card.exp_year, card.exp_month, calendar.monthrange(card.exp_year, card.exp_month)[1])
-    brand = (card.display_brand or card.brand or "card").replace("_", " ").title()
-    return SavedMethod(found.id, customer, "card", f"{brand} •••• {card.last4}", last, card.fingerprint or "")
 
 
 def _answered(call: Callable[[], Answer], *, asks: bool = False) -> Answer:
@@ -479,7 +323,7 @@ def _answered(call: Callable[[], Answer], *, asks: bool = False) -> Answer:
         body: Any = error.error
         intent = getattr(body, "payment_intent", None)
         decline = getattr(body, "decline_code", "") or ""
-        return _declined(intent.id if intent is not None else "", error.code or "", decline, error.user_message or "")
+        return declined(intent.id if intent is not None else "", error.code or "", decline, error.user_message or "")
     except stripe.RateLimitError as error:
         return Answer(Outcome.UNKNOWN if asks else Outcome.NOT_SENT, detail=_said(error))
     except (stripe.AuthenticationError, stripe.PermissionError) as error:

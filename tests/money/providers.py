@@ -92,13 +92,13 @@ def a_card(customer: Any, gateway: Any, test_id: str = "pm_card_visa") -> Any:
     """A card the customer saved at the provider, as its page would have it."""
     import stripe
 
-    from billing.gateways import stripe as ours
+    from billing.gateways.stripe_words import method_of
     from billing.services import payment_methods
 
     client = stripe.StripeClient(gateway.secret, base_addresses={"api": gateway.address})
     made = client.v1.customers.create({"name": customer.name, "email": customer.email})
     attached = client.v1.payment_methods.attach(test_id, {"customer": made.id})
-    found = ours._method(attached)
+    found = method_of(attached)
     return payment_methods.keep(gateway=gateway, customer=customer, found=found, by=BY, at=at_noon(TODAY))
 
 
