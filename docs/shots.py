@@ -63,6 +63,8 @@ PORTAL = [
     Shot("portal-subscription", "/portal/subscriptions/", [r"/portal/subscriptions/sub_[^/]+/$"]),
     Shot("portal-cancel", "/portal/subscriptions/", [r"/portal/subscriptions/sub_[^/]+/$", r"/cancel/$"]),
     Shot("portal-invoices", "/portal/invoices/"),
+    Shot("portal-pay", "/portal/", [r"/pay/[^/]+/$"]),
+    Shot("portal-methods", "/portal/methods/"),
     Shot("portal-data", "/portal/data/"),
 ]
 

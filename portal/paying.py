@@ -43,6 +43,11 @@ class Way:
     url: str = ""
 
     @property
+    def ref(self) -> str:
+        """What the button names."""
+        return self.method.ref if self.method is not None else self.gateway.ref
+
+    @property
     def icon(self) -> str:
         return ICONS[Kind(self.gateway.kind)]
 

@@ -83,7 +83,7 @@ def _chosen(request: HttpRequest, invoice: Invoice, visitor: Visitor | None) -> 
     """The way that the button names; only ways that the page offers."""
     wanted = request.POST.get("way", "")
     for way in paying.ways(invoice, "-", visitor):
-        if not way.url and wanted == (way.method.ref if way.method else way.gateway.ref):
+        if not way.url and wanted == way.ref:
             return way.gateway, way.method
     raise Refused("not_found", field="way")
 
