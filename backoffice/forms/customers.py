@@ -31,6 +31,7 @@ _OWN = (
     "po_reference",
     "payment_method",
     "external_id",
+    "dunning_group",
 )
 
 
@@ -53,7 +54,7 @@ class CustomerForm(SectionedForm):
                 "po_reference",
             ),
         ),
-        Section(_("Inside"), (("owner", "external_id"),)),
+        Section(_("Inside"), (("owner", "external_id"), "dunning_group")),
     )
 
     def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:

@@ -28,7 +28,7 @@ _COLUMNS = (
     "name", "legal_name", "postal_code", "city", "email", "phone", "website", "vat_id", "tax_number", "register_entry",
     "iban", "bic", "bank_name", "accent", "payment_terms_days", "invoice_per_subscription", "issues_zero_invoices",
     "is_small_business", "charges_origin_vat", "draft_hours", "rate_change",
-    "payment_terms_from",
+    "payment_terms_from", "collect_when",
 )  # fmt: skip
 _NUMBERING = ("invoice_pattern", "credit_note_pattern")
 
@@ -69,7 +69,7 @@ class CompanyForm(SectionedForm):
                                               "charges_origin_vat", "rate_change")),
             Section(_("Bank account"), (("iban", "bic"), "bank_name"), _("Where customers transfer money to.")),
             Section(_("Language, currency, time"), (("language", "time_zone"), ("currency", "tax_currency"))),
-            Section(_("Invoices"), (("payment_terms_days", "payment_terms_from"), "draft_hours",
+            Section(_("Invoices"), (("payment_terms_days", "payment_terms_from"), ("draft_hours", "collect_when"),
                                     "invoice_per_subscription", "issues_zero_invoices",
                                     ("mails_start_on", "books_closed_on"))),
             Section(_("Closing words on documents"), ((footer[0],), tuple(footer[1:3]), tuple(footer[3:]))),

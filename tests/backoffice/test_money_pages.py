@@ -455,3 +455,18 @@ def test_an_empty_page_opens_in_german(office: Office, name: str) -> None:
         answer = office.client().get(url(name), headers={"Accept-Language": "de"})
     assert answer.status_code == 200
     assert "%(" not in answer.content.decode()
+
+
+def test_when_is_collected_and_who_is_dunned_how_is_set_in_forms(office: Office) -> None:
+    from tests.backoffice.test_settings import form_fields
+
+    client, company = office.client(), url("company-edit")
+    fields = form_fields(client, company)
+    other = "issue" if fields["collect_when"] == "due" else "due"
+    assert client.post(company, fields | {"collect_when": other}).status_code == 302
+    office.company.refresh_from_db()
+    assert office.company.collect_when == other
+    customer = url("customer-edit", office.customer.ref)
+    assert client.post(customer, form_fields(client, customer) | {"dunning_group": "gentle"}).status_code == 302
+    office.customer.refresh_from_db()
+    assert office.customer.dunning_group == "gentle"
