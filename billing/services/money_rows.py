@@ -163,11 +163,11 @@ def _row(values: tuple[Any, ...]) -> Row:
 
 
 def _all(company: Company, filters: Filters, on: date) -> tuple[str, list[Any]]:
-    """The parts that can hold something, as one statement."""
+    """State, currency and amount of every row, as one statement."""
     texts, params = [], list[Any]()
     for part in _parts(company, on):
         rows = _filtered(part, filters)
-        sql, given = rows.values_list(*COLUMNS).order_by().query.sql_with_params()
+        sql, given = rows.values_list("m_state", "m_currency", "m_minor").order_by().query.sql_with_params()
         texts.append(f"({sql})")
         params += given
     return " UNION ALL ".join(texts), params
