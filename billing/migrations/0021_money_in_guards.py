@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from core.schema import LOCK_TIMEOUT, company_key, frozen, frozen_but
+from core.schema import LOCK_TIMEOUT, company_key, frozen, frozen_but, plain_key
 
 GATEWAY = "billing_gateway"
 METHOD = "billing_paymentmethod"
@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
     operations = [
         LOCK_TIMEOUT,
         *[company_key(f"billing_{table}", column, parent, name=name) for table, column, parent, name in KEYS],
+        plain_key("billing_bankstatement", "company_id", "core_company", name="bank_statement_company"),
         migrations.RunSQL(UNGUARDED, migrations.RunSQL.noop),
         frozen_but(
             "billing_payment", "customer_id", "status", "reference", "note", "fee_minor", "settled_currency",

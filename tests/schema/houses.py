@@ -21,6 +21,7 @@ def a_full_company() -> Any:
     _credits(company)
     _lists(company)
     _people(company)
+    _money_in(company)
     return company
 
 
@@ -91,3 +92,69 @@ def _people(company: Any) -> None:
     keep(customer=customer, vat_id="DE1", answer=None, at=at)
     role = Role.objects.filter(company=company).order_by("pk")[0]
     add_member(company=company, email="a@example.com", name="A", role=role, by=BY, at=at)
+
+
+def _money_in(company: Any) -> None:
+    """A row of everything that takes money, asks for it or gives it back."""
+    from billing.models import (
+        Attempt,
+        BankLine,
+        BankStatement,
+        Claim,
+        DebitBatch,
+        DunningCase,
+        DunningEntry,
+        DunningPolicy,
+        Gateway,
+        GatewayEvent,
+        Invoice,
+        Mandate,
+        Payment,
+        PaymentMethod,
+        Refund,
+        Reversal,
+        SubscriptionMethod,
+    )
+    from core.services.files import store
+    from subscriptions.models import Subscription
+
+    at = at_noon(FEBRUARY)
+    invoice = Invoice.objects.filter(company=company, sequence__isnull=False).order_by("pk")[0]
+    own: dict[str, Any] = {"company": company}
+    hers = own | {"customer": invoice.customer}
+    money = {"currency": "EUR", "amount_minor": 100}
+    file = store(company_id=company.pk, name="debits.xml", media_type="application/xml", content=b"<a/>")
+    gateway = Gateway.objects.create(**own, kind="stripe", name="Stripe", is_active=False, created_at=at)
+    method = PaymentMethod.objects.create(**hers, gateway=gateway, kind="card", status="active", label="Visa",
+                                          created_at=at)  # fmt: skip
+    signed = {"creditor_id": "DE98ZZZ09999999999", "holder": "A", "iban": "DE89370400440532013000",
+              "iban_fingerprint": "a", "signed_on": JANUARY, "signed_by": "A", "text": "-"}  # fmt: skip
+    first = Mandate.objects.create(**own, method=method, reference="M1", ended_on=FEBRUARY, **signed)
+    Mandate.objects.create(**own, method=method, reference="M1", amends=first, **signed)
+    subscription = Subscription.objects.filter(company=company).order_by("pk")[0]
+    SubscriptionMethod.objects.create(**own, subscription=subscription, method=method)
+    batch = DebitBatch.objects.create(**own, gateway=gateway, message_id="B1", collection_on=FEBRUARY, scheme="CORE",
+                                      sequence="RCUR", count=1, total_minor=100, file=file, created_at=at)  # fmt: skip
+    attempt = Attempt.objects.create(
+        **hers, invoice=invoice, gateway=gateway, method=method, origin="due", key=f"k1-{company.pk}", batch=batch,
+        state="settled", closed_at=at, created_at=at, **money,
+    )  # fmt: skip
+    payment = Payment.objects.create(**hers, method="card", received_on=FEBRUARY, gateway=gateway, attempt=attempt,
+                                     external_id="pi_1", created_at=at, **money)  # fmt: skip
+    refund = Refund.objects.create(**hers, status="sent", asked_on=FEBRUARY, payment=payment, gateway=gateway,
+                                   key="r1" + str(company.pk), created_at=at, **money)  # fmt: skip
+    Reversal.objects.create(**own, payment=payment, gateway=gateway, kind="dispute", external_id="d1",
+                            taken_on=FEBRUARY, created_at=at, **money)  # fmt: skip
+    GatewayEvent.objects.create(**own, gateway=gateway, external_id="e1", type="a", body=b"{}", source="webhook",
+                                received_at=at)  # fmt: skip
+    statement = BankStatement.objects.create(**own, file=file, format="csv", imported_by="A", imported_at=at)
+    BankLine.objects.create(**hers, statement=statement, fingerprint="f", booked_on=FEBRUARY, invoice=invoice,
+                            payment=payment, refund=refund, **money)  # fmt: skip
+    policy = DunningPolicy.objects.filter(company=company).order_by("pk")[0]
+    case = DunningCase.objects.create(
+        **hers, policy=policy, state="paid", currency="EUR", counts_from_on=FEBRUARY, opened_at=at
+    )
+    DunningEntry.objects.create(**own, case=case, step=policy.steps.all()[0], action="retry", result="done",
+                                open_minor=1, attempt=attempt, on=FEBRUARY, at=at)  # fmt: skip
+    Claim.objects.create(**hers, case=case, invoice=invoice, kind="fee", claimed_on=FEBRUARY, payment_id=payment.pk,
+                         **money)  # fmt: skip

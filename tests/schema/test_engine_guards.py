@@ -22,9 +22,14 @@ NAMED = {
         "written_off_minor", "open_minor", "closed_on", "sent_at",
     },
     "billing_linecredit": {"credited_minor"},
-    "billing_payment": {"customer_id", "status", "reference", "note"},
+    "billing_payment": {
+        "customer_id", "status", "reference", "note", "fee_minor", "settled_currency", "settled_minor",
+    },
     "billing_paymentbalance": {"allocated_minor", "to_credit_minor", "refunded_minor", "left_minor"},
-    "billing_refund": {"status", "paid_on", "reference"},
+    "billing_refund": {
+        "status", "paid_on", "reference", "gateway_id", "payment_id", "key", "external_id", "failure", "first_sent_at",
+        "next_look_at", "looks",
+    },
 }  # fmt: skip
 
 
