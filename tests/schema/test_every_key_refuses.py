@@ -45,7 +45,9 @@ def _refused_by(cursor: Any, table: str, parent: str, column: str, one: Any, oth
     past: list[str] = []
     while True:
         told = _attack(cursor, table, f"SET {column} = {theirs[0]} WHERE ctid = '{mine[0]}'", past)
-        cursor.execute("SELECT contype FROM pg_constraint WHERE conname = %s AND contype IN ('u', 'x', 'c', 'p')", [told])
+        cursor.execute(
+            "SELECT contype FROM pg_constraint WHERE conname = %s AND contype IN ('u', 'x', 'c', 'p')", [told]
+        )
         kind = cursor.fetchone()
         cursor.execute("SELECT 1 FROM pg_class WHERE relname = %s AND relkind = 'i'", [told])
         if kind is not None:
