@@ -21,7 +21,10 @@ def test_a_new_company_has_roles_taxes_accounts_and_a_chain():
     assert TaxCategory.objects.filter(company=company, code="standard-electronic").exists()
     assert TaxRate.objects.filter(company=company, country="DE", level="standard", percent=19).exists()
     roles = sorted(Account.objects.filter(company=company).values_list("role", flat=True))
-    assert roles == ["cash", "customer_credit", "prepaid", "receivable", "revenue", "tax", "unallocated", "write_off"]
+    assert roles == [
+        "cash", "claim", "customer_credit", "exchange", "fee", "prepaid", "receivable", "revenue", "tax", "transit",
+        "unallocated", "write_off",
+    ]  # fmt: skip
     assert ChainHead.objects.get(company=company).height == 0
 
 
