@@ -181,7 +181,7 @@ def pay_page_of(attempt: Attempt) -> str:
 
 def reason_of(attempt: Attempt) -> str:
     """Why it came to nothing, in words."""
-    return reasons.words_of(attempt.reason) if attempt.reason else ""
+    return reasons.told_to_payer(attempt.reason) if attempt.reason else ""
 
 
 def names_of(method: PaymentMethod) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def names_of(method: PaymentMethod) -> dict[str, Any]:
         "row": method,
         "state": looks.get(method.status, method.status),
         "word": words.get(method.status, method.get_status_display()),
-        "reason": reasons.words_of(method.reason) if method.reason else "",
+        "reason": reasons.told_to_payer(method.reason) if method.reason else "",
         "mandate": mandate,
     }
 

@@ -94,3 +94,12 @@ def kind_of(code: str) -> str:
 def words_of(code: str) -> str:
     """The reason in the reader's language."""
     return str(REASONS[code if code in REASONS else "other"].words)
+
+
+#: What a payer is not told: it is about a person, or only guessed.
+UNTOLD: Final = frozenset({"holder_deceased", "fraud_suspected", "lost_or_stolen", "duplicate", "bank_form", "other"})
+
+
+def told_to_payer(code: str) -> str:
+    """The reason as the payer may read it, in the reader's language: some are only for staff."""
+    return words_of("do_not_honor" if code in UNTOLD or code not in REASONS else code)

@@ -117,7 +117,7 @@ def _ask(attempt: Attempt, template: str, reason: str, *, at: datetime) -> Messa
             "number": invoice.number,
             "total": Figures(language, attempt.currency).money(attempt.amount_minor),
             "method": attempt.method.label if attempt.method is not None else "",
-            "reason": reasons.words_of(reason),
+            "reason": reasons.told_to_payer(reason),
             "link": pay_links.paying_link(invoice, on=clock.day_in(at, company.time_zone)),
         }
     return _write(customer, template, context, recipients, language, attempt.pk, [], at=at, kind="attempt")
