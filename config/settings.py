@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "subscriptions",
     "billing",
     "reporting",
+    "crm",
     "api",
     "backoffice",
     "portal",

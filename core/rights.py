@@ -37,6 +37,12 @@ RIGHTS: dict[str, str | Promise] = {
     "run.start": _("Start billing runs"),
     "import.run": _("Import subscriptions"),
     "report.read": _("See reports"),
+    "task.read": _("See tasks and alerts"),
+    "task.write": _("Create, assign and finish tasks"),
+    "reminder.read": _("See reminder rules, offers and mail texts"),
+    "reminder.write": _("Change reminder rules, offers and mail texts"),
+    "webhook.read": _("See webhook endpoints and what they were sent"),
+    "webhook.write": _("Change webhook endpoints and send again"),
     "settings.read": _("See settings and the audit log"),
     "settings.write": _("Change settings, people and keys"),
     "sandbox.open": _("Open sandboxes"),
@@ -47,7 +53,7 @@ ROLES: dict[str, tuple[str | Promise, frozenset[str]]] = {
     "admin": (_("Administrator"), frozenset(RIGHTS)),
     "accounting": (
         _("Accounting"),
-        frozenset(RIGHTS) - {"settings.write", "catalog.write", "clock.advance", "sandbox.open"},
+        frozenset(RIGHTS) - {"settings.write", "catalog.write", "clock.advance", "sandbox.open", "webhook.write"},
     ),
     "sales": (
         _("Sales"),
@@ -64,6 +70,10 @@ ROLES: dict[str, tuple[str | Promise, frozenset[str]]] = {
                 "invoice.read",
                 "payment.read",
                 "report.read",
+                "task.read",
+                "task.write",
+                "reminder.read",
+                "reminder.write",
             }
         ),
     ),
@@ -80,6 +90,8 @@ ROLES: dict[str, tuple[str | Promise, frozenset[str]]] = {
                 "usage.read",
                 "invoice.read",
                 "payment.read",
+                "task.read",
+                "task.write",
             }
         ),
     ),

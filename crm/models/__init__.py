@@ -1,0 +1,1 @@
+"""What is said to customers in time, and what staff have to do."""
