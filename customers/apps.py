@@ -10,4 +10,4 @@ class CustomersConfig(AppConfig):
 
     def ready(self) -> None:
         from customers import refusals  # noqa: F401  registering is its effect
-        from customers.services import messages, vat_ids  # noqa: F401
+        from customers.services import mail_texts, messages, vat_ids  # noqa: F401

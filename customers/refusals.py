@@ -20,6 +20,10 @@ register(
         "contact.archived": _("This contact is archived."),
         "contact.without_email": _("This contact has no e-mail address to invite."),
         "contact.user_taken": _("Another contact of this customer already signs in with this address."),
+        "mail_text.unknown": _("There is no mail %(name)s in the language %(language)s."),
+        "mail_text.empty": _("A mail needs a subject and a text."),
+        "mail_text.long": _("At most %(limit)s characters."),
+        "mail_text.unknown_placeholder": _("%(name)s is no placeholder of this mail."),
         "contact.user_inactive": _("This person's account is switched off."),
     }
 )
