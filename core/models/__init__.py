@@ -5,7 +5,8 @@ from .company import LANGUAGE_CHOICES, Company, TermsFrom
 from .people import ApiKey, Membership, Role, User
 from .records import NumberSeries, StoredFile
 from .trail import AuditDetail, AuditEntry, Event
-from .work import Job, Outbox, TickRun
+from .webhooks import WebhookDelivery, WebhookEndpoint, WebhookTry
+from .work import Job, Outbox, TickNote, TickRun
 
 __all__ = [
     "LANGUAGE_CHOICES",
@@ -25,6 +26,10 @@ __all__ = [
     "Role",
     "StoredFile",
     "TermsFrom",
+    "TickNote",
     "TickRun",
     "User",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookTry",
 ]

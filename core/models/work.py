@@ -18,6 +18,7 @@ class Outbox(CompanyOwned):
         WAITING = "waiting", _("waiting")
         DONE = "done", _("done")
         DEAD = "dead", _("failed for good")
+        CANCELED = "canceled", _("canceled")
 
     kind = models.CharField(max_length=40, help_text=_("Which handler carries it out."))
     key = models.CharField(
@@ -97,10 +98,33 @@ class TickRun(CompanyOwned):
     ended_at = models.DateTimeField(help_text=_("When, by the machine's clock."))
     milliseconds = models.PositiveIntegerField(help_text=_("How long it took."))
     outcome = models.JSONField(default=dict, help_text=_("What it did, or the error."))
+    failures = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_("How often it failed since it last ended well.")
+    )
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "name"], name="tick_run_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TickNote(CompanyOwned):
+    """A run of a tick that did something or failed; kept for two weeks."""
+
+    name = models.CharField(max_length=40, help_text=_("Which tick."))
+    ran_at = models.DateTimeField(help_text=_("When, by the company's clock."))
+    ended_at = models.DateTimeField(help_text=_("When, by the machine's clock."))
+    milliseconds = models.PositiveIntegerField(help_text=_("How long it took."))
+    outcome = models.JSONField(default=dict, help_text=_("What it did, or the error."))
+    has_failed = models.BooleanField(default=False, help_text=_("Whether it ended with an error."))
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["company", "name", "-id"], name="tick_note_newest"),
+            models.Index(fields=["company", "ended_at"], name="tick_note_by_age"),
         ]
 
     def __str__(self) -> str:
