@@ -3,6 +3,7 @@
 from .agreement import Subscription
 from .changes import AgreedDiscount, Change, OneOff
 from .imports import Import, ImportLine
+from .notices import RenewalNotice
 from .revenue import Movement
 from .slots import Slot, SlotTerms
 from .usage import UsageDay, UsageEvent, UsageRefusal, UsageThreshold
@@ -14,6 +15,7 @@ __all__ = [
     "ImportLine",
     "Movement",
     "OneOff",
+    "RenewalNotice",
     "Slot",
     "SlotTerms",
     "Subscription",

@@ -117,6 +117,15 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
         help_text=_("Last day whose minimum over all positions is closed; empty: none is yet."),
     )
 
+    leaves_freely_from_on = models.DateField(
+        null=True,
+        blank=True,
+        help_text=_("From this day on the customer may leave any time: a notice the law asks for was not sent."),
+    )
+    leaves_freely_until_on = models.DateField(
+        null=True, blank=True, help_text=_("Last day of that right; empty: it has no end.")
+    )
+
     next_bill_on = models.DateField(
         null=True, blank=True, help_text=_("Next day something falls due for billing; empty: nothing ever.")
     )
@@ -191,6 +200,17 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
                 fields=["company", "time_zone", "next_move_on"],
                 name="subscription_moving",
                 condition=Q(next_move_on__isnull=False),
+            ),
+            models.Index(
+                fields=["company", "term_ends_on"],
+                name="subscription_renewing",
+                condition=Q(term_ends_on__isnull=False, end_kind="", renewal_rule="renew"),
+            ),
+            models.Index(fields=["company", "paid_from_on"], name="subscription_on_trial", condition=Q(state="trial")),
+            models.Index(
+                fields=["company", "ends_on"],
+                name="subscription_over",
+                condition=Q(state__in=["canceled", "expired"]),
             ),
             models.Index(fields=["company", "-id"], name="subscription_parked", condition=Q(parked_at__isnull=False)),
             models.Index(fields=["company", "-created_at", "-id"], name="subscription_by_age"),

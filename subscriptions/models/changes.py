@@ -80,6 +80,7 @@ class Change(CompanyKeyed, Addressed):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["subscription", "-id"], name="change_by_subscription"),
+            models.Index(fields=["company", "effective_on"], name="change_to_come", condition=Q(status="planned")),
         ]
 
     def __str__(self) -> str:
