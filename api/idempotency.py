@@ -16,6 +16,7 @@ import orjson
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from api.models import IdempotencyRecord
 from api.problems import Problem
@@ -110,7 +111,10 @@ def _again(stored: IdempotencyRecord) -> HttpResponse:
     return response
 
 
-@ticks.tick("api.idempotency", order=95, every=timedelta(hours=24))
+@ticks.tick(
+    "api.idempotency", order=95, every=timedelta(hours=24), title=_("Answers of the API"),
+    text=_("Forgets answers kept for repeated API calls once they are a month old."),
+)  # fmt: skip
 def forget_old(company: Company, at: datetime) -> dict[str, int]:
     """Answers older than a month are forgotten."""
     limit = clock.machine_now() - KEPT

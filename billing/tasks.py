@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from celery import current_task, shared_task
+from django.utils.translation import gettext_lazy as _
 
 from billing.models import BillingChunk, BillingRun
 from billing.services import running
@@ -74,19 +75,28 @@ def _work_off(runs: list[BillingRun]) -> dict[str, Any]:
     return {"runs": [run.ref for run in runs], "invoices": invoices} if runs else {}
 
 
-@ticks.tick("billing.run", order=20, every=EVERY)
+@ticks.tick(
+    "billing.run", order=20, every=EVERY, title=_("Daily billing run"),
+    text=_("Goes on with unfinished billing runs and bills everything that falls due today, in each time zone."),
+)  # fmt: skip
 def run_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Goes on with unfinished runs and starts today's, in each time zone."""
     return _work_off(running.continue_due(company=company, at=at, by=Actor.system("Daily billing run")))
 
 
-@ticks.tick("billing.unpark", order=21, every=RETRY_EVERY)
+@ticks.tick(
+    "billing.unpark", order=21, every=RETRY_EVERY, title=_("Parked subscriptions"),
+    text=_("Tries again to bill what was parked."),
+)  # fmt: skip
 def unpark_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Tries again what billing had parked."""
     return dict(running.retry_parked(company=company, at=at, by=Actor.system("Parked subscriptions")))
 
 
-@ticks.tick("billing.wake", order=22, every=WAKE_EVERY)
+@ticks.tick(
+    "billing.wake", order=22, every=WAKE_EVERY, title=_("Billing in pieces"),
+    text=_("Queues pieces of a billing run that nobody works on and ends runs that are over."),
+)  # fmt: skip
 def wake_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Queues chunks whose message was lost, and ends runs that are over."""
     runs = [

@@ -10,4 +10,4 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from core import durability, refusals, tasks  # noqa: F401  registering is their effect
-        from core.services import advancing  # noqa: F401
+        from core.services import advancing, examinations  # noqa: F401

@@ -9,6 +9,8 @@ import random
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from billing.models import InvoiceBalance
 from billing.services import payments
 from core import clock
@@ -23,7 +25,10 @@ BY = Actor.system("Bank")
 DAYS = {"prompt": (2, 9), "due": (-3, 1), "late": (6, 24), "slow": (35, 75)}
 
 
-@ticks.tick("demo.payments", order=60, every=timedelta(hours=6))
+@ticks.tick(
+    "demo.payments", order=60, every=timedelta(hours=6), title=_("Payments in the demo"),
+    text=_("Lets the customers of the demo company pay by their habits."),
+)  # fmt: skip
 def pay_tick(company: Company, at: datetime) -> dict[str, Any]:
     """What customers of the test company pay today."""
     if company.slug != SLUG or company.is_live:

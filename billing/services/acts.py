@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from billing.services.acting import ActResult, Done, carry_out, check_token, close, mrr_to_come
 from billing.services.releasing import take_up_again
@@ -103,7 +104,10 @@ def move_due(*, company: Company, at: datetime, by: Actor, customer_ids: Sequenc
     return renewals.move_due(company=company, at=at, by=by, customer_ids=customer_ids, after_ends=give_back)
 
 
-@ticks.tick("subscriptions.moves", order=10, every=MOVES_EVERY)
+@ticks.tick(
+    "subscriptions.moves", order=10, every=MOVES_EVERY, title=_("Contract clock"),
+    text=_("Starts, renews, converts and ends the subscriptions whose day has come."),
+)  # fmt: skip
 def moves_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Starts, ends of trials, renewals and ends that are due."""
     return dict(move_due(company=company, at=at, by=Actor.system("Contract clock")))

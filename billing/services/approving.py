@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy
 
 from billing.models import Invoice
 from billing.services import drafting, keeping, signing, windows
@@ -178,7 +179,10 @@ def _approve(
     return outcome.invoice_ids
 
 
-@ticks.tick("billing.drafts", order=23, every=timedelta(minutes=15))
+@ticks.tick(
+    "billing.drafts", order=23, every=timedelta(minutes=15), title=gettext_lazy("Approval window"),
+    text=gettext_lazy("Issues drafts whose approval window is over."),
+)  # fmt: skip
 def issue_due(company: Company, at: datetime) -> dict[str, Any]:
     """Issues the drafts whose window is over; those whose VAT id is still unchecked `vat_waits` issues and tells."""
     due = Invoice.objects.filter(company=company, sequence__isnull=True, issue_after_at__lte=at).exclude(waits_for="")

@@ -15,6 +15,7 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import Jsonb
 from django.db.models import Count, Sum
+from django.utils.translation import gettext_lazy as _
 
 from billing.models import Attempt, BankLine, BankStatement, DebitBatch, Gateway, Invoice, Payment, Refund
 from billing.services import bank_acts, matching, payments, receivables
@@ -220,7 +221,10 @@ def totals(statement: BankStatement) -> dict[str, tuple[int, int]]:
     return {row["state"]: (row["n"], int(row["sum"])) for row in rows.order_by("state")}
 
 
-@ticks.tick("billing.bank", order=36, every=EVERY)
+@ticks.tick(
+    "billing.bank", order=36, every=EVERY, title=_("Bank lines"),
+    text=_("Looks again at bank lines that nothing was matched with."),
+)  # fmt: skip
 def bank_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Looks again at lines nothing was done with: invoices, mandates and customers have come since."""
     rows = BankLine.objects.filter(company=company, state__in=UNSETTLED).order_by("-pk")

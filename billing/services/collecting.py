@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from billing.documents import content
 from billing.models import Attempt, Gateway, Invoice, InvoiceBalance, InvoiceLine, PaymentMethod, SubscriptionMethod
@@ -203,7 +204,10 @@ def _check(invoice: Invoice, gateway: Gateway, method: PaymentMethod | None) -> 
         raise Refused("attempt.no_way", field="gateway", gateway=gateway.name)
 
 
-@ticks.tick("billing.collect", order=30, every=EVERY)
+@ticks.tick(
+    "billing.collect", order=30, every=EVERY, title=_("Collection"),
+    text=_("Charges stored payment methods for invoices that are due."),
+)  # fmt: skip
 def collect_tick(company: Company, at: datetime) -> dict[str, Any]:
     """First attempts on what is due; the effects are carried out by the relay, in a test company at once."""
     made = collect_due(company=company, at=at)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
+from django.utils.translation import gettext_lazy as _
 
 from billing.models import DebitBatch, Gateway
 from billing.services import debit_files, gateway_accounts, mandates
@@ -49,7 +50,10 @@ def play_bank(*, company: Company, at: datetime) -> dict[str, int]:
     return {"taken": taken, "credited": credited}
 
 
-@ticks.tick("billing.debits", order=34, every=EVERY)
+@ticks.tick(
+    "billing.debits", order=34, every=EVERY, title=_("Direct debit files"),
+    text=_("Makes the direct debit files that are due and ends mandates nobody used for 36 months."),
+)  # fmt: skip
 def debits_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Ends dead mandates, makes the files that are due; a test company's bank does its part."""
     if not Gateway.objects.filter(company=company, kind=Gateway.Kind.SEPA).exists():

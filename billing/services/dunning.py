@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Sum
+from django.utils.translation import gettext_lazy as _
 
 from billing.models import Attempt, DunningCase, DunningEntry, Reversal
 from billing.services import dunning_following, dunning_steps, lateness, receivables, sending
@@ -138,7 +139,10 @@ def _change(
     return held
 
 
-@ticks.tick("billing.dunning", order=40, every=EVERY)
+@ticks.tick(
+    "billing.dunning", order=40, every=EVERY, title=_("Dunning"),
+    text=_("Opens, moves on and closes dunning cases and does the steps that are due."),
+)  # fmt: skip
 def dunning_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Cases opened, moved on and closed; steps done. One that fails stops nobody."""
     today = clock.day_in(at, company.time_zone)

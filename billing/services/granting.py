@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from billing.models import Credit, CreditBalance
 from billing.services import books, receivables
@@ -77,7 +78,10 @@ def reverse(*, credit: Credit, reason: str, by: Actor, at: datetime) -> Credit:
     return Credit.objects.select_related("balance", "customer", "company").get(pk=credit.pk)
 
 
-@ticks.tick("billing.credit", order=24, every=timedelta(hours=1))
+@ticks.tick(
+    "billing.credit", order=24, every=timedelta(hours=1), title=_("Credit that lapses"),
+    text=_("Lets what is left of credit lapse after its last day."),
+)  # fmt: skip
 def lapse_due(company: Company, at: datetime) -> dict[str, Any]:
     """What is left of credit lapses on the day after its last day, in the company's zone."""
     on = clock.day_in(at, company.time_zone)

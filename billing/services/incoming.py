@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from billing.gateways.base import (
     ChargeFact,
@@ -179,7 +180,10 @@ def replay(*, event: GatewayEvent, by: Actor, at: datetime) -> GatewayEvent:
     return apply(event=held, at=at)
 
 
-@ticks.tick("billing.messages", order=28, every=EVERY)
+@ticks.tick(
+    "billing.messages", order=28, every=EVERY, title=_("Messages of providers"),
+    text=_("Fetches what payment providers said and did not reach us."),
+)  # fmt: skip
 def messages_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Fetches what providers said and we didn't hear; a provider that is down is asked again an hour later."""
     found = failed = 0

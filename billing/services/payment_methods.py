@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from billing.gateways.base import Page, SavedMethod, SetUp
 from billing.models import Attempt, Gateway, PaymentMethod, SubscriptionMethod
@@ -297,7 +298,10 @@ def tell(method: PaymentMethod, verb: str, past: str, *, by: Actor, at: datetime
                      method.pk, method.customer_id, data, facts, by=by, at=at)  # fmt: skip
 
 
-@ticks.tick("billing.methods", order=29, every=timedelta(hours=1))
+@ticks.tick(
+    "billing.methods", order=29, every=timedelta(hours=1), title=gettext_lazy("Expired payment methods"),
+    text=gettext_lazy("Ends cards and other methods whose last day is over."),
+)  # fmt: skip
 def methods_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Ends methods whose day is over."""
     return {"expired": len(expire_due(company=company, at=at))}

@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 from django.db import transaction
 from django.db.models import Q, Sum
+from django.utils.translation import gettext_lazy as _
 
 from billing.gateways.base import Answer, GiveBack, Outcome, RefundFact
 from billing.models import Allocation, Gateway, Payment, Refund
@@ -226,7 +227,10 @@ def _save(refund: Refund) -> None:
     refund.save(update_fields=["status", "external_id", "failure", "first_sent_at", "next_look_at", "looks"])
 
 
-@ticks.tick("billing.refunds", order=33, every=timedelta(minutes=5))
+@ticks.tick(
+    "billing.refunds", order=33, every=timedelta(minutes=5), title=_("Refunds"),
+    text=_("Pays refunds out through the provider and looks up those under way."),
+)  # fmt: skip
 def refunds_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Refunds a gateway can pay out are sent; those under way are looked up. One that fails stops nobody."""
     # One that names its payment and no gateway is paid out by hand, as somebody said; see `give_back`.

@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
 
 from billing.gateways import registry
 from billing.gateways.base import Answer, Charge, Outcome, SavedMethod
@@ -169,7 +170,10 @@ def care_for(attempt: Attempt, *, at: datetime) -> None:
             look_up(attempt_id=attempt.pk, at=at)
 
 
-@ticks.tick("billing.attempts", order=32, every=EVERY)
+@ticks.tick(
+    "billing.attempts", order=32, every=EVERY, title=_("Payments under way"),
+    text=_("Sends collections again, looks up those whose end is unknown, and gives up those whose time is over."),
+)  # fmt: skip
 def look_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Attempts that are to be sent again, looked up or given up now; one that fails stops nobody."""
     rows = Attempt.objects.filter(company=company, next_look_at__lte=at, collect_on__isnull=True)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from billing.models import Invoice
 from billing.services import approving
@@ -20,7 +21,10 @@ from customers.models import Customer
 WAITS = Invoice.WaitsFor.VAT_CHECK
 
 
-@ticks.tick("billing.vat_waits", order=22, every=timedelta(minutes=15))
+@ticks.tick(
+    "billing.vat_waits", order=22, every=timedelta(minutes=15), title=_("Invoices waiting for a VAT id"),
+    text=_("Issues invoices as soon as the VAT id is checked or the waiting time is over."),
+)  # fmt: skip
 def issue_answered(company: Company, at: datetime) -> dict[str, Any]:
     """Issues what need not wait any longer: with the answer's tax, or, unanswered, with a consumer's."""
     by = Actor.system("VAT check")

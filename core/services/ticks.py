@@ -12,31 +12,44 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+from django.db import connection
+from django.db.models import F
+from django.utils.functional import Promise
+
 from core import clock
-from core.models import Company, TickRun
+from core.models import Company, TickNote, TickRun
 from core.refusal import Refused
 
 TickFunction = Callable[[Company, datetime], dict[str, Any]]
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """`order` places it among the others; `every` is how often live companies are asked."""
+    """`order` places it among the others; `every` is how often live companies are asked.
+
+    `title` and `text` say to a person what it is for, in a few words and in one sentence.
+    """
 
     name: str
     order: int
     every: timedelta
     function: TickFunction
+    title: str | Promise = ""
+    text: str | Promise = ""
 
 
 _ticks: dict[str, Tick] = {}
 
 
-def tick(name: str, *, order: int, every: timedelta) -> Callable[[TickFunction], TickFunction]:
+def tick(
+    name: str, *, order: int, every: timedelta, title: str | Promise = "", text: str | Promise = ""
+) -> Callable[[TickFunction], TickFunction]:
     """Registers a tick: `function(company, at)` does what is due at `at` and says what it did."""
 
     def register(function: TickFunction) -> TickFunction:
-        _ticks[name] = Tick(name, order, every, function)
+        _ticks[name] = Tick(name, order, every, function, title, text)
         return function
 
     return register
@@ -46,6 +59,10 @@ def all_ticks() -> list[Tick]:
     return sorted(_ticks.values(), key=lambda tick: (tick.order, tick.name))
 
 
+def find(name: str) -> Tick | None:
+    return _ticks.get(name)
+
+
 def run_tick(*, name: str, company: Company, at: datetime, notes_quiet: bool = True) -> dict[str, Any]:
     """Asks one tick for one company; its outcome is kept, also when it failed.
 
@@ -53,28 +70,49 @@ def run_tick(*, name: str, company: Company, at: datetime, notes_quiet: bool = T
     """
     begun = time.monotonic()
     outcome: dict[str, Any] = {}
+    failed = False
     try:
         outcome = _ticks[name].function(company, at)
     except Exception as error:
-        outcome = {"error": f"{type(error).__name__}: {error}"[:500]}
+        failed, outcome = True, {"error": f"{type(error).__name__}: {error}"[:500]}
         raise
     finally:
         if notes_quiet or any(outcome.values()):
-            row = TickRun(
-                company=company,
-                name=name,
-                ran_at=at,
-                ended_at=clock.machine_now(),
-                outcome=outcome,
-                milliseconds=int((time.monotonic() - begun) * 1000),
-            )
-            TickRun.objects.bulk_create(
-                [row],
-                update_conflicts=True,
-                unique_fields=["company", "name"],
-                update_fields=["ran_at", "ended_at", "outcome", "milliseconds"],
-            )
+            _note(company, name, at, outcome, failed, int((time.monotonic() - begun) * 1000))
     return outcome
+
+
+def ask(
+    *, name: str, company: Company, at: datetime, stops_at: tuple[type[Exception], ...] = ()
+) -> dict[str, Any] | None:
+    """`run_tick` for a list of companies: a failure is kept and logged, and stops nobody else; then None.
+
+    Errors in `stops_at` are kept and raised: the caller's time is over.
+    """
+    try:
+        return run_tick(name=name, company=company, at=at)
+    except stops_at:
+        log.exception("tick_stopped", tick=name, company=company.slug)
+        raise
+    except Exception as error:
+        log.exception("tick_failed", tick=name, company=company.slug, error=f"{type(error).__name__}: {error}"[:300])
+        return None
+    finally:
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+
+
+def _note(company: Company, name: str, at: datetime, outcome: dict[str, Any], failed: bool, milliseconds: int) -> None:
+    """The last run, and for runs that did something or failed a line of their own."""
+    values: dict[str, Any] = {
+        "ran_at": at, "ended_at": clock.machine_now(), "outcome": outcome, "milliseconds": milliseconds,
+    }  # fmt: skip
+    rows = TickRun.objects.filter(company=company, name=name)
+    if not rows.update(**values, failures=F("failures") + 1 if failed else 0):
+        made = TickRun(company=company, name=name, **values, failures=int(failed))
+        TickRun.objects.bulk_create([made], ignore_conflicts=True)
+    if any(outcome.values()):
+        TickNote.objects.create(company=company, name=name, **values, has_failed=failed)
 
 
 def advance(*, company: Company, to: datetime, told: Callable[[datetime], None] | None = None) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from core.actors import Actor
@@ -183,7 +184,10 @@ def due(company: Company, at: datetime) -> Iterable[Customer]:
     return rows.exclude(vat_id="").select_related("company").order_by("vat_state", "pk")[:AT_ONCE]
 
 
-@ticks.tick("customers.vat_ids", order=5, every=timedelta(minutes=15))
+@ticks.tick(
+    "customers.vat_ids", order=5, every=timedelta(minutes=15), title=_("VAT ids"),
+    text=_("Asks the tax authorities again about VAT ids that could not be checked or were checked long ago."),
+)  # fmt: skip
 def ask_due(company: Company, at: datetime) -> dict[str, Any]:
     """Asks again about VAT ids that nobody could check, and anew about those whose answer is growing old."""
     if not service_of(company):

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy
 
 from core import checks, clock
 from core.actors import Actor
@@ -141,7 +142,10 @@ def _text(value: Decimal | None) -> str | None:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-@ticks.tick("subscriptions.usage", order=15, every=EVERY)
+@ticks.tick(
+    "subscriptions.usage", order=15, every=EVERY, title=gettext_lazy("Usage thresholds"),
+    text=gettext_lazy("Tells when usage has passed a threshold."),
+)  # fmt: skip
 def look(company: Company, at: datetime) -> dict[str, Any]:
     """Levels that are held grow by time alone: thresholds are looked at without new events, too."""
     with transaction.atomic():
