@@ -2,6 +2,7 @@
 
 from .bases import NAME_LENGTH, Addressed, CompanyKeyed, CompanyOwned
 from .company import LANGUAGE_CHOICES, Company, TermsFrom
+from .mail import MailEvent
 from .people import ApiKey, Membership, Role, User
 from .records import NumberSeries, StoredFile
 from .trail import AuditDetail, AuditEntry, Event
@@ -20,6 +21,7 @@ __all__ = [
     "CompanyOwned",
     "Event",
     "Job",
+    "MailEvent",
     "Membership",
     "NumberSeries",
     "Outbox",

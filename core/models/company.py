@@ -211,6 +211,36 @@ class Company(Addressed):
     invoice_footer = models.JSONField(
         _("invoice footer"), default=dict, blank=True, help_text=_("Closing words on documents, by language.")
     )
+    mail_name = models.CharField(
+        _("sender name"),
+        max_length=NAME_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Name mails come from; empty: the company's short name."),
+    )
+    mail_address = models.EmailField(
+        _("sender address"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "Address mails come from; your mail server must be allowed to send for it. Empty: the e-mail above."
+        ),
+    )
+    mail_reply_to = models.EmailField(
+        _("reply address"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Where answers go; empty: to the sender."),
+    )
+    mails_have_html = models.BooleanField(
+        _("mails with your looks"),
+        default=True,
+        db_default=True,
+        help_text=_("Beside the plain text, mails show the same words with your logo and colour."),
+    )
     created_at = models.DateTimeField(auto_now_add=True, help_text=_("When the row was made."))
 
     class Meta:

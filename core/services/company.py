@@ -22,7 +22,8 @@ FIELDS = (
     "register_entry", "iban", "bic", "bank_name", "accent", "currency", "tax_currency", "language", "time_zone",
     "books_closed_on", "mails_start_on", "invoice_pattern", "credit_note_pattern", "payment_terms_days",
     "invoice_per_subscription", "issues_zero_invoices", "is_small_business", "charges_origin_vat", "invoice_footer",
-    "draft_hours", "rate_change", "payment_terms_from", "collect_when",
+    "draft_hours", "rate_change", "payment_terms_from", "collect_when", "mail_name", "mail_address", "mail_reply_to",
+    "mails_have_html",
 )  # fmt: skip
 LOGO_BYTES = 1024 * 1024
 #: How the content of a logo begins, and what it then is.

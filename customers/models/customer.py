@@ -114,6 +114,20 @@ class Customer(CompanyOwned, Addressed):
         verbose_name=_("owner"),
         help_text=_("Who looks after this customer."),
     )
+    marketing_consent_at = models.DateTimeField(
+        _("advertising allowed since"),
+        null=True,
+        blank=True,
+        help_text=_("When it was allowed to send advertising to this address; empty: it was not."),
+    )
+    marketing_consent_source = models.CharField(
+        _("allowed by"),
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("How that was said, such as portal or a signed form."),
+    )
     created_at = models.DateTimeField(help_text=_("When it was made, by the company's clock."))
     archived_at = models.DateTimeField(null=True, blank=True, help_text=_("Hidden from lists since."))
 
@@ -203,6 +217,20 @@ class Contact(CompanyOwned, Addressed):
     )
     gets_invoices = models.BooleanField(
         _("gets invoices"), default=False, help_text=_("Documents are also sent to this person.")
+    )
+    marketing_consent_at = models.DateTimeField(
+        _("advertising allowed since"),
+        null=True,
+        blank=True,
+        help_text=_("When it was allowed to send advertising to this address; empty: it was not."),
+    )
+    marketing_consent_source = models.CharField(
+        _("allowed by"),
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("How that was said, such as portal or a signed form."),
     )
     archived_at = models.DateTimeField(null=True, blank=True, help_text=_("No longer there since."))
 
