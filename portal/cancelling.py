@@ -44,7 +44,7 @@ def today_of(visitor: Visitor, subscription: Subscription) -> date:
 
 def choices(subscription: Subscription, on: date) -> list[Choice]:
     """The ends on offer: with the paid period, as early as possible if that is earlier, on a day of one's own."""
-    agreed = terms.terms_of(subscription)
+    agreed = terms.terms_of(subscription, on=on)
     with_period = effective_end(agreed, "period_end", on)[0]
     earliest = effective_end(agreed, "now", on)[0]
     offered = [Choice("period_end", with_period)]

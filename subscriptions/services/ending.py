@@ -44,7 +44,8 @@ def plan_end(
 
     `unused` (credit, refund, none; None: as agreed) says what becomes of paid days after it. `now` and `period_end`
     mean the later of that day and the contract's earliest end; an earlier date is refused. With `override` and a
-    reason the contract's terms don't bind, and a day of the past may be named. A paused or suspended one ends at once,
+    reason the contract's terms don't bind, and a day of the past may be named. A customer who leaves freely, because the
+    law's notice of the renewal was missed, ends it on any day and gets back what is paid ahead. A paused or suspended one ends at once,
     on the day before that began; it can be taken back that day. A planned pause that would outlast the end is dropped.
     Asking again for what is planned, or for what ends later anyway, changes nothing. Paid days are given back by
     `billing.services.acts.cancel`.
@@ -69,6 +70,8 @@ def plan_end(
             # Its pause begins today and no tick came yet.
             renewals.advance(company=held.company, subscriptions=[held], day=on, at=at, by=by)
         end = _last_day(held, timing, ends_on, on, override=override)
+        if not override and terms.leaves_freely(held, on):
+            unused = Unused.REFUND  # What is paid ahead goes back by law, whatever was agreed.
         unused = unused or held.cancel_unused
         planned = held.ends_on if held.end_kind == EndKind.CANCEL else None
         if planned is not None:
@@ -182,7 +185,7 @@ def _last_day(held: Subscription, timing: str, ends_on: date | None, on: date, *
         return _overridden(held, timing, ends_on, on)
     requested: Any = ends_on if timing == CancelTiming.DATE else timing
     try:
-        end, _ = effective_end(terms.terms_of(held, with_planned_end=False), requested, on)
+        end, _ = effective_end(terms.terms_of(held, with_planned_end=False, on=on), requested, on)
     except EndTooEarly as error:
         raise Refused("subscription.end_too_early", field="ends_on", day=error.earliest_end) from error
     except BadTerms as error:

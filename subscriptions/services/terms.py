@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from core.design import formats
 from pricing import terms as contract
 from pricing.periods import Anchor, Interval
-from pricing.terms import ContractClock, Length, Notice, Terms
+from pricing.terms import NO_NOTICE, ContractClock, Length, Notice, Terms
 from subscriptions.models import Subscription
 from subscriptions.services import standing
 
@@ -32,6 +32,7 @@ _REASONS = {
     "to_term_end": gettext_lazy("It ends with the term."),
     "grace": gettext_lazy("After a renewal, the grace days still allow ending it with the old term."),
     "paused": gettext_lazy("While it is paused it ends, once canceled, with the day before the pause."),
+    "notice_missed": gettext_lazy("It can end on any day: the notice that the law asks for was not sent in time."),
     "suspended": gettext_lazy("While it is suspended it ends, once canceled, with the day before the suspension."),
 }
 
@@ -52,18 +53,28 @@ def _length(count: int, unit: str) -> Length | None:
     return (count, unit) if count else None  # type: ignore[return-value]
 
 
-def terms_of(subscription: Subscription, *, with_planned_end: bool = True) -> Terms:
+def leaves_freely(subscription: Subscription, on: date) -> bool:
+    """Whether its customer may end it on that day whatever was agreed: the law's notice of its renewal was missed."""
+    first, last = subscription.leaves_freely_from_on, subscription.leaves_freely_until_on
+    return first is not None and first <= on and (last is None or on <= last)
+
+
+def terms_of(subscription: Subscription, *, with_planned_end: bool = True, on: date | None = None) -> Terms:
     """Its contract terms as the contract clock reads them; without the planned end when asked so.
 
-    The end of a contract that expires is no planned end: the clock finds it by itself.
+    The end of a contract that expires is no planned end: the clock finds it by itself. `on`: the day notice is given;
+    where the customer leaves freely on it, no notice binds.
     """
+    is_free = on is not None and leaves_freely(subscription, on)
     planned = subscription.ends_on if with_planned_end and subscription.end_kind == "cancel" else None
     return Terms(
         first_paid_on=subscription.paid_from_on,
         anchor=anchor_of(subscription),
         interval=interval_of(subscription),
         minimum_term=_length(subscription.minimum_count, subscription.minimum_unit),
-        notice=Notice(subscription.notice_count, subscription.notice_unit, subscription.notice_to),  # type: ignore[arg-type]
+        notice=NO_NOTICE
+        if is_free
+        else Notice(subscription.notice_count, subscription.notice_unit, subscription.notice_to),  # type: ignore[arg-type]
         renewal_rule=subscription.renewal_rule,  # type: ignore[arg-type]
         renewal_term=_length(subscription.renewal_count, subscription.renewal_unit),
         grace_days=subscription.grace_days,
@@ -76,9 +87,12 @@ def contract_clock_of(subscription: Subscription, *, on: date) -> ContractClock:
     """What notice given on that day can reach, and what happens without one.
 
     The term runs on in a pause and in a suspension; a cancellation then ends it with the day before (reason code
-    `paused` or `suspended`), whatever the notice.
+    `paused` or `suspended`), whatever the notice. Where the law's notice of a renewal was missed, any day can be the
+    last (`notice_missed`).
     """
-    clock = contract.contract_clock(terms_of(subscription), on)
+    clock = contract.contract_clock(terms_of(subscription, on=on), on)
+    if leaves_freely(subscription, on) and not {"ended", "trial"} & set(clock.reasons):
+        clock = replace(clock, reasons=("notice_missed", clock.reasons[-1]))
     stopped_on = standing.stopped_on(subscription)
     if stopped_on is None or "ended" in clock.reasons:
         return clock
