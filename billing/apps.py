@@ -19,6 +19,7 @@ class BillingConfig(AppConfig):
             debits,
             dunning,
             dunning_letters,
+            examinations,
             granting,
             incoming,
             mailing,

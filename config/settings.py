@@ -12,6 +12,8 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from config import logs, mail
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 RUN_DIR = Path(os.environ.get("TURNUS_RUN_DIR", BASE_DIR / ".turnus"))
 
@@ -50,6 +52,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "django_htmx",
     "csp",
+    "django_structlog",
     "core",
     "catalog",
     "customers",
@@ -64,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -71,12 +75,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
     "core.middleware.LanguageMiddleware",
     "core.middleware.CompanyMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -155,12 +161,17 @@ EMAIL_HOST_USER = os.environ.get("TURNUS_SMTP_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("TURNUS_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = flag("TURNUS_SMTP_TLS")
 EMAIL_TIMEOUT = 20
+# Who carries mail of live companies: smtp, or a provider reached through django-anymail (config/mail.py).
+MAIL_PROVIDER = mail.provider_of(os.environ)
+ANYMAIL = mail.anymail_of(os.environ)
 # Mail of test companies goes to this mail catcher (host:port); without one, only to an SMTP server on this machine.
 TEST_SMTP = os.environ.get("TURNUS_TEST_SMTP", "")
 # Where VAT ids of customers are asked about: the tax authorities' service, up to the name of its operation; empty:
 # nowhere. Test companies never ask it, but a stand-in, if there is one.
 VIES_URL = os.environ.get("TURNUS_VIES_URL", "https://ec.europa.eu/taxation_customs/vies/rest-api")
 TEST_VIES_URL = os.environ.get("TURNUS_TEST_VIES_URL", "")
+# Whether webhooks of test companies may go to this machine, for trying them out; those of live companies never do.
+WEBHOOKS_TO_LOOPBACK = flag("TURNUS_WEBHOOKS_TO_LOOPBACK")
 # The file `manage.py load_exchange_rates --fetch` gets: reference rates of the European Central Bank.
 #: Where test companies reach payment providers; empty: their payments can't be tried out. A live company's gateway
 #: talks to the provider's own address, unless it names another that isn't of this machine.
@@ -224,10 +235,12 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["api.schema.finish"],
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("TURNUS_LOG_LEVEL", "WARNING")},
-}
+# Entries for people (text) or machines (json); INFO adds one for each request and task.
+LOGGING = logs.logging_settings(
+    level=os.environ.get("TURNUS_LOG_LEVEL", "WARNING"), form=os.environ.get("TURNUS_LOG_FORMAT", "text")
+)
+logs.configure()
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+# Who may read /metrics, as a bearer; empty: this machine alone.
+METRICS_TOKEN = os.environ.get("TURNUS_METRICS_TOKEN", "")

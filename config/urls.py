@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from api import mail_webhooks
 from api.webhooks_in import receive
+from core import health
 from core.views import front_door
 
 urlpatterns = [
     path("", front_door, name="front-door"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path("accounts/", include("allauth.urls")),
     path("ui/", include("core.design.urls")),
     path("api/v1/", include("api.urls")),
@@ -16,5 +21,6 @@ urlpatterns = [
     # Before the portal's own: the first part of its last addresses may be any company's.
     path("", include("portal.pay_urls")),
     path("portal/", include("portal.urls")),
+    path("webhooks/mail/<str:provider>/", mail_webhooks.receive, name="mail-webhooks-in"),
     path("webhooks/<str:gateway>/", receive, name="webhooks-in"),
 ]

@@ -9,5 +9,5 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import durability, refusals, tasks  # noqa: F401  registering is their effect
+        from core import durability, event_types, refusals, tasks  # noqa: F401  registering is their effect
         from core.services import advancing, examinations  # noqa: F401

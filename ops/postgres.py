@@ -235,7 +235,7 @@ def _make(place: Cluster) -> None:
     command = [place.binaries.tool("initdb"), "-D", str(fresh), "-U", USER, "--auth=trust", "--encoding=UTF8", *locale]
     command += [] if place.durable else ["--no-sync"]
     with place.log.open("ab") as log:
-        made = processes.spawn(command, log=log, cwd=place.data.parent, account=place.account, env=_environment())
+        made = processes.spawn(command, log=log, cwd=place.data.parent, account=place.account, env=plain_environment())
         if made.wait() != 0:
             raise PostgresError(f"initdb failed: {_tail(place.log)}")
     fresh.rename(place.data)
@@ -251,7 +251,7 @@ def _launch(place: Cluster, lock: locks.Lock, *, dies_with_us: bool) -> subproce
             command,
             log=log,
             cwd=place.data,
-            env=_environment(),
+            env=plain_environment(),
             account=place.account,
             keep_fds=[lock.fd],
             dies_with_us=signal.SIGINT if dies_with_us else None,
@@ -288,7 +288,9 @@ def ensure_database(place: Cluster, name: str = USER) -> None:
 def run_sql(place: Cluster, statement: str, database: str = "postgres") -> str:
     """Run one statement with psql and return its bare output; raises PostgresError with the server's words."""
     command = [place.binaries.tool("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", place.url(database)]
-    asked = subprocess.run([*command, "-c", statement], capture_output=True, text=True, check=False, env=_environment())
+    asked = subprocess.run(
+        [*command, "-c", statement], capture_output=True, text=True, check=False, env=plain_environment()
+    )
     if asked.returncode != 0:
         raise PostgresError(asked.stderr.strip())
     return asked.stdout.strip()
@@ -309,7 +311,7 @@ def stop(place: Cluster, seconds: float = 60) -> bool:
     return True
 
 
-def _environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
     """Our environment without PG* variables, which would redirect the tools, and with plain messages."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PG") and not key.startswith("LC_")}
     return {**kept, "LC_ALL": "C", "LANG": "C"}
