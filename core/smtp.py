@@ -1,4 +1,4 @@
-"""The way out for mail: plain SMTP, told apart by live and test company.
+"""The way out for mail: plain SMTP or a provider's interface, told apart by live and test company.
 
 One rule matters: mail of a test company never leaves for a real mailbox. It goes to the mail catcher, or nowhere.
 """
@@ -42,6 +42,8 @@ class Backend(EmailBackend):
 def connection_for(company: Company) -> BaseEmailBackend:
     """Where mail of `company` goes. Raises `NoTestMail` where a test company's could reach the world."""
     if company.is_live:
+        if settings.MAIL_PROVIDER != "smtp":
+            return _connection(backend=f"anymail.backends.{settings.MAIL_PROVIDER}.EmailBackend")
         return _connection()
     if settings.TEST_SMTP:
         host, _colon, port = settings.TEST_SMTP.rpartition(":")

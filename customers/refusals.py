@@ -20,6 +20,7 @@ register(
         "contact.archived": _("This contact is archived."),
         "contact.without_email": _("This contact has no e-mail address to invite."),
         "contact.user_taken": _("Another contact of this customer already signs in with this address."),
+        "unsubscribe.invalid": _("This link is not valid. Please use the one in the mail."),
         "mail_text.unknown": _("There is no mail %(name)s in the language %(language)s."),
         "mail_text.empty": _("A mail needs a subject and a text."),
         "mail_text.long": _("At most %(limit)s characters."),

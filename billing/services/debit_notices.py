@@ -10,15 +10,13 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.template.loader import render_to_string
-from django.utils.translation import override
 
 from billing.documents import content
 from billing.documents.figures import Figures
 from billing.models import Attempt, Mandate
 from billing.services import debit_marks, mailing, receivables
 from customers.models import Message
-from customers.services import messages
+from customers.services import mail_texts, messages
 from customers.services.customers import language_of
 
 TEMPLATE: Final = "debit_notice"
@@ -45,25 +43,22 @@ def announce(*, attempt_id: int, at: datetime, is_again: bool = False) -> Messag
             return None
         language = language_of(customer)
         figures = Figures(language, attempt.currency)
-        context = {
-            "company": company,
-            "customer": customer,
+        facts = {
+            "customer": customer.name,
             "number": attempt.invoice.number,
             "amount": figures.money(attempt.amount_minor),
             "day": figures.day(attempt.collect_on.isoformat()),
             "reference": mandate.reference,
             "creditor_id": attempt.gateway.creditor_id,
             "creditor": attempt.gateway.creditor_name or company.legal_name,
-            "label": attempt.method.label if attempt.method is not None else "",
-            "is_again": told,
+            "account": attempt.method.label if attempt.method is not None else "",
             "link": mailing.portal_link(attempt.invoice),
         }
-        with override(language):
-            subject = render_to_string(f"mail/{TEMPLATE}_subject.txt", context)
-            body = render_to_string(f"mail/{TEMPLATE}.txt", context)
+        text = f"{TEMPLATE}_moved" if told else TEMPLATE
+        mail = mail_texts.compose(company=company, name=text, language=language, facts=facts)
         return messages.write(
-            company=company, customer=customer, template=TEMPLATE, language=language, subject=subject,
-            body=body.strip() + "\n", recipients=recipients, subject_kind="attempt", subject_id=attempt.pk, at=at,
+            company=company, customer=customer, template=TEMPLATE, language=language, subject=mail.subject,
+            body=mail.body, recipients=recipients, subject_kind="attempt", subject_id=attempt.pk, at=at,
         )  # fmt: skip
 
 

@@ -11,21 +11,20 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import structlog
-from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from billing.documents import words
 from billing.documents.content import read
 from billing.documents.figures import Figures
 from billing.gateways import reasons
-from billing.models import Attempt, Claim, DunningCase, Invoice
+from billing.models import Attempt, Claim, DunningCase
 from billing.services import attempts, mailing, pay_links
 from billing.services.lateness import Late
 from core import clock
 from core.actors import Actor
 from core.models import Company
 from customers.models import Customer, Message
-from customers.services import messages
+from customers.services import mail_texts, messages
 from customers.services.customers import language_of
 
 log = structlog.get_logger(__name__)
@@ -46,9 +45,9 @@ def remind(
         return None
     language = language_of(customer)
     with override(language):
-        context = _context(customer, late, claims, case.currency, language, on)
+        facts = _facts(customer, late, claims, case.currency, language, on)
     attachments = [{"kind": "invoice", "id": one.invoice.pk} for one in late[:ATTACHED]]
-    return _write(customer, f"reminder_{level}", context, recipients, language, case.pk, attachments, at=at)
+    return _write(customer, f"reminder_{level}", facts, recipients, language, case.pk, attachments, at=at)
 
 
 def tell_colleagues(
@@ -59,10 +58,11 @@ def tell_colleagues(
     if not company.email:
         return None
     with override(company.language):
-        context = _context(customer, late, claims, case.currency, company.language, on)
-    context["is_handed_over"] = is_handed_over
-    return _write(customer, "reminder_alert", context, [company.email], company.language, case.pk, [], at=at,
-                  is_internal=True)  # fmt: skip
+        facts = _facts(customer, late, claims, case.currency, company.language, on)
+    facts |= {"email": customer.email, "phone": customer.phone}
+    text = "reminder_alert_handover" if is_handed_over else "reminder_alert"
+    return _write(customer, "reminder_alert", facts, [company.email], company.language, case.pk, [], at=at,
+                  is_internal=True, text=text)  # fmt: skip
 
 
 @attempts.when_moved
@@ -111,64 +111,52 @@ def _ask(attempt: Attempt, template: str, reason: str, *, at: datetime) -> Messa
         return None
     language, company = language_of(customer), customer.company
     with override(language):
-        context = {
-            "company": company,
-            "customer": customer,
+        facts = {
+            "customer": customer.name,
             "number": invoice.number,
             "total": Figures(language, attempt.currency).money(attempt.amount_minor),
             "method": attempt.method.label if attempt.method is not None else "",
             "reason": reasons.told_to_payer(reason),
             "link": pay_links.paying_link(invoice, on=clock.day_in(at, company.time_zone)),
         }
-    return _write(customer, template, context, recipients, language, attempt.pk, [], at=at, kind="attempt")
+    return _write(customer, template, facts, recipients, language, attempt.pk, [], at=at, kind="attempt")
 
 
-def _context(
+def _facts(
     customer: Customer, late: Sequence[Late], claims: Sequence[Claim], currency: str, language: str, on: date
-) -> dict[str, Any]:
+) -> dict[str, str]:
+    """What a reminder may name, in the active language."""
     figures = Figures(language, currency)
     total = sum(one.open_minor for one in late) + sum(claim.amount_minor for claim in claims)
+    items = [
+        _("Invoice %(number)s, due on %(due_on)s: %(open)s open")
+        % {"number": one.invoice.number, "due_on": figures.day(one.due_on), "open": figures.money(one.open_minor)}
+        for one in late
+    ]
+    for claim in claims:
+        named = {"number": claim.invoice.number, "amount": figures.money(claim.amount_minor)}
+        if claim.kind == Claim.Kind.INTEREST:
+            items.append(_("Interest on invoice %(number)s: %(amount)s") % named)
+        else:
+            items.append(_("Fee for late payment of invoice %(number)s: %(amount)s") % named)
     return {
-        "company": customer.company,
-        "customer": customer,
-        "rows": [
-            {
-                "number": one.invoice.number,
-                "due_on": figures.day(one.due_on),
-                "open": figures.money(one.open_minor),
-                "link": pay_links.paying_link(one.invoice, on=on),
-            }
-            for one in late
-        ],
-        "claims": [
-            {
-                "number": claim.invoice.number,
-                "is_interest": claim.kind == Claim.Kind.INTEREST,
-                "amount": figures.money(claim.amount_minor),
-            }
-            for claim in claims
-        ],
+        "customer": customer.name,
+        "items": "\n".join(items),
         "total": figures.money(total),
-        "bank": _bank(late[0].invoice) if late else [],
+        "pay_links": "\n".join(f"{one.invoice.number}: {pay_links.paying_link(one.invoice, on=on)}" for one in late),
+        "bank": mailing.bank_lines(read(late[0].invoice)) if late else "",
     }
 
 
-def _bank(invoice: Invoice) -> Any:
-    content = read(invoice)
-    return words.bank_facts(content.body, content.seller)
-
-
 def _write(
-    customer: Customer, template: str, context: dict[str, Any], recipients: Sequence[str], language: str,
+    customer: Customer, template: str, facts: dict[str, str], recipients: Sequence[str], language: str,
     subject_id: int, attachments: Sequence[dict[str, Any]], *, at: datetime, kind: str = KIND,
-    is_internal: bool = False,
+    is_internal: bool = False, text: str = "",
 ) -> Message:  # fmt: skip
     company: Company = customer.company
-    with override(language):
-        subject = render_to_string(f"mail/{template}_subject.txt", context)
-        body = render_to_string(f"mail/{template}.txt", context)
+    mail = mail_texts.compose(company=company, name=text or template, language=language, facts=facts)
     return messages.write(
         company=company, customer=None if is_internal else customer, template=template, language=language,
-        subject=subject, body=body.strip() + "\n", recipients=recipients, attachments=attachments, subject_kind=kind,
+        subject=mail.subject, body=mail.body, recipients=recipients, attachments=attachments, subject_kind=kind,
         subject_id=subject_id, at=at,
     )  # fmt: skip

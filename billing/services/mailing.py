@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import override
 
@@ -29,7 +27,7 @@ from core.models import Outbox, StoredFile
 from core.refusal import Refused
 from core.services import outbox, trail
 from customers.models import Customer, Message
-from customers.services import messages
+from customers.services import mail_texts, messages
 from customers.services.customers import language_of
 
 TEMPLATES: dict[Kind, str] = {"invoice": "invoice_issued", "credit_note": "credit_note_issued"}
@@ -109,16 +107,16 @@ def _write(document: Invoice | CreditNote, content: Content, addresses: list[str
     language = language_of(customer)
     template = TEMPLATES[content.kind]
     with override(language):
-        context = _context(document, content, language)
-        subject = render_to_string(f"mail/{template}_subject.txt", context)
-        body = render_to_string(f"mail/{template}.txt", context)
+        facts = _facts(document, content, language)
+    text = "invoice_settled" if content.kind == "invoice" and not facts["to_pay"] else template
+    mail = mail_texts.compose(company=customer.company, name=text, language=language, facts=facts)
     return messages.write(
         company=customer.company,
         customer=customer,
         template=template,
         language=language,
-        subject=subject,
-        body=body.strip() + "\n",
+        subject=mail.subject,
+        body=mail.body,
         recipients=addresses,
         attachments=[{"kind": content.kind, "id": document.pk}],
         subject_kind=content.kind,
@@ -127,25 +125,29 @@ def _write(document: Invoice | CreditNote, content: Content, addresses: list[str
     )
 
 
-def _context(document: Invoice | CreditNote, content: Content, language: str) -> dict[str, Any]:
+def _facts(document: Invoice | CreditNote, content: Content, language: str) -> dict[str, str]:
     body, seller = content.body, content.seller
     figures = Figures(language, body["currency"])
     to_pay = body.get("to_pay", body["gross"]) if content.kind == "invoice" else 0
     return {
-        "company": document.customer.company,
-        "customer": document.customer,
+        "customer": document.customer.name,
         "number": body["number"],
         "amount": figures.money(body["gross"]),
         "to_pay": figures.money(to_pay) if to_pay and not body.get("is_test") else "",
         "day": figures.day(body["issued_on"]),
         "due_on": figures.day(body["payment_due_on"]) if body.get("payment_due_on") else "",
-        "corrects": body.get("corrects"),
+        "invoice": (body.get("corrects") or {}).get("number", ""),
         "reason": body.get("reason", ""),
         "payment": words.payment_note(body, seller, figures),
-        "bank": [] if body.get("debit") else words.bank_facts(body, seller),
+        "bank": "" if body.get("debit") else bank_lines(content),
         "link": portal_link(document),
         "pay_link": _pay_link(document, to_pay),
     }
+
+
+def bank_lines(content: Content) -> str:
+    """Where to transfer the money to, a fact a line, in the active language."""
+    return "\n".join(f"{fact.label}: {fact.value}" for fact in words.bank_facts(content.body, content.seller))
 
 
 def _pay_link(document: Invoice | CreditNote, to_pay: int) -> str:

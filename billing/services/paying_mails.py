@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.template.loader import render_to_string
 from django.utils.translation import override
 
 from billing.documents.figures import Figures
@@ -20,7 +19,7 @@ from core.actors import Actor
 from core.refusal import Refused
 from core.services import trail
 from customers.models import Customer, Message
-from customers.services import messages
+from customers.services import mail_texts, messages
 from customers.services.customers import language_of
 
 #: What such a message is about: the invoice with this id.
@@ -40,19 +39,17 @@ def send_link(*, invoice: Invoice, by: Actor, at: datetime) -> Message:
     language = language_of(customer)
     with override(language):
         figures = Figures(language, invoice.currency)
-        context = {
-            "company": company,
-            "customer": customer,
+        facts = {
+            "customer": customer.name,
             "number": invoice.number,
             "total": figures.money(balance.open_minor),
             "due_on": figures.day(balance.payment_due_on),
             "link": pay_links.paying_link(invoice, on=clock.day_in(at, company.time_zone)),
         }
-        subject = render_to_string("mail/pay_link_subject.txt", context).strip()
-        body = render_to_string("mail/pay_link.txt", context).strip() + "\n"
+    mail = mail_texts.compose(company=company, name="pay_link", language=language, facts=facts)
     message = messages.write(
-        company=company, customer=customer, template="pay_link", language=language, subject=subject, body=body,
-        recipients=recipients, subject_kind=KIND, subject_id=invoice.pk, at=at,
+        company=company, customer=customer, template="pay_link", language=language, subject=mail.subject,
+        body=mail.body, recipients=recipients, subject_kind=KIND, subject_id=invoice.pk, at=at,
     )  # fmt: skip
     trail.audit(
         company_id=company.pk, at=at, by=by, verb="invoice.send_link", subject_kind="invoice", subject_id=invoice.pk,
@@ -69,14 +66,14 @@ def send_method_link(*, customer: Customer, by: Actor, at: datetime) -> Message:
     if not recipients:
         raise Refused("document.no_recipient", number=customer.name)
     language = language_of(customer)
-    with override(language):
-        link = pay_links.method_link(customer, on=clock.day_in(at, company.time_zone))
-        context = {"company": company, "customer": customer, "link": link}
-        subject = render_to_string("mail/method_link_subject.txt", context).strip()
-        body = render_to_string("mail/method_link.txt", context).strip() + "\n"
+    facts = {
+        "customer": customer.name,
+        "link": pay_links.method_link(customer, on=clock.day_in(at, company.time_zone)),
+    }
+    mail = mail_texts.compose(company=company, name="method_link", language=language, facts=facts)
     message = messages.write(
-        company=company, customer=customer, template="method_link", language=language, subject=subject, body=body,
-        recipients=recipients, subject_kind="customer", subject_id=customer.pk, at=at,
+        company=company, customer=customer, template="method_link", language=language, subject=mail.subject,
+        body=mail.body, recipients=recipients, subject_kind="customer", subject_id=customer.pk, at=at,
     )  # fmt: skip
     trail.audit(
         company_id=company.pk, at=at, by=by, verb="customer.send_method_link", subject_kind="customer",

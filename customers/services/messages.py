@@ -1,4 +1,4 @@
-"""Mail to customers: written in the transaction of its cause, sent later by the relay.
+"""Mail to customers: written in the transaction of its cause, sent later by the relay (`delivering`).
 
 One rule matters: a message is a row before it is a mail, with the text as sent; what is attached is named by kind and
 id and rendered when it goes out.
@@ -6,24 +6,26 @@ id and rendered when it goes out.
 
 from __future__ import annotations
 
-import smtplib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import formataddr, parseaddr
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
 
-from core import clock, smtp
+from core import clock
+from core.actors import Actor
 from core.models import Company, Outbox, StoredFile
-from core.refusal import Refused
-from core.services import outbox
+from core.services import trail
 from customers.models import Customer, Message
+from customers.services import unsubscribing
 
 Renderer = Callable[[int], StoredFile]
 Listener = Callable[[Message], None]
+#: Rows written by one statement.
+CHUNK = 1000
 _renderers: dict[str, Renderer] = {}
 _listeners: dict[str, Listener] = {}
 
@@ -48,6 +50,33 @@ def when_sent(subject_kind: str) -> Callable[[Listener], Listener]:
     return register
 
 
+def rendered(part: dict[str, Any]) -> StoredFile:
+    """The file of an attachment."""
+    return _renderers[part["kind"]](part["id"])
+
+
+def listener_of(message: Message) -> Listener | None:
+    """Who hears that it went out."""
+    return _listeners.get(message.subject_kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be written. `category` is `contract`, `legal` or `marketing`; see `write`."""
+
+    customer: Customer | None
+    template: str
+    language: str
+    subject: str
+    body: str
+    recipients: Sequence[str]
+    attachments: Sequence[dict[str, Any]] = ()
+    subject_kind: str = ""
+    subject_id: int | None = None
+    category: str = "contract"
+    html: str = ""
+
+
 def write(
     *,
     company: Company,
@@ -60,38 +89,96 @@ def write(
     attachments: Sequence[dict[str, Any]] = (),
     subject_kind: str = "",
     subject_id: int | None = None,
+    category: str = "contract",
+    html: str = "",
     at: datetime,
 ) -> Message:
     """Writes a message and the outbox row that will send it, in one transaction.
 
     `attachments` are `{"kind": ..., "id": ...}` of registered kinds. Line breaks in the subject become spaces.
+    Advertising (`category="marketing"`) is written once for each address, as each has its own link to unsubscribe,
+    which is put below the text; answered is the first. Blocked addresses are left out when it is sent.
     """
-    for part in attachments:
+    draft = Draft(
+        customer, template, language, subject, body, list(recipients), attachments, subject_kind, subject_id, category,
+        html,
+    )  # fmt: skip
+    return write_many(company=company, drafts=[draft], at=at)[0]
+
+
+def write_many(*, company: Company, drafts: Iterable[Draft], at: datetime) -> list[Message]:
+    """Writes many messages of one company as `write` does, with their outbox rows, in few statements."""
+    made = [message for draft in drafts for message in _messages(company, draft, at)]
+    with transaction.atomic():
+        Message.objects.bulk_create(made, batch_size=CHUNK)
+        due_at = clock.machine_now()
+        Outbox.objects.bulk_create(
+            [
+                Outbox(
+                    company_id=company.pk, kind="mail", key=message.ref, payload={"message": message.pk}, due_at=due_at
+                )
+                for message in made
+            ],
+            batch_size=CHUNK,
+        )
+    return made
+
+
+def _messages(company: Company, draft: Draft, at: datetime) -> list[Message]:
+    if draft.category not in Message.Category.values:
+        raise LookupError(f"unknown category {draft.category!r}")
+    for part in draft.attachments:
         if part["kind"] not in _renderers:
             raise LookupError(f"nobody renders attachments of kind {part['kind']!r}")
-    with transaction.atomic():
-        message = Message.objects.create(
-            company=company,
-            customer=customer,
-            template=template,
-            language=language,
-            sender=sender_of(company),
-            recipients=distinct(recipients),
-            subject=" ".join(subject.split())[:300],
-            body=body,
-            attachments=[dict(part) for part in attachments],
-            subject_kind=subject_kind,
-            subject_id=subject_id,
-            created_at=at,
-        )
-        outbox.put(company_id=company.pk, kind="mail", key=message.ref, payload={"message": message.pk})
+    addresses = distinct(draft.recipients)
+    if draft.category != Message.Category.MARKETING or len(addresses) < 2:
+        return [_message(company, draft, addresses, at)]
+    return [_message(company, draft, [address], at) for address in addresses]
+
+
+def _message(company: Company, draft: Draft, addresses: list[str], at: datetime) -> Message:
+    message = Message(
+        company=company,
+        customer=draft.customer,
+        template=draft.template,
+        category=draft.category,
+        language=draft.language,
+        sender=sender_of(company),
+        reply_to=company.mail_reply_to,
+        recipients=addresses,
+        subject=" ".join(draft.subject.split())[:300],
+        body=draft.body,
+        html=draft.html,
+        attachments=[dict(part) for part in draft.attachments],
+        subject_kind=draft.subject_kind,
+        subject_id=draft.subject_id,
+        created_at=at,
+    )
+    if draft.category == Message.Category.MARKETING:
+        message.body = f"{message.body.rstrip()}\n\n{unsubscribing.footer(message)}\n"
     return message
 
 
 def sender_of(company: Company) -> str:
     """From: the company's name with its own address, else with the installation's."""
-    address = company.email or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-    return formataddr((company.name, address))[:300]
+    address = company.mail_address or company.email or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    return formataddr((" ".join((company.mail_name or company.name).split()), address))[:300]
+
+
+@transaction.atomic
+def resend(*, message: Message, by: Actor, at: datetime) -> Message:
+    """The same mail again, as a new message with the addresses and the sender that hold now."""
+    draft = Draft(
+        message.customer, message.template, message.language, message.subject, unsubscribing.without_footer(message),
+        message.recipients, message.attachments, message.subject_kind, message.subject_id, message.category,
+        message.html,
+    )  # fmt: skip
+    [again, *_others] = write_many(company=message.company, drafts=[draft], at=at)
+    trail.audit(
+        company_id=message.company_id, at=at, by=by, verb="message.resend", subject_kind="message",
+        subject_id=message.pk, customer_id=message.customer_id, facts={"message": again.ref},
+    )  # fmt: skip
+    return again
 
 
 def distinct(addresses: Iterable[str]) -> list[str]:
@@ -105,77 +192,3 @@ def distinct(addresses: Iterable[str]) -> list[str]:
         seen.setdefault(address.strip().lower(), address.strip())
     seen.pop("", None)
     return list(seen.values())
-
-
-@outbox.handler("mail")
-def deliver(row: Outbox) -> None:
-    """Sends a message that has not been sent. A refusal for good, and the last try, leave it failed.
-
-    The mail server may take a mail and the answer be lost: then it goes out twice, under the same Message-ID.
-    """
-    message = Message.objects.select_related("company").get(pk=row.payload["message"], company_id=row.company_id)
-    if message.state == Message.State.SENT:
-        return
-    try:
-        refused = _send(message)
-    except Exception as error:
-        if _is_for_good(error):
-            _fail(message, error)
-            raise outbox.PermanentFailure(f"{type(error).__name__}: {error}") from error
-        if outbox.is_last_try(row):
-            _fail(message, error)
-        raise
-    with transaction.atomic():
-        Message.objects.filter(pk=message.pk).update(
-            state=Message.State.SENT, sent_at=clock.machine_now(), error=_in_words(refused)
-        )
-        listener = _listeners.get(message.subject_kind)
-        if listener is not None:
-            listener(message)
-
-
-def _send(message: Message) -> dict[str, Any]:
-    """Hands the mail to the server; the recipients it refused while it took the others."""
-    if not message.recipients:
-        raise ValueError("no recipient")
-    domain = parseaddr(message.sender)[1].rpartition("@")[2] or "localhost"
-    mail = EmailMessage(
-        subject=message.subject,
-        body=message.body,
-        from_email=message.sender,
-        to=message.recipients,
-        headers={"Message-ID": f"<{message.ref}@{domain}>", "Auto-Submitted": "auto-generated"},
-    )
-    for part in message.attachments:
-        stored = _renderers[part["kind"]](part["id"])
-        mail.attach(stored.name, bytes(stored.content), stored.media_type)
-    smtp.connection_for(message.company).send_messages([mail])
-    refused: dict[str, Any] = getattr(mail, "refused", {})
-    return refused
-
-
-def _is_for_good(error: Exception) -> bool:
-    """Whether another try would end the same: refused addresses, unusable content, never a connection or a login."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return all(code >= 500 for code, _words in error.recipients.values())
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return False
-    if isinstance(error, smtplib.SMTPResponseException):
-        return error.smtp_code >= 500
-    return isinstance(error, (ValueError, LookupError, Refused, smtp.NoTestMail))
-
-
-def _fail(message: Message, error: Exception) -> None:
-    words = _in_words(error.recipients) if isinstance(error, smtplib.SMTPRecipientsRefused) else str(error)
-    Message.objects.filter(pk=message.pk).exclude(state=Message.State.SENT).update(
-        state=Message.State.FAILED, error=words[:2000]
-    )
-
-
-def _in_words(refused: dict[str, Any]) -> str:
-    """The server's words for each refused address."""
-    lines = []
-    for address, (code, words) in refused.items():
-        text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
-        lines.append(f"{address}: {code} {text}")
-    return "\n".join(lines)

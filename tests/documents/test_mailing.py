@@ -276,7 +276,7 @@ def test_a_mail_is_the_same_mail_when_it_goes_out_twice(mailbox) -> None:
     an_invoice(a_company())
     relay_all()
     # The server took it, and the answer was lost.
-    Message.objects.update(state="waiting", sent_at=None)
+    Message.objects.update(state="waiting", sent_at=None, results={})
     Outbox.objects.filter(kind="mail").update(state="waiting")
     relay_all()
     first, second = mailbox.mails
