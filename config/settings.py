@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "core.health.HealthMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -107,6 +108,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": dj_database_url.config(default="postgres:///turnus", conn_max_age=60, conn_health_checks=True)}
+# Behind a pooler that hands out connections by the transaction, nothing may outlive one.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = flag("TURNUS_POOLED")
 DATABASES["default"].setdefault("TEST", {})["NAME"] = os.environ.get("TURNUS_TEST_DB", "test_turnus")
 # A benchmark may bill live companies on a server that forgets (`core.durability`); nobody else should.
 SILENCED_SYSTEM_CHECKS = ["core.E028"] if flag("TURNUS_MAY_FORGET") else []

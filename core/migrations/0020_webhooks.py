@@ -4,7 +4,6 @@ import core.ids
 import core.sealing
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import django.db.models.functions.comparison
 from django.db import migrations, models
 
 from core.schema import LOCK_TIMEOUT
@@ -107,10 +106,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='webhookdelivery',
             index=models.Index(fields=['endpoint', '-id'], name='webhook_delivery_by_endpoint'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(models.F('endpoint'), django.db.models.functions.comparison.Coalesce('due_at', 'created_at'), models.F('id'), condition=models.Q(('state', 'waiting')), name='webhook_delivery_waiting'),
         ),
         migrations.AddIndex(
             model_name='webhookdelivery',

@@ -54,6 +54,17 @@ DELIVERIES = migrations.RunSQL(
     """,
 )
 
+# What is due, whose time is empty for "at once"; what is under way.
+INDEXES = migrations.RunSQL(
+    """
+    CREATE INDEX webhook_delivery_due ON core_webhookdelivery (endpoint_id, (COALESCE(due_at, '-infinity')), id)
+        WHERE state = 'waiting';
+    CREATE INDEX webhook_delivery_flying ON core_webhookdelivery (endpoint_id, lease_until)
+        WHERE state = 'waiting' AND lease_until IS NOT NULL;
+    """,
+    "DROP INDEX webhook_delivery_due; DROP INDEX webhook_delivery_flying;",
+)
+
 
 class Migration(migrations.Migration):
     dependencies = [("core", "0020_webhooks")]
@@ -65,6 +76,7 @@ class Migration(migrations.Migration):
         plain_key("core_webhookdelivery", "event_id", "core_event", name="webhook_delivery_event"),
         company_key("core_webhooktry", "delivery_id", "core_webhookdelivery", name="webhook_try_delivery_same_company"),
         frozen("core_webhooktry"),
+        INDEXES,
         UUID7,
         DELIVERIES,
     ]

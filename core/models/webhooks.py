@@ -11,7 +11,6 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from core.sealing import SealedField
@@ -126,10 +125,6 @@ class WebhookDelivery(CompanyKeyed, Addressed):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["endpoint", "-id"], name="webhook_delivery_by_endpoint"),
-            models.Index(
-                "endpoint", Coalesce("due_at", "created_at"), "id",
-                name="webhook_delivery_waiting", condition=Q(state="waiting"),
-            ),
             models.Index(fields=["endpoint", "closed_at"], name="webhook_delivery_dead", condition=Q(state="dead")),
         ]  # fmt: skip
 

@@ -41,6 +41,8 @@ SCOPES: dict[str, frozenset[str]] = {
     "runs:write": frozenset({"run.read", "run.start"}),
     "imports:write": frozenset({"import.run"}),
     "reports:read": frozenset({"report.read"}),
+    "webhooks:read": frozenset({"webhook.read"}),
+    "webhooks:write": frozenset({"webhook.read", "webhook.write"}),
     "settings:read": frozenset({"settings.read"}),
     "settings:write": frozenset({"settings.read", "settings.write"}),
     "sandboxes:write": frozenset({"sandbox.open"}),

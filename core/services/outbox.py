@@ -5,13 +5,13 @@ A handler must be safe to run twice: the lease can end while it works.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Count, Min, Q
 
 from core import clock
 from core.models import Outbox
@@ -19,24 +19,37 @@ from core.models import Outbox
 Handler = Callable[[Outbox], None]
 _handlers: dict[str, Handler] = {}
 LEASE = timedelta(minutes=2)
-#: Waiting times between tries; after the last the row is dead and waits for a person.
+#: Waiting times between tries; after the last the row is dead and waits for a person. A kind may have its own.
 BACK_OFF = tuple(timedelta(seconds=s) for s in (10, 60, 300, 1800, 7200, 21600, 43200, 86400))
+_back_offs: dict[str, tuple[timedelta, ...]] = {}
 
 
 class PermanentFailure(Exception):
     """Trying again can't help; the row dies at once."""
 
 
-def handler(kind: str) -> Callable[[Handler], Handler]:
-    """Registers the function that carries out rows of `kind`."""
+def handler(kind: str, *, back_off: tuple[timedelta, ...] | None = None) -> Callable[[Handler], Handler]:
+    """Registers the function that carries out rows of `kind`, and how long its rows wait between tries."""
 
     def register(function: Handler) -> Handler:
         if kind in _handlers and _handlers[kind] is not function:
             raise LookupError(f"outbox kind {kind!r} has two handlers")
         _handlers[kind] = function
+        if back_off is not None:
+            _back_offs[kind] = back_off
         return function
 
     return register
+
+
+def kinds() -> list[str]:
+    """The kinds of effects there are."""
+    return sorted(_handlers)
+
+
+def back_off_of(kind: str) -> tuple[timedelta, ...]:
+    """The waiting times between tries of a kind."""
+    return _back_offs.get(kind, BACK_OFF)
 
 
 def put(*, company_id: int, kind: str, key: str, payload: Mapping[str, Any], due_at: datetime | None = None) -> None:
@@ -64,8 +77,18 @@ class Relayed:
         return self.done + self.failed + self.dead
 
 
-def claim(*, worker: str, limit: int, company_id: int | None = None) -> list[Outbox]:
-    """Leases up to `limit` due rows to `worker`; rows leased to others are passed over."""
+def claim(
+    *,
+    worker: str,
+    limit: int,
+    company_id: int | None = None,
+    kinds: Collection[str] = (),
+    without: Collection[str] = (),
+) -> list[Outbox]:
+    """Leases up to `limit` due rows to `worker`; rows leased to others are passed over.
+
+    `kinds`: of these alone; `without`: of all but these. Rows of a kind that this process has no handler for stay.
+    """
     at = clock.machine_now()
     with transaction.atomic():
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=at)
@@ -74,6 +97,10 @@ def claim(*, worker: str, limit: int, company_id: int | None = None) -> list[Out
         )
         if company_id is not None:
             rows = rows.filter(company_id=company_id)
+        if kinds:
+            rows = rows.filter(kind__in=kinds)
+        if without:
+            rows = rows.exclude(kind__in=without)
         claimed = list(rows.order_by("due_at", "id")[:limit])
         Outbox.objects.filter(pk__in=[row.pk for row in claimed]).update(lease_until=at + LEASE, lease_by=worker)
     return claimed
@@ -81,7 +108,7 @@ def claim(*, worker: str, limit: int, company_id: int | None = None) -> list[Out
 
 def is_last_try(row: Outbox) -> bool:
     """Whether the row is dead if this try fails, too."""
-    return row.attempts >= len(BACK_OFF)
+    return row.attempts >= len(back_off_of(row.kind))
 
 
 def relay(
@@ -89,6 +116,8 @@ def relay(
     worker: str,
     limit: int = 50,
     company_id: int | None = None,
+    kinds: Collection[str] = (),
+    without: Collection[str] = (),
     stopping: Callable[[], bool] = lambda: False,
 ) -> Relayed:
     """Carries out up to `limit` due rows, each on its own: a failing one stops nobody.
@@ -96,7 +125,7 @@ def relay(
     Asked to stop, it ends after the row at hand and gives the others back at once.
     """
     outcome = Relayed()
-    claimed = claim(worker=worker, limit=limit, company_id=company_id)
+    claimed = claim(worker=worker, limit=limit, company_id=company_id, kinds=kinds, without=without)
     for position, row in enumerate(claimed):
         if stopping():
             _give_back(claimed[position:], worker)
@@ -108,7 +137,7 @@ def relay(
         except Exception as error:  # noqa: BLE001  a poisoned row must not stop the others
             _note_failure(row, error, outcome)
         else:
-            Outbox.objects.filter(pk=row.pk).update(
+            Outbox.objects.filter(pk=row.pk).exclude(state=Outbox.State.DONE).update(
                 state=Outbox.State.DONE,
                 done_at=clock.machine_now(),
                 lease_until=None,
@@ -134,22 +163,70 @@ def _give_back(rows: list[Outbox], worker: str) -> None:
 
 
 def _note_failure(row: Outbox, error: Exception, outcome: Relayed) -> None:
-    tries = row.attempts + 1
+    tries, back_off = row.attempts + 1, back_off_of(row.kind)
     words = f"{type(error).__name__}: {error}"[:2000]
-    if isinstance(error, PermanentFailure) or tries > len(BACK_OFF):
-        Outbox.objects.filter(pk=row.pk).update(
-            state=Outbox.State.DEAD, attempts=tries, lease_until=None, last_error=words
-        )
+    # Done or canceled meanwhile is not undone by a failure.
+    ours = Outbox.objects.filter(pk=row.pk, state=Outbox.State.WAITING)
+    if isinstance(error, PermanentFailure) or tries > len(back_off):
+        ours.update(state=Outbox.State.DEAD, attempts=tries, lease_until=None, last_error=words)
         outcome.dead += 1
     else:
-        Outbox.objects.filter(pk=row.pk).update(
-            attempts=tries, lease_until=None, due_at=clock.machine_now() + BACK_OFF[tries - 1], last_error=words
-        )
+        due_at = clock.machine_now() + back_off[tries - 1]
+        ours.update(attempts=tries, lease_until=None, due_at=due_at, last_error=words)
         outcome.failed += 1
 
 
-def replay(*, company_id: int, ids: list[int]) -> int:
-    """Gives dead rows a new life; how many there were."""
-    return Outbox.objects.filter(company_id=company_id, pk__in=ids, state=Outbox.State.DEAD).update(
-        state=Outbox.State.WAITING, attempts=0, due_at=clock.machine_now(), last_error=""
+def replay(*, company_id: int, ids: Collection[int] | None = None, kind: str = "") -> int:
+    """Gives dead and canceled rows a new life, those named or all dead ones (of a kind); how many there were."""
+    rows = Outbox.objects.filter(company_id=company_id)
+    if ids is not None:
+        rows = rows.filter(pk__in=ids, state__in=(Outbox.State.DEAD, Outbox.State.CANCELED))
+    else:
+        rows = rows.filter(state=Outbox.State.DEAD)
+    if kind:
+        rows = rows.filter(kind=kind)
+    return rows.update(
+        state=Outbox.State.WAITING, attempts=0, due_at=clock.machine_now(), lease_until=None, last_error=""
     )
+
+
+def hurry(*, company_id: int, ids: Collection[int]) -> int:
+    """Rows that wait for their next try are tried at once; how many there were."""
+    rows = Outbox.objects.filter(company_id=company_id, pk__in=ids, state=Outbox.State.WAITING)
+    return rows.update(due_at=clock.machine_now())
+
+
+def cancel(*, company_id: int, ids: Collection[int]) -> int:
+    """Gives rows up that wait or are dead, unless a relay is working on them; how many there were."""
+    at = clock.machine_now()
+    rows = Outbox.objects.filter(company_id=company_id, pk__in=ids).filter(
+        Q(state=Outbox.State.DEAD)
+        | Q(state=Outbox.State.WAITING) & (Q(lease_until__isnull=True) | Q(lease_until__lte=at))
+    )
+    return rows.update(state=Outbox.State.CANCELED, lease_until=None)
+
+
+@dataclass(frozen=True, slots=True)
+class KindHealth:
+    """Of one kind: rows that wait, that are dead, and how long the oldest due one has been waiting, in seconds."""
+
+    kind: str
+    waiting: int = 0
+    dead: int = 0
+    late_seconds: int = 0
+
+
+def health(*, company_id: int | None = None) -> list[KindHealth]:
+    """How every kind with waiting or dead rows stands, of a company or of all. Reads no rows that are done."""
+    at = clock.machine_now()
+    rows = Outbox.objects.all() if company_id is None else Outbox.objects.filter(company_id=company_id)
+    found: dict[str, dict[str, int]] = {}
+    waiting = rows.filter(state=Outbox.State.WAITING).values("kind").order_by("kind")
+    for kind, count, oldest in waiting.annotate(count=Count("pk"), oldest=Min("due_at")).values_list(
+        "kind", "count", "oldest"
+    ):
+        found[kind] = {"waiting": count, "late_seconds": max(0, int((at - oldest).total_seconds()))}
+    dead = rows.filter(state=Outbox.State.DEAD).values("kind").order_by("kind").annotate(count=Count("pk"))
+    for kind, count in dead.values_list("kind", "count"):
+        found.setdefault(kind, {})["dead"] = count
+    return [KindHealth(kind, **found[kind]) for kind in sorted(found)]

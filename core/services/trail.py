@@ -55,7 +55,7 @@ def emit(
     data: Mapping[str, Any],
     customer_id: int | None = None,
 ) -> Event:
-    """Writes one event: the frozen JSON that timeline, webhooks and the API show."""
+    """Writes one event: the frozen JSON that timeline, webhooks and the API show. Its type is a registered one."""
     return Event.objects.create(
         company_id=company_id,
         type=type,

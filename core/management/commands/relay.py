@@ -1,4 +1,7 @@
-"""Carries out what the outbox holds: mails, documents, deliveries. Any number of relays may run beside each other."""
+"""Carries out what the outbox holds and delivers webhooks. Any number of relays may run beside each other.
+
+Webhooks have a lane of their own: other people's servers are slow or gone, and no mail waits for them.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,24 @@ import signal
 import socket
 import threading
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand
-from django.db import OperationalError, close_old_connections, connection
+from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
-from core.services import outbox
+from core.services import outbox, webhook_sending
+
+WEBHOOKS = "webhooks"
+#: Seconds between looks for deliveries that were written for an endpoint while it was being stopped.
+SWEEP_EVERY = 60.0
 
 
 class Command(BaseCommand):
-    help = "Carries out waiting outbox rows until told to stop."
+    help = "Carries out waiting outbox rows and sends webhooks until told to stop."
     # Pages and addresses are no concern of the relay; it starts at once.
     requires_system_checks = ()
+    broken: Exception | None = None
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="One batch, then end.")
@@ -26,33 +35,108 @@ class Command(BaseCommand):
         parser.add_argument("--worker", default="", help="Name that leased rows show; default: host and process.")
         parser.add_argument("--limit", type=int, default=50, help="Rows leased at a time.")
         parser.add_argument("--pause", type=float, default=1.0, help="Seconds to wait when nothing is due.")
+        parser.add_argument(
+            "--kinds", default="", help="Only these kinds, with commas; webhooks is one. Default: all of them."
+        )
+        parser.add_argument("--without", default="", help="All kinds but these, with commas.")
+        parser.add_argument(
+            "--webhook-threads", type=int, default=webhook_sending.THREADS, help="Webhooks sent beside each other."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        worker = options["worker"] or f"{socket.gethostname()}:{os.getpid()}"
-        stopping = threading.Event()
+        self.options = options
+        self.worker = options["worker"] or f"{socket.gethostname()}:{os.getpid()}"
+        self.kinds, self.without = _names(options["kinds"]), _names(options["without"])
+        for name in self.kinds | self.without:
+            if name != WEBHOOKS and name not in outbox.kinds():
+                raise CommandError(f"there is no kind {name}; there are: {', '.join([*outbox.kinds(), WEBHOOKS])}")
+        self.stopping = threading.Event()
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: stopping.set())
-        total = outbox.Relayed()
-        while not stopping.is_set():
-            try:
-                outcome = outbox.relay(worker=worker, limit=options["limit"], stopping=stopping.is_set)
-            except OperationalError as error:
-                if options["once"] or options["until_empty"]:
-                    raise
-                self.stderr.write(f"The database doesn't answer; trying again: {error}")
-                connection.close()
-                stopping.wait(options["pause"])
-                continue
-            total.done += outcome.done
-            total.failed += outcome.failed
-            total.dead += outcome.dead
-            if options["once"]:
-                break
-            if outcome.total == 0:
-                if options["until_empty"]:
-                    break
-                close_old_connections()
-                stopping.wait(options["pause"])
+                signal.signal(number, lambda *_: self.stopping.set())
+        sends = (not self.kinds or WEBHOOKS in self.kinds) and WEBHOOKS not in self.without
+        relays = not self.kinds or bool(self.kinds - {WEBHOOKS})
         if options["once"] or options["until_empty"]:
-            self.stdout.write(f"{total.done} done, {total.failed} to be tried again, {total.dead} dead")
+            self._briefly(relays=relays, sends=sends)
+            return
+        if sends and relays:
+            lane = threading.Thread(target=self._lane, args=(self._webhooks,), name="webhooks")
+            lane.start()
+            try:
+                self._lane(self._outbox)
+            finally:
+                lane.join()
+            if self.broken is not None:
+                raise CommandError(f"webhooks: {self.broken}") from self.broken
+        else:
+            self._lane(self._webhooks if sends else self._outbox)
+
+    def _relay(self) -> outbox.Relayed:
+        return outbox.relay(
+            worker=self.worker, limit=self.options["limit"], kinds=self.kinds - {WEBHOOKS},
+            without=self.without - {WEBHOOKS}, stopping=self.stopping.is_set,
+        )  # fmt: skip
+
+    def _briefly(self, *, relays: bool, sends: bool) -> None:
+        """For scripts and tests: one batch, or until nothing is due, one lane after the other."""
+        total = outbox.Relayed()
+        while relays and not self.stopping.is_set():
+            came = self._relay()
+            total.done, total.failed, total.dead = (
+                total.done + came.done, total.failed + came.failed, total.dead + came.dead
+            )  # fmt: skip
+            if self.options["once"] or not came.total:
+                break
+        if sends:
+            sent = webhook_sending.send_due(worker=self.worker, threads=self.options["webhook_threads"],
+                                            stopping=self.stopping.is_set)  # fmt: skip
+            total.done, total.failed, total.dead = (
+                total.done + sent.delivered, total.failed + sent.failed, total.dead + sent.dead
+            )  # fmt: skip
+        self.stdout.write(f"{total.done} done, {total.failed} to be tried again, {total.dead} dead")
+
+    def _lane(self, work: Callable[[], None]) -> None:
+        """Works until told to stop, also past a database that is away for a while; ends together with the other."""
+        try:
+            while not self.stopping.is_set():
+                try:
+                    work()
+                except (OperationalError, InterfaceError) as error:
+                    self.stderr.write(f"The database doesn't answer; trying again: {error}")
+                    connection.close()
+                    self.stopping.wait(self.options["pause"])
+        except Exception as error:
+            # Who watches over the process starts it anew; half a relay would look like a whole one.
+            self.broken = error
+            raise
+        finally:
+            self.stopping.set()
+            connection.close()
+
+    def _outbox(self) -> None:
+        while not self.stopping.is_set():
+            if not self._relay().total:
+                close_old_connections()
+                self.stopping.wait(self.options["pause"])
+
+    def _webhooks(self) -> None:
+        sender = webhook_sending.Sender(worker=self.worker, threads=self.options["webhook_threads"])
+        sweeps_in = 0.0
+        pause = self.options["pause"]
+        try:
+            while not self.stopping.is_set() or sender.is_busy:
+                if sweeps_in <= 0:
+                    webhook_sending.sweep()
+                    sweeps_in = SWEEP_EVERY
+                came = sender.step(seconds=min(0.5, pause), takes_more=not self.stopping.is_set())
+                if not came.total:
+                    sweeps_in -= pause
+                    if not sender.is_busy:
+                        close_old_connections()
+                        self.stopping.wait(pause)
+        finally:
+            sender.close()
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
