@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.views import mandates, methods, paying
+from portal.views import mandates, methods, paying, unsubscribing
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("pay/go/", paying.go, name="pay-go"),
@@ -15,5 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pay/methods/<str:token>/back/", methods.by_link_back, name="pay-methods-back"),
     path("pay/<str:token>/", paying.pay, name="pay"),
     path("pay/<str:token>/mandate/", mandates.to_pay, name="pay-mandate"),
+    path("unsubscribe/<str:token>/", unsubscribing.unsubscribe, name="unsubscribe"),
     path("portal/methods/back/", methods.back, name="portal-methods-back"),
 ]

@@ -47,6 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("methods/<str:ref>/remove/", methods.remove, name="method-remove"),
     path("data/", data.data, name="data"),
     path("data/change/", data.edit_data, name="data-edit"),
+    path("data/news/", data.news, name="news"),
     path("data/export/", data.export, name="export"),
     path("colleagues/", data.colleagues, name="colleagues"),
     path("colleagues/invite/", data.add_colleague, name="colleague-add"),

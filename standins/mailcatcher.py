@@ -1,6 +1,9 @@
 """A mail server that keeps what it is sent: real SMTP on one port, a page to read the mails on another.
 
-Every mail is an `.eml` file in its folder; nothing else is remembered, so files may be deleted at will.
+Every mail is an `.eml` file in its folder; nothing else is kept, so files may be deleted at will.
+Some addresses show what mail servers do when they don't work: `550-5.1.1@answer.example` is refused with that code,
+`451-once@` at its first try, `slow-3@` is answered after three seconds, `hang@` never, `drop@` loses the connection
+when the mail was kept and before that is said, `drop-once@` only the first time.
 Run it: python standins/mailcatcher.py --folder FOLDER [--smtp 1025] [--http 8025].
 """
 
@@ -29,6 +32,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 MAIL_NAME = re.compile(r"\d{8}T\d{6}-\d{6}-\d{4}\.eml")
 REFUSED = "@refused.example"
+ANSWERS = "@answer.example"
+_CODE = re.compile(r"([45]\d\d)(?:-(\d\.\d+\.\d+))?(-once)?(?:\+.*)?")
+_SLOW = re.compile(r"slow-(\d{1,3})(?:\+.*)?")
+_DROP = re.compile(r"drop(-once)?(?:\+.*)?")
 _counter = itertools.count()
 
 
@@ -37,13 +44,29 @@ class Keeper:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.tried: set[str] = set()
+
+    def _is_first(self, address: str) -> bool:
+        """Whether this address is tried for the first time since the catcher was started."""
+        first = address not in self.tried
+        self.tried.add(address)
+        return first
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Takes every address but those of one domain, so that a refusal can be seen."""
+        """Takes every address but those of two domains, so that a refusal can be seen."""
         if address.lower().endswith(REFUSED):
             return "550 5.1.1 no such mailbox"
+        if address.lower().endswith(ANSWERS):
+            wanted = address.lower().removesuffix(ANSWERS)
+            if code := _CODE.fullmatch(wanted):
+                if not code[3] or self._is_first(address):
+                    return f"{code[1]} {code[2] or ''} as asked for".replace("  ", " ")
+            elif slow := _SLOW.fullmatch(wanted):
+                await asyncio.sleep(int(slow[1]))
+            elif wanted == "hang":
+                await asyncio.sleep(24 * 3600)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -55,6 +78,10 @@ class Keeper:
         fresh = self.folder / f".{name}.new"
         fresh.write_bytes(head + cast(bytes, envelope.content))
         fresh.replace(self.folder / name)
+        for address in envelope.rcpt_tos:
+            drop = _DROP.fullmatch(address.lower().removesuffix(ANSWERS)) if ANSWERS in address.lower() else None
+            if drop and (not drop[1] or self._is_first(address)):
+                server.transport.abort()
         return "250 kept"
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.refusal import Refused
 from customers.models import Address, Contact
-from customers.services import customers
+from customers.services import consents, customers
 from portal import exporting
 from portal.access import Visitor, found, needs
 from portal.forms import ColleagueForm, DataForm, RoleForm, country_choices, show_refusal
@@ -33,8 +33,23 @@ def data(request: HttpRequest) -> HttpResponse:
         "address": address,
         "country": dict(country_choices()).get(address.country, address.country) if address else "",
         "may_edit": "edit" in visitor.rights,
+        "gets_news": consents.is_allowed(visitor.contact),
     }
     return page(request, "data", context)
+
+
+@require_POST
+@needs("see")
+def news(request: HttpRequest) -> HttpResponse:
+    """Whether news and offers may come to the visitor's own address."""
+    visitor: Visitor = request.visitor  # type: ignore[attr-defined]
+    if request.POST.get("allow"):
+        consents.allow(holder=visitor.contact, source="portal", by=visitor.actor, at=visitor.now)
+        messages.success(request, _("News and offers may come to you."))
+    else:
+        consents.withdraw(holder=visitor.contact, by=visitor.actor, at=visitor.now)
+        messages.success(request, _("No more news and offers come to you."))
+    return redirect("portal:data")
 
 
 @needs("edit")
