@@ -4,6 +4,8 @@ The rule that matters: what is over, paid or not going to happen is no occasion;
 found again.
 """
 
+# ruff: noqa: S608  only constants of this module are put into its SQL; values are parameters
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -124,13 +126,24 @@ _SOURCES: Final[dict[str, str]] = {
 _STALE: Final = """EXISTS (SELECT 1 FROM billing_paymentmethod p WHERE p.company_id = %(company)s
     AND p.customer_id = o.customer_id AND p.is_default
     AND (p.status <> 'active' OR p.expires_on < o.occasion_on))"""
+#: Addresses that get mail of the rule's kind: the customer's own, then of people there; blocked ones left out.
+_ADDRESSES: Final = """
+SELECT array_agg(a.email ORDER BY a.position) AS emails FROM (
+    SELECT 0::bigint AS position, c.email WHERE c.email <> ''{own}
+    UNION ALL
+    SELECT k.id, k.email FROM customers_contact k
+    WHERE k.customer_id = c.id AND k.archived_at IS NULL AND k.email <> '' AND {theirs}
+) a WHERE NOT EXISTS (
+    SELECT 1 FROM customers_suppression x WHERE x.company_id = %(company)s AND x.lifted_at IS NULL
+    AND x.address_hash = encode(sha256(convert_to(lower(btrim(a.email)), 'UTF8')), 'hex'){scope}
+)
+"""
 _FOUND: Final = f"""
-SELECT o.*, c.name, COALESCE(NULLIF(c.language, ''), %(language)s), c.email,
-    ARRAY(SELECT k.email FROM customers_contact k WHERE k.customer_id = c.id AND k.gets_invoices
-          AND k.archived_at IS NULL AND k.email <> '' ORDER BY k.id),
+SELECT o.*, c.name, COALESCE(NULLIF(c.language, ''), %(language)s), COALESCE(e.emails, ARRAY[]::varchar[]),
     {_STALE}, c.public_id
 FROM ({{source}}) o
 JOIN customers_customer c ON c.id = o.customer_id
+CROSS JOIN LATERAL ({{addresses}}) e
 WHERE c.archived_at IS NULL {{conditions}}
 """
 
@@ -148,8 +161,7 @@ class Due(NamedTuple):
     currency: str
     customer_name: str
     language: str
-    email: str
-    contact_emails: list[str]
+    emails: list[str]
     is_stale: bool
     customer_public_id: Any
 
@@ -234,17 +246,28 @@ def question(rule: ReminderRule, company: Company, window: Window) -> tuple[str,
             " AND r.subject_id = o.subject_id AND r.occasion_on = o.occasion_on)"
         )
     words = "".join(f" AND {one}" for one in conditions)
-    return _FOUND.format(source=_SOURCES[rule.occasion], conditions=words), params
+    addresses = _addresses(is_advertising=rule.category == ReminderRule.Category.MARKETING)
+    return _FOUND.format(source=_SOURCES[rule.occasion], addresses=addresses, conditions=words), params
+
+
+def _addresses(*, is_advertising: bool) -> str:
+    """Advertising goes only to addresses that allowed it; the rest to those who get the customer's documents."""
+    if is_advertising:
+        allowed = " AND c.marketing_consent_at IS NOT NULL"
+        return _ADDRESSES.format(own=allowed, theirs="k.marketing_consent_at IS NOT NULL", scope="")
+    return _ADDRESSES.format(own="", theirs="k.gets_invoices", scope=" AND x.scope = 'all'")
 
 
 def _conditions(rule: ReminderRule, company: Company, params: dict[str, Any]) -> Iterator[str]:
     if rule.channel == ReminderRule.Channel.MAIL:
-        yield (
-            "(c.email <> '' OR EXISTS (SELECT 1 FROM customers_contact k WHERE k.customer_id = c.id"
-            " AND k.gets_invoices AND k.archived_at IS NULL AND k.email <> ''))"
-        )
+        yield "e.emails IS NOT NULL"
     if rule.category == ReminderRule.Category.MARKETING:
-        yield from _for_advertising()
+        # Nobody is advertised to who owes money late, or who allowed it on no address.
+        yield (
+            "NOT EXISTS (SELECT 1 FROM billing_dunningcase g WHERE g.company_id = %(company)s"
+            " AND g.customer_id = c.id AND g.closed_at IS NULL)"
+        )
+        yield "e.emails IS NOT NULL"
     if rule.customer_kind:
         params["kind"] = rule.customer_kind
         yield "c.kind = %(kind)s"
@@ -297,11 +320,3 @@ def _of_subscription(rule: ReminderRule, params: dict[str, Any]) -> Iterator[str
             " AND w.customer_id = o.customer_id AND (o.subscription_id IS NULL OR w.id = o.subscription_id)"
             f" AND {' AND '.join(wanted)})"
         )
-
-
-def _for_advertising() -> Iterator[str]:
-    """Nobody is sent advertising who owes money late, or didn't agree to it."""
-    yield (
-        "NOT EXISTS (SELECT 1 FROM billing_dunningcase g WHERE g.company_id = %(company)s"
-        " AND g.customer_id = c.id AND g.closed_at IS NULL)"
-    )

@@ -44,10 +44,11 @@ def plan_end(
 
     `unused` (credit, refund, none; None: as agreed) says what becomes of paid days after it. `now` and `period_end`
     mean the later of that day and the contract's earliest end; an earlier date is refused. With `override` and a
-    reason the contract's terms don't bind, and a day of the past may be named. A customer who leaves freely, because the
-    law's notice of the renewal was missed, ends it on any day and gets back what is paid ahead. A paused or suspended one ends at once,
-    on the day before that began; it can be taken back that day. A planned pause that would outlast the end is dropped.
-    Asking again for what is planned, or for what ends later anyway, changes nothing. Paid days are given back by
+    reason the contract's terms don't bind, and a day of the past may be named. A customer who leaves freely, because
+    the law's notice of the renewal was missed, ends it on any day and gets back what is paid ahead. A paused or
+    suspended one ends at once, on the day before that began; it can be taken back that day. A planned pause that would
+    outlast the end is dropped. Asking again for what is planned, or for what ends later anyway, changes nothing. Paid
+    days are given back by
     `billing.services.acts.cancel`.
     """
     checks.choice(timing, CancelTiming.values, field="timing")

@@ -1,0 +1,86 @@
+"""What each country's law wants said before a contract renews, by when, and what follows when it is missed: as data.
+
+The rule that matters: figures and words stand in dated files with their source; the code knows no country.
+"""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+_DATA: Final = Path(__file__).resolve().parent.parent / "data"
+#: After so many days a person should compare a rule with its source again.
+CHECK_AGAIN_DAYS: Final = 365
+
+
+class Law(NamedTuple):
+    """A rule about renewals. `earliest` and `latest`: how long before the day it counts from the notice may be sent, as
+    PostgreSQL reads an interval; `send_ahead_days`: how long before the latest day it is sent."""
+
+    code: str
+    country: str
+    applies_to: str
+    valid_from: date
+    valid_until: date | None
+    needs_notice: bool
+    counted_from: str
+    earliest: str
+    latest: str
+    send_ahead_days: int
+    effect: str
+    refund_days: int | None
+    channel: str
+    title: str
+    source_url: str
+    checked_on: date
+
+    def holds(self, on: date) -> bool:
+        return self.valid_from <= on and (self.valid_until is None or on <= self.valid_until)
+
+    def is_stale(self, on: date) -> bool:
+        """Whether nobody compared it with its source for a year."""
+        return on > self.checked_on + timedelta(days=CHECK_AGAIN_DAYS)
+
+
+@lru_cache(maxsize=1)
+def laws() -> tuple[Law, ...]:
+    """Every rule, by country and day."""
+    with (_DATA / "renewal_law.csv").open(encoding="utf-8", newline="") as file:
+        rows = [_law(row) for row in csv.DictReader(file)]
+    return tuple(sorted(rows, key=lambda law: (law.country, law.valid_from)))
+
+
+def _law(row: dict[str, str]) -> Law:
+    return Law(
+        code=row["law"],
+        country=row["country"],
+        applies_to=row["applies_to"],
+        valid_from=date.fromisoformat(row["valid_from"]),
+        valid_until=date.fromisoformat(row["valid_until"]) if row["valid_until"] else None,
+        needs_notice=row["needs_notice"] == "yes",
+        counted_from=row["counted_from"],
+        earliest=row["earliest"],
+        latest=row["latest"],
+        send_ahead_days=int(row["send_ahead_days"] or 0),
+        effect=row["effect"],
+        refund_days=int(row["refund_days"]) if row["refund_days"] else None,
+        channel=row["channel"],
+        title=row["title"],
+        source_url=row["source_url"],
+        checked_on=date.fromisoformat(row["checked_on"]),
+    )
+
+
+def law_of(code: str) -> Law | None:
+    """The rule of that name; None for one that is no longer in the table."""
+    return next((law for law in laws() if law.code == code), None)
+
+
+@lru_cache(maxsize=1)
+def wording() -> dict[str, dict[str, Any]]:
+    """For each rule `language` (the law's own) and, by language, `subject` and `body`."""
+    return tomllib.loads((_DATA / "renewal_notices.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,57 @@
+"""Signed links of reminders: a customer sees the subscription and takes the offer without signing in.
+
+The rule that matters: a token names one reminder and a last day; it opens nothing else and can't be made up.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.urls import NoReverseMatch, reverse
+
+from core import clock
+from core.ids import BadId, encode
+from core.refusal import Refused
+from crm.models import Reminder
+
+SALT: Final = "turnus.reminder"
+#: Days a link is good for.
+LINK_DAYS: Final = 60
+
+
+def link_of(public_id: uuid.UUID, *, on: date, until: date | None = None) -> str:
+    """The address of the reminder's page, good for `LINK_DAYS` and as long as its offer holds."""
+    last = max(on + timedelta(days=LINK_DAYS), until or on)
+    token = Signer(salt=SALT).sign_object([encode(Reminder.PREFIX, public_id), last.isoformat()])
+    try:
+        path = reverse("reminder", kwargs={"token": token})
+    except NoReverseMatch:  # the product without its portal
+        path = f"/r/{token}/"
+    return f"{settings.SITE_URL}{path}"
+
+
+def token_of(reminder: Reminder, *, on: date) -> str:
+    """The token alone, for pages of ours."""
+    last = max(on + timedelta(days=LINK_DAYS), reminder.offer_until_on or on)
+    return Signer(salt=SALT).sign_object([reminder.ref, last.isoformat()])
+
+
+def read(token: str) -> Reminder:
+    """The reminder a token names. Refuses `reminder_link.invalid`, and after its last day `reminder_link.over`."""
+    rows = Reminder.objects.select_related(
+        "company", "customer__company", "rule", "offer__discount", "subscription__company", "subscription__plan",
+        "subscription__customer", "agreed",
+    )  # fmt: skip
+    try:
+        ref, until = Signer(salt=SALT).unsign_object(token)
+        reminder = Reminder.by_ref(rows, ref)
+        last = date.fromisoformat(until)
+    except (BadSignature, BadId, ValueError, TypeError, Reminder.DoesNotExist) as error:
+        raise Refused("reminder_link.invalid") from error
+    if clock.today(reminder.company) > last:
+        raise Refused("reminder_link.over", day=last)
+    return reminder
