@@ -9,7 +9,7 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        from billing import mails, refusals, tasks, titles  # noqa: F401  registering is their effect
+        from billing import event_types, event_types_money, mails, refusals, tasks, titles  # noqa: F401  registering is their effect
         from billing.gateways import offline, paypal, sepa, stripe  # noqa: F401
         from billing.services import (  # noqa: F401
             acts,

@@ -9,4 +9,4 @@ class CatalogConfig(AppConfig):
     name = "catalog"
 
     def ready(self) -> None:
-        from catalog import refusals  # noqa: F401  registering is its effect
+        from catalog import event_types, refusals  # noqa: F401  registering is their effect

@@ -9,7 +9,7 @@ class CrmConfig(AppConfig):
     name = "crm"
 
     def ready(self) -> None:
-        from crm import alert_ticks, refusals, task_words, tasks  # noqa: F401  registering is its effect
+        from crm import alert_ticks, event_types, refusals, task_words, tasks  # noqa: F401  registering is its effect
         from crm.services import (  # noqa: F401
             alert_sources,
             alert_sources_customers,

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.actors import Actor
 from core.models import AuditDetail, AuditEntry, Event
+from core.services import event_types
 
 EVENT_BYTES = 1024
 
@@ -56,6 +57,7 @@ def emit(
     customer_id: int | None = None,
 ) -> Event:
     """Writes one event: the frozen JSON that timeline, webhooks and the API show. Its type is a registered one."""
+    event_types.check(type)
     return Event.objects.create(
         company_id=company_id,
         type=type,
@@ -74,4 +76,5 @@ def entry(*, by: Actor, **fields: Any) -> AuditEntry:
 
 def event(*, at: datetime, **fields: Any) -> Event:
     """An event for a verb that writes many at once; not yet written. Fields as in `emit`."""
+    event_types.check(fields["type"])
     return Event(occurred_at=at, **fields)

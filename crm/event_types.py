@@ -1,0 +1,45 @@
+"""Events of whom to talk to: alerts, tasks, reminders and their offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from core.services.event_types import register
+
+_ID = "01k2v9gq4m5xk8r3h7d1w6n0tz"
+_ALERT: dict[str, Any] = {
+    "id": f"alr_{_ID}", "kind": "payment_failed", "occurrence": "inv-42", "customer": f"cus_{_ID}",
+    "invoice": f"inv_{_ID}",
+}  # fmt: skip
+_TASK: dict[str, Any] = {
+    "id": f"tsk_{_ID}", "state": "open", "priority": "normal", "due_on": "2026-03-04", "customer": f"cus_{_ID}",
+    "owner": None, "alert": f"alr_{_ID}",
+}  # fmt: skip
+_OFFER: dict[str, Any] = {
+    "reminder": f"rmd_{_ID}", "offer": f"off_{_ID}", "discount": f"agd_{_ID}", "subscription": f"sub_{_ID}",
+}  # fmt: skip
+
+register(
+    {
+        "alert.raised": (_("Something needs a colleague: an alert was raised."), _ALERT),
+        "alert.resolved": (_("What an alert was about is settled."), _ALERT),
+        "task.created": (_("A task was made."), _TASK),
+        "task.updated": (_("A task changed."), _TASK),
+        "task.assigned": (_("A task was given to somebody."), _TASK),
+        "task.postponed": (_("A task was put off."), _TASK),
+        "task.commented": (_("Somebody wrote a comment on a task."), _TASK),
+        "task.done": (_("A task is done."), _TASK | {"state": "done"}),
+        "task.dropped": (_("A task was dropped."), _TASK | {"state": "dropped"}),
+        "task.reopened": (_("A finished task is open again."), _TASK),
+        "reminder.sent": (_("A customer was reminded, such as of a renewal."), {
+            "id": f"rmd_{_ID}", "rule": f"rru_{_ID}", "occasion": "renewal", "occasion_on": "2026-04-01",
+            "offer": f"off_{_ID}",
+        }),
+        "offer.accepted": (_("A customer took the offer in a reminder."), _OFFER | {
+            "mrr_before": 4900, "mrr_after": 3920,
+        }),
+        "offer.taken_back": (_("An accepted offer was taken back."), _OFFER),
+    }
+)  # fmt: skip
