@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.views import mandates, methods, paying, unsubscribing
+from portal.views import mandates, methods, paying, reminders, unsubscribing
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("pay/go/", paying.go, name="pay-go"),
@@ -16,5 +16,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pay/<str:token>/", paying.pay, name="pay"),
     path("pay/<str:token>/mandate/", mandates.to_pay, name="pay-mandate"),
     path("unsubscribe/<str:token>/", unsubscribing.unsubscribe, name="unsubscribe"),
+    path("r/<str:token>/", reminders.reminder, name="reminder"),
     path("portal/methods/back/", methods.back, name="portal-methods-back"),
 ]

@@ -104,15 +104,20 @@ class Known:
         if row.is_stale or row.method_id is not None or self.rule.occasion == ReminderRule.Occasion.PAYMENT_FAILED:
             values["method_link"] = self._method_link(row)
         if offer is not None and offer_until is not None:
-            values["offer"] = in_language(offer.words, row.language, self.company.language) or in_language(
-                offer.discount.name, row.language, self.company.language
-            )
+            values["offer"] = offer_words(offer, row.language, self.company)
             values["offer_until"] = _day(offer_until, row.language)
         return values
 
     def _method_link(self, row: Due) -> str:
         customer = Customer(pk=row.customer_id, public_id=row.customer_public_id, company=self.company)
         return pay_links.method_link(customer, on=self.today)
+
+
+def offer_words(offer: Offer, language: str, company: Company) -> str:
+    """What is offered, in that language or the company's; without words of its own the discount's name."""
+    return in_language(offer.words, language, company.language) or in_language(
+        offer.discount.name, language, company.language
+    )
 
 
 def prices(wanted: Iterable[tuple[int, date]]) -> dict[tuple[int, date], Price]:

@@ -31,6 +31,8 @@ WRONG, BEGUN, LOOKED = 60, 60, 120
 #: How often "one moment" looks again by itself.
 MOMENTS = 20
 ON = "pay_on"
+#: Refusals of a signed link that are answered in words.
+BAD_LINKS = ("pay_link.invalid", "pay_link.over", "reminder_link.invalid", "reminder_link.over")
 
 
 def public(view: View) -> View:
@@ -44,7 +46,7 @@ def public(view: View) -> View:
         try:
             response = view(request, *args, **kwargs)
         except Refused as refused:
-            if refused.code not in ("pay_link.invalid", "pay_link.over"):
+            if refused.code not in BAD_LINKS:
                 raise
             response = _bad_link(request, refused)
         response["X-Robots-Tag"] = "noindex"
@@ -56,7 +58,7 @@ def public(view: View) -> View:
 def _bad_link(request: HttpRequest, refused: Refused) -> HttpResponse:
     if too_many("pay-wrong", place_of(request), WRONG):
         return render(request, "429.html", status=429)
-    status = 410 if refused.code == "pay_link.over" else 404
+    status = 410 if refused.code in ("pay_link.over", "reminder_link.over") else 404
     return render(request, "portal/pay_bad_link.html", {"message": refused.message}, status=status)
 
 

@@ -14,6 +14,7 @@ from tests.crm.reminding import RENEWAL, YEARLY, a_house, a_rule, a_subscriber, 
 from tests.factories import BY, a_customer, a_plan, a_subscription, at_noon, set_clock
 
 pytestmark = pytest.mark.django_db
+MAY = date(2026, 5, 1)
 
 
 @pytest.fixture
@@ -82,7 +83,9 @@ def test_who_canceled_is_not_reminded(company):
 
     subscription = a_subscriber(company)
     a_rule(company)
-    acts.cancel(subscription=subscription, timing="period_end", by=BY, at=at_noon(date(2026, 5, 1)), on=date(2026, 5, 1))
+    acts.cancel(
+        subscription=subscription, timing="period_end", by=BY, at=at_noon(date(2026, 5, 1)), on=date(2026, 5, 1)
+    )
     assert tick(company, date(2027, 1, 30))["reminded"] == 0
 
 
@@ -224,7 +227,9 @@ def test_who_left_is_invited_back(company):
 
     subscription = a_subscriber(company)
     consent(subscription.customer)
-    acts.cancel(subscription=subscription, timing="period_end", by=BY, at=at_noon(date(2026, 5, 1)), on=date(2026, 5, 1))
+    acts.cancel(
+        subscription=subscription, timing="period_end", by=BY, at=at_noon(date(2026, 5, 1)), on=date(2026, 5, 1)
+    )
     move(company, RENEWAL)
     a_rule(company, occasion="win_back", days=90, category="marketing")
     assert tick(company, date(2027, 5, 29))["reminded"] == 0
@@ -236,7 +241,9 @@ def test_who_came_back_by_himself_is_not_invited(company):
 
     subscription = a_subscriber(company)
     consent(subscription.customer)
-    acts.cancel(subscription=subscription, timing="period_end", by=BY, at=at_noon(date(2026, 5, 1)), on=date(2026, 5, 1))
+    acts.cancel(
+        subscription=subscription, timing="period_end", by=BY, at=at_noon(date(2026, 5, 1)), on=date(2026, 5, 1)
+    )
     move(company, RENEWAL)
     set_clock(company, date(2027, 4, 1))
     a_subscription(company, subscription.customer, a_plan(company), on=date(2027, 4, 1))
