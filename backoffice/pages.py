@@ -12,6 +12,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from crm.services import alert_inbox
+
 
 class Crumb(TypedDict, total=False):
     label: str
@@ -27,7 +29,8 @@ def page(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
     """The page `office/{template}.html` with the navigation around it."""
-    values = {"nav": navigation(request), "search_name": "q", **(context or {})}
+    bell = unseen(request)
+    values = {"nav": navigation(request, bell), "bell": bell, "search_name": "q", **(context or {})}
     return render(request, f"office/{template}.html", values, status=status)
 
 
@@ -43,10 +46,25 @@ def _group(request: HttpRequest, label: str, items: list[tuple[str, str, str, st
     return {"label": label, "items": shown} if shown else None
 
 
-def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The groups of the side navigation; what may not be opened is not shown."""
+def unseen(request: HttpRequest) -> int:
+    """Alerts for this person that nobody took note of, in one statement; none for a part of a page."""
+    if "task.read" not in request.rights or request.headers.get("HX-Request"):  # type: ignore[attr-defined]
+        return 0
+    return alert_inbox.count(request.company, request.user)  # type: ignore[attr-defined, arg-type]
+
+
+def navigation(request: HttpRequest, bell: int = 0) -> list[dict[str, Any]]:
+    """The groups of the side navigation; what may not be opened is not shown. `bell` counts unseen alerts."""
     groups = [
-        _group(request, "", [("", "home", _("Home"), "house", "h")]),
+        _group(
+            request,
+            "",
+            [
+                ("", "home", _("Home"), "house", "h"),
+                ("task.read", "tasks", _("Tasks"), "list-checks", "w"),
+                ("task.read", "alerts", _("Alerts"), "bell", "u"),
+            ],
+        ),
         _group(
             request,
             _("Sell"),
@@ -77,9 +95,14 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             request,
             _("Company"),
             [
+                ("customer.read", "messages", _("Mails"), "mail", "w"),
                 ("customer.read", "jobs", _("Jobs"), "list-checks", "j"),
                 ("settings.read", "settings", _("Settings"), "settings", "o"),
             ],
         ),
     ]
+    for group in groups:
+        for item in group["items"] if group else ():
+            if bell and item["icon"] == "bell":
+                item["count"] = bell
     return [group for group in groups if group]

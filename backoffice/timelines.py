@@ -38,6 +38,8 @@ LOOKS = {
     "contact": ("user-round", ""),
     "refund": ("hand-coins", ""),
     "audit": ("history", ""),
+    "task": ("list-checks", ""),
+    "alert": ("bell", "warn"),
 }
 PAGES = {
     "invoice": "invoice",
@@ -45,6 +47,7 @@ PAGES = {
     "subscription": "subscription",
     "payment": "payment",
     "customer": "customer",
+    "task": "task",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -17,9 +19,10 @@ from core.services import advancing
 @require_POST
 @tells_refusals(lambda: reverse("backoffice:home"))
 def advance(request: HttpRequest) -> HttpResponse:
-    """One month ahead; answers with the job's page."""
+    """One month ahead, or one day (`days=1`); answers with the job's page."""
     company = request.company
     if company.is_live:
         raise Refused("company.clock_is_real")
-    job = advancing.start(company=company, user=request.user)
+    to = company.clock_at + timedelta(days=1) if request.POST.get("days") == "1" and company.clock_at else None
+    job = advancing.start(company=company, to=to, user=request.user)
     return redirect("backoffice:job", job.ref)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from backoffice import exports, figures, finding, timelines
+from backoffice import attention, exports, figures, finding, timelines
 from backoffice.acting import actor, done, found, now, own, show_refusal, tells_refusals, today
 from backoffice.forms.customers import CustomerFilter, CustomerForm, NoteForm
 from backoffice.forms.fields import country_name
@@ -23,7 +23,7 @@ from core.refusal import Refused
 from core.rights import needs
 from customers.models import Address, Contact, Customer, Message, Note, VatCheck
 from customers.services import customers as verbs
-from customers.services import vat_ids
+from customers.services import suppressing, vat_ids
 from subscriptions.models import Subscription
 
 TABS = (
@@ -240,6 +240,7 @@ def _overview(request: HttpRequest, customer: Customer) -> dict[str, Any]:
         "subscriptions": _subscriptions(customer)[:5] if "subscription.read" in request.rights else [],
         "invoices": _invoices(request, customer, 5) if "invoice.read" in request.rights else [],
         "timeline": timelines.of_customer(customer, limit=6),
+        **attention.of(request, customer=customer, query=f"?customer={customer.ref}"),
     }
 
 
@@ -294,6 +295,7 @@ def _contacts_tab(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     return {
         "contacts": contacts.order_by("archived_at", "name", "id"),
         "messages_sent": Message.objects.filter(company=customer.company, customer=customer).order_by("-id")[:10],
+        "blocked": suppressing.of_customer(customer),
     }
 
 

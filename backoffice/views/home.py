@@ -13,12 +13,15 @@ from django.utils.translation import gettext as _
 from backoffice import exports
 from backoffice.acting import may, own, today
 from backoffice.pages import crumbs, page
+from backoffice.views import tasks
 from billing.models import Invoice, InvoiceBalance, Payment, PaymentBalance, Refund
 from core import clock
 from core.design import formats
 from core.design.charts import Chart, Series, bar_chart
 from core.models import Outbox
 from core.rights import needs
+from crm.models import Task
+from crm.services import alert_inbox
 from reporting import mrr
 from subscriptions.models import Subscription
 
@@ -41,6 +44,12 @@ def _todo(request: HttpRequest) -> list[dict[str, Any]]:
     )
     invoices, payments = reverse("backoffice:invoices"), reverse("backoffice:payments")
     rows: list[tuple[str, str, str, str, str, QuerySet[Any]]] = [
+        ("task.read", _("Tasks due today"), reverse("backoffice:tasks"), "list-checks", "",
+         tasks.in_sight(own(request, Task), on).filter(tasks.mine(request), due_on=on)),
+        ("task.read", _("Overdue tasks"), f"{reverse('backoffice:tasks')}", "list-checks", "bad",
+         tasks.in_sight(own(request, Task), on).filter(tasks.mine(request), due_on__lt=on)),
+        ("task.read", _("New alerts"), reverse("backoffice:alerts"), "bell", "bad",
+         alert_inbox.unseen(company, request.user)),
         ("invoice.read", _("Overdue invoices"), f"{invoices}?state=overdue", "circle-alert", "bad",
          balances.filter(payment_due_on__lt=on)),
         ("run.read", _("Parked subscriptions"), reverse("backoffice:parked"), "circle-parking", "bad",

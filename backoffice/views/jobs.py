@@ -17,6 +17,7 @@ from core import clock
 from core.design import formats
 from core.models import Job
 from core.rights import needs
+from core.services import ticks, timetable
 from subscriptions.services.importing.working import KIND as IMPORT
 
 SHOWN_PROBLEMS = 500
@@ -25,11 +26,14 @@ KINDS = {
     billing_tasks.KIND: gettext_lazy("Billing run"),
     IMPORT: gettext_lazy("Import"),
     "advance_clock": gettext_lazy("Advance of the clock"),
+    timetable.KIND: gettext_lazy("Run of the timetable"),
 }
 OPEN = (Job.State.WAITING, Job.State.RUNNING)
 
 
 def kind_in_words(job: Job) -> str:
+    if job.kind == timetable.KIND and (tick := ticks.find(str(job.params.get("tick")))) is not None and tick.title:
+        return str(tick.title)
     return str(KINDS.get(job.kind, job.kind.replace("_", " ").capitalize()))
 
 

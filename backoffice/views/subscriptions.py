@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from backoffice import exports, figures, finding, histories, previewing
+from backoffice import attention, exports, figures, finding, histories, previewing
 from backoffice.acting import actor, done, found, may, now, own, today
 from backoffice.agreement_acts import above, act_page
 from backoffice.forms.sections import SectionedForm
@@ -209,6 +209,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "ending": ending,
         "over": subscription.state in moves.ENDED,
         "shown_state": "canceling" if ending else subscription.state,
+        **attention.of(request, subscription=subscription, query=f"?subscription={subscription.ref}"),
     }
     return page(request, "subscriptions/detail", context)
 
