@@ -12,6 +12,7 @@ RESOURCES = (
     "customers",
     "vat_checks",
     "messages",
+    "mails",
     "products",
     "plans",
     "taxes",
@@ -41,6 +42,7 @@ RESOURCES = (
     "imports",
     "sandboxes",
     "facts",
+    "webhooks",
 )
 
 app_name = "api"

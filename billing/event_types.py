@@ -42,6 +42,7 @@ register(
             "status": "open", "open_minor": 5831,
         }),
         "invoice.voided": (_("An invoice was voided by a credit note."), {
+            "id": f"inv_{_ID}",
             "number": "INV-2026-000042", "customer": f"cus_{_ID}", "credit_note": "CN-2026-000007",
         }),
         "invoice.written_off": (_("What was open of an invoice was given up."), {

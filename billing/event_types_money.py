@@ -57,11 +57,9 @@ register(
             "status": "returned",
         }),
         "payment.disputed": (_("A payment was taken back by a dispute."), _TAKEN | {"status": "disputed"}),
-        "payment.refunded": (_("A payment was given back."), _TAKEN | {"status": "refunded"}),
         "payment.canceled": (_("A recorded payment was taken back: it had not come in."), _TAKEN | {
             "status": "canceled",
         }),
-        "payment.failed": (_("A payment on its way did not come in."), _TAKEN | {"status": "failed"}),
         "attempt.created": (_("Money will be collected for an invoice."), _ATTEMPT),
         "attempt.sent": (_("A provider or the bank was asked to collect."), _attempt("sent")),
         "attempt.pending": (_("A collection is under way."), _attempt("pending")),
@@ -81,9 +79,6 @@ register(
             "status": "failed",
         }),
         "refund.canceled": (_("A refund was canceled."), _REFUND | {"status": "canceled"}),
-        "refund.unknown": (_("What became of a refund isn't known yet; it is looked up."), _REFUND | {
-            "status": "unknown",
-        }),
         "reversal.taken": (_("A dispute or a returned debit took money back."), _REVERSAL),
         "reversal.won": (_("A dispute was won; the money is back."), _REVERSAL | {"state": "won"}),
         "reversal.lost": (_("A dispute was lost."), _REVERSAL | {"state": "lost"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
@@ -11,23 +12,33 @@ from rest_framework.request import Request
 
 from api.query import Filter, Order
 from api.shapes import Computed, Id, PlainShape, Shape
-from api.views import ApiView, ResourceView, operation
+from api.views import ApiView, ResourceView, addressed, operation
+from core.ids import BadId
 from core.models import Company, Event
+from core.services import event_types
 from customers.models import Customer
 from reporting.mrr import KINDS, report
 
 #: Which right shows events of which kind, by the noun their type begins with.
 EVENT_RIGHTS = {
-    "customer.read": ("customer", "contact", "note"),
-    "catalog.read": ("product", "plan", "price", "tax_rate", "meter"),
+    "customer.read": ("customer", "contact", "note", "message", "mail_address"),
+    "catalog.read": ("product", "plan", "price", "tax_rate", "meter", "campaign", "offer_code"),
     "usage.read": ("usage",),
-    "subscription.read": ("subscription",),
+    "subscription.read": ("subscription", "discount"),
     "invoice.read": ("invoice", "credit_note"),
-    "payment.read": ("payment", "refund", "credit"),
+    "payment.read": (
+        "payment", "refund", "credit", "attempt", "reversal", "payment_method", "mandate", "claim", "dunning",
+        "debit_batch", "bank_statement", "bank_line",
+    ),
     "run.read": ("billing_run",),
     "import.run": ("import",),
+    "task.read": ("task", "alert"),
+    "reminder.read": ("reminder", "offer"),
+    "webhook.read": ("webhook_endpoint",),
     "settings.read": ("company", "key"),
-}
+}  # fmt: skip
+#: What events call their subject where it isn't the name of its model.
+SUBJECT_KINDS = {"BillingRun": "run"}
 TEXT, COUNT = {"type": "string"}, {"type": "integer"}
 AMOUNT = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
 
@@ -136,6 +147,31 @@ REPORT = [
 ]
 
 
+def _of_type(operator: str, value: Any) -> Q:
+    """A type, several, or all of a noun: `invoice.*`."""
+    found = Q(pk__in=[])
+    for text in value if operator == "in" else [value]:
+        found |= Q(type__startswith=text[:-1]) if text.endswith(".*") else Q(type=text)
+    return found
+
+
+def _about(operator: str, value: Any) -> Q:
+    """The row with an outside id; several, with commas. An id that is none is about nothing."""
+    found = Q(pk__in=[])
+    for ref in value if operator == "in" else [value]:
+        model = addressed().get(ref.partition("_")[0])
+        if model is None:
+            continue
+        try:
+            pk = model._default_manager.filter(public_id=model.public_id_of(ref)).values_list("pk", flat=True).first()
+        except BadId:
+            continue
+        kind = SUBJECT_KINDS.get(model.__name__) or re.sub(r"(?<!^)(?=[A-Z])", "_", model.__name__).lower()
+        if pk is not None:
+            found |= Q(subject_kind=kind, subject_id=pk)
+    return found
+
+
 class EventView(ResourceView):
     tag = "Events"
     places: ClassVar[dict[str, Any]] = {"event": "evt"}
@@ -155,11 +191,14 @@ class Events(EventView):
         right=tuple(EVENT_RIGHTS),
         answer=EventShape,
         paged=True,
-        description="Those about things the key may read.",
+        description="Those about things the key may read, newest first: what webhooks deliver, for looking up what "
+        "was missed. Their types are listed at /event-types.",
         filters=[
-            Filter("type", "text", help="Such as invoice.issued."),
+            Filter("type", "text", build=_of_type, help="Such as invoice.issued, or all of a noun: invoice.*."),
+            Filter("subject", "text", build=_about, help="Id of what it is about, such as inv_… or sub_…."),
             Filter("customer", "ref", model=Customer, path="customer_id", help="The customer concerned."),
             Filter("occurred", "instant", path="occurred_at", help="When, by the company's clock."),
+            Filter("created", "instant", path="occurred_at", help="The same as occurred."),
         ],
     )
     def get(self, request: Request) -> HttpResponse:
@@ -170,6 +209,28 @@ class OneEvent(EventView):
     @operation("Get an event", right=tuple(EVENT_RIGHTS), answer=EventShape)
     def get(self, request: Request, event: str) -> HttpResponse:
         return self.one(self.find(event))
+
+
+class EventTypeShape(PlainShape):
+    """A type of events."""
+
+    type = Computed(TEXT, lambda row, reading: row.name)
+    meaning = Computed(TEXT, lambda row, reading: str(row.meaning), help_text="What happened.")
+    example = Computed({"type": "object"}, lambda row, reading: row.example, help_text="What its data looks like.")
+
+
+class EventTypesShape(PlainShape):
+    """Every type of events, by name."""
+
+    data = Computed([EventTypeShape], lambda row, reading: row)
+
+
+class EventTypes(ApiView):
+    tag = "Events"
+
+    @operation("List the types of events", right=tuple(EVENT_RIGHTS), answer=EventTypesShape)
+    def get(self, request: Request) -> HttpResponse:
+        return self.shaped(EventTypesShape, event_types.all_types())
 
 
 class OneCompany(ApiView):
@@ -208,6 +269,7 @@ class ChurnReport(Report):
 urlpatterns = [
     path("events", Events.as_view()),
     path("events/<str:event>", OneEvent.as_view()),
+    path("event-types", EventTypes.as_view()),
     path("company", OneCompany.as_view()),
     path("reports/mrr", MrrReport.as_view()),
     path("reports/churn", ChurnReport.as_view()),

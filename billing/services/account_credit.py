@@ -18,6 +18,7 @@ from core.actors import Actor
 from core.design import formats
 from core.models import Company
 from core.refusal import Refused
+from core.services import trail
 from core.texts import checked
 from customers.models import Customer
 
@@ -256,15 +257,27 @@ def _move_refund(refund: Refund, to: Refund.Status) -> tuple[Company, Refund, bo
     return company, refund, True
 
 
-def _tell(
-    refund: Refund, verb: str, past: str, facts: dict[str, object], *, by: Actor, at: datetime, reason: str = ""
-) -> None:
-    data = {
+def emit_sent(refund: Refund, *, at: datetime) -> None:
+    """The event that a refund was given to the provider or stands in a file for the bank."""
+    trail.emit(
+        company_id=refund.company_id, type="refund.sent", at=at, subject_kind="refund", subject_id=refund.pk,
+        customer_id=refund.customer_id, data=_data(refund),
+    )  # fmt: skip
+
+
+def _data(refund: Refund) -> dict[str, object]:
+    return {
         "id": refund.ref,
         "customer": refund.customer.ref,
         "status": refund.status,
         "currency": refund.currency,
         "amount_minor": refund.amount_minor,
     }
+
+
+def _tell(
+    refund: Refund, verb: str, past: str, facts: dict[str, object], *, by: Actor, at: datetime, reason: str = ""
+) -> None:
+    data = _data(refund)
     receivables.tell(refund.company, f"refund.{verb}", f"refund.{past}", "refund", refund.pk, refund.customer_id, data,
                      facts, by=by, at=at, reason=reason)  # fmt: skip

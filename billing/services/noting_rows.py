@@ -197,7 +197,12 @@ def _events(company: Company, note: NoteDoc, at: datetime) -> list[str]:
     }
     happened = [("credit_note.issued", "credit_note", note.id, facts)]
     if note.cause in ("void", "replace"):
-        said = {"number": note.invoice.number, "customer": note.customer.ref, "credit_note": note.number}
+        said = {
+            "id": encode("inv", note.invoice.public_id),
+            "number": note.invoice.number,
+            "customer": note.customer.ref,
+            "credit_note": note.number,
+        }
         happened.append(("invoice.voided", "invoice", note.invoice.id, said))
     rows = [
         f"{company.pk}\t{new_id()}\t{type_}\t{at}\t{kind}\t{id_}\t{note.customer.id}\t"

@@ -14,7 +14,7 @@ from django.db import transaction
 from billing.gateways import bank_accounts, sepa_files
 from billing.gateways.sepa_files import CURRENCY, Party, Transfer
 from billing.models import BankLine, Gateway, Mandate, Refund
-from billing.services import gateway_accounts
+from billing.services import account_credit, gateway_accounts
 from core import clock
 from core.actors import Actor
 from core.ids import new_id
@@ -107,6 +107,7 @@ def payout_file(*, company: Company, refunds: Iterable[Refund], on: date, by: Ac
             refund.first_sent_at = clock.machine_now()
             refund.save(update_fields=["status", "key", "first_sent_at"])
             _tell(refund, "send", message_id, by=by, at=at)
+            account_credit.emit_sent(refund, at=at)
     return file
 
 

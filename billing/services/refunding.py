@@ -132,6 +132,7 @@ def send(*, refund_id: int, at: datetime) -> Refund:
         refund.first_sent_at = refund.first_sent_at or clock.machine_now()
         refund.next_look_at = at + attempts.LOOK_AFTER[0]
         _save(refund)
+        account_credit.emit_sent(refund, at=at)
     return follow(refund_id=refund_id, answer=_asked(refund, "refund"), by=SYSTEM, at=at)
 
 

@@ -32,7 +32,6 @@ def fresh_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-@transaction.atomic
 def create(
     *, company: Company, url: str, types: Iterable[str], description: str = "", by: Actor, at: datetime,
     resolve: Resolver | None = None,
@@ -41,41 +40,46 @@ def create(
 
     Refuses what `webhook_addresses.checked` and `event_types.patterns` refuse, and `webhook.too_many`.
     """
-    Company.objects.select_for_update(no_key=True).get(pk=company.pk)
-    if WebhookEndpoint.objects.filter(company=company, is_active=True).count() >= MOST:
-        raise Refused("webhook.too_many", most=MOST)
+    # Names are looked up before anything is locked: that may take a while.
     checked(url, company=company, resolve=resolve)
-    secret = fresh_secret()
-    endpoint = WebhookEndpoint.objects.create(
-        company=company, url=url, types=event_types.patterns(types), description=_text(description), secret=secret,
-        created_at=at,
-    )  # fmt: skip
-    _tell(endpoint, "create", "created", {"types": endpoint.types}, by=by, at=at)
+    wanted, words, secret = event_types.patterns(types), _text(description), fresh_secret()
+    with transaction.atomic():
+        _check_room(company)
+        endpoint = WebhookEndpoint.objects.create(
+            company=company, url=url, types=wanted, description=words, secret=secret, created_at=at
+        )
+        _tell(endpoint, "create", "created", {"types": endpoint.types}, by=by, at=at)
     return endpoint, secret
 
 
-@transaction.atomic
+def _check_room(company: Company) -> None:
+    Company.objects.select_for_update(no_key=True).get(pk=company.pk)
+    if WebhookEndpoint.objects.filter(company=company, is_active=True).count() >= MOST:
+        raise Refused("webhook.too_many", most=MOST)
+
+
 def update(
     *, endpoint: WebhookEndpoint, by: Actor, at: datetime, url: str | None = None, types: Iterable[str] | None = None,
     description: str | None = None, resolve: Resolver | None = None,
 ) -> WebhookEndpoint:  # fmt: skip
     """Changes what is given; refuses as `create` does. A changed address is tried at once."""
-    held = _held(endpoint)
     wanted: dict[str, Any] = {}
-    if url is not None and url != held.url:
-        checked(url, company=held.company, resolve=resolve)
+    if url is not None and url != endpoint.url:
+        checked(url, company=endpoint.company, resolve=resolve)
         wanted |= {"url": url, "paused_until": None, "failures": 0, "failing_since": None}
     if types is not None:
         wanted["types"] = event_types.patterns(types)
     if description is not None:
         wanted["description"] = _text(description)
-    changed = [name for name, value in wanted.items() if getattr(held, name) != value]
-    if changed:
-        for name in changed:
-            setattr(held, name, wanted[name])
-        held.save(update_fields=changed)
-        told = [name for name in changed if name in ("url", "types", "description")]
-        _tell(held, "update", "updated", {"fields": told}, by=by, at=at)
+    with transaction.atomic():
+        held = _held(endpoint)
+        changed = [name for name, value in wanted.items() if getattr(held, name) != value]
+        if changed:
+            for name in changed:
+                setattr(held, name, wanted[name])
+            held.save(update_fields=changed)
+            told = [name for name in changed if name in ("url", "types", "description")]
+            _tell(held, "update", "updated", {"fields": told}, by=by, at=at)
     return held
 
 
@@ -125,19 +129,20 @@ def bury(endpoint: WebhookEndpoint, now: datetime) -> int:
     )
 
 
-@transaction.atomic
-def enable(*, endpoint: WebhookEndpoint, by: Actor, at: datetime, resolve: Resolver | None = None) -> WebhookEndpoint:
+def enable(
+    *, endpoint: WebhookEndpoint, by: Actor, at: datetime, resolve: Resolver | None = None
+) -> WebhookEndpoint:  # fmt: skip
     """Uses a stopped endpoint again, for what happens from now on. Refuses as `create` does."""
-    held = _held(endpoint)
-    if held.is_active:
-        return held
-    if WebhookEndpoint.objects.filter(company=held.company, is_active=True).count() >= MOST:
-        raise Refused("webhook.too_many", most=MOST)
-    checked(held.url, company=held.company, resolve=resolve)
-    held.is_active, held.stopped, held.stopped_at = True, "", None
-    held.failures, held.failing_since, held.paused_until = 0, None, None
-    held.save(update_fields=["is_active", "stopped", "stopped_at", "failures", "failing_since", "paused_until"])
-    _tell(held, "enable", "enabled", {}, by=by, at=at)
+    checked(endpoint.url, company=endpoint.company, resolve=resolve)
+    with transaction.atomic():
+        held = _held(endpoint)
+        if held.is_active:
+            return held
+        _check_room(held.company)
+        held.is_active, held.stopped, held.stopped_at = True, "", None
+        held.failures, held.failing_since, held.paused_until = 0, None, None
+        held.save(update_fields=["is_active", "stopped", "stopped_at", "failures", "failing_since", "paused_until"])
+        _tell(held, "enable", "enabled", {}, by=by, at=at)
     return held
 
 
