@@ -41,6 +41,9 @@ RESOURCES = (
     "given_discounts",
     "imports",
     "sandboxes",
+    "tasks",
+    "alerts",
+    "reminders",
     "facts",
     "webhooks",
 )

@@ -75,6 +75,7 @@ def navigation(request: HttpRequest, bell: int = 0) -> list[dict[str, Any]]:
                 ("catalog.read", "products", _("Products"), "package", "t"),
                 ("catalog.read", "meters", _("Meters"), "gauge", "e"),
                 ("catalog.read", "discounts", _("Discounts"), "percent", "d"),
+                ("reminder.read", "reminders", _("Reminders"), "calendar-clock", "r"),
             ],
         ),
         _group(

@@ -64,7 +64,7 @@ def example(customer: Customer) -> dict[str, str]:
     figures = Figures(language, invoice.currency)
     balance = InvoiceBalance.objects.filter(pk=invoice.pk).first()
     amount = figures.money(invoice.gross_minor)
-    values |= {"number": str(invoice.number), "day": figures.day(invoice.issued_on.isoformat()), "amount": amount,
+    values |= {"number": str(invoice.number), "day": figures.day(str(invoice.issued_on)), "amount": amount,
                "total": amount}  # fmt: skip
     if balance is not None and balance.open_minor > 0:
         values |= {"to_pay": figures.money(balance.open_minor), "total": figures.money(balance.open_minor),

@@ -23,6 +23,7 @@ register(
         "unsubscribe.invalid": _("This link is not valid. Please use the one in the mail."),
         "mail_text.unknown": _("There is no mail %(name)s in the language %(language)s."),
         "mail_text.empty": _("A mail needs a subject and a text."),
+        "mail_text.no_address": _("Your own account has no e-mail address to send it to."),
         "mail_text.long": _("At most %(limit)s characters."),
         "mail_text.unknown_placeholder": _("%(name)s is no placeholder of this mail."),
         "contact.user_inactive": _("This person's account is switched off."),

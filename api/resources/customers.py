@@ -49,6 +49,8 @@ class ContactShape(Shape):
             "role",
             "gets_invoices",
             "has_portal_access",
+            "marketing_consent_at",
+            "marketing_consent_source",
             "archived_at",
         )
 
@@ -95,6 +97,8 @@ class CustomerShape(Shape):
             "billing_address",
             "delivery_address",
             "contacts",
+            "marketing_consent_at",
+            "marketing_consent_source",
             "created_at",
             "archived_at",
         )

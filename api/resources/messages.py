@@ -13,10 +13,21 @@ from api.query import Filter
 from api.shapes import Computed, Id, Part, PlainShape, Shape
 from api.views import ApiView, ResourceView, operation
 from customers.models import Customer, Message
+from customers.services import messages
 from customers.services.timeline import timeline
 
 READ = "customer.read"
 ADDRESSES = {"type": "array", "items": {"type": "string"}}
+
+
+class RecipientShape(PlainShape):
+    """What became of a mail for one address."""
+
+    address = Computed({"type": "string"}, lambda row, reading: row[0])
+    state = Computed(
+        {"type": "string", "enum": list(Message.State.values)}, lambda row, reading: row[1].get("state", "waiting")
+    )
+    words = Computed({"type": "string"}, lambda row, reading: row[1].get("words", ""), help_text="What servers said.")
 
 
 class MessageShape(Shape):
@@ -25,6 +36,10 @@ class MessageShape(Shape):
     id = Id("msg")
     customer = Id("cus", via="customer", allow_null=True)
     recipients = Computed(ADDRESSES, lambda row, reading: row.recipients, help_text="Addresses it goes to.")
+    results = Part(
+        RecipientShape, lambda row: [(one, row.results.get(one, {})) for one in row.recipients], many=True,
+        help_text="What became of it for each address.",
+    )  # fmt: skip
 
     class Meta:
         model = Message
@@ -32,15 +47,20 @@ class MessageShape(Shape):
             "id",
             "customer",
             "template",
+            "category",
             "language",
             "sender",
+            "reply_to",
             "recipients",
             "subject",
             "body",
             "state",
+            "results",
             "error",
             "created_at",
             "sent_at",
+            "delivered_at",
+            "bounced_at",
         )
 
 
@@ -114,6 +134,34 @@ class Messages(MessageView):
         return self.page(self.rows().filter(customer=self.of(Customer, customer)))
 
 
+class AllMessages(MessageView):
+    @operation(
+        "List mails",
+        right=READ,
+        answer=MessageShape,
+        paged=True,
+        filters=[
+            Filter("state", "choice", choices=tuple(Message.State.values), help="Where it stands."),
+            Filter("category", "choice", choices=tuple(Message.Category.values), help="What kind of mail it is."),
+            Filter("template", "text", help="Which text it is made from."),
+        ],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return self.page()
+
+
+class ResendMessage(MessageView):
+    @operation(
+        "Send a mail again",
+        right="customer.write",
+        answer=MessageShape,
+        status=201,
+        description="As a new mail with the same words, attachments and addresses.",
+    )
+    def post(self, request: Request, message: str) -> HttpResponse:
+        return self.fresh(messages.resend(message=self.find(message), by=self.by, at=self.at), 201)
+
+
 class OneMessage(MessageView):
     @operation("Get a mail", right=READ, answer=MessageShape)
     def get(self, request: Request, message: str) -> HttpResponse:
@@ -123,5 +171,7 @@ class OneMessage(MessageView):
 urlpatterns = [
     path("customers/<str:customer>/messages", Messages.as_view()),
     path("customers/<str:customer>/timeline", Timeline.as_view()),
+    path("messages", AllMessages.as_view()),
+    path("messages/<str:message>/resend", ResendMessage.as_view()),
     path("messages/<str:message>", OneMessage.as_view()),
 ]

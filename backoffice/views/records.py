@@ -1,4 +1,4 @@
-"""What happened and what waits: the audit log, the outbox with its dead letters, messages as they were sent."""
+"""What happened and what waits: the audit log, the outbox with its dead letters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from backoffice import exports
-from backoffice.acting import done, found, own
+from backoffice.acting import done, own
 from backoffice.forms.settings import AuditFilter, OutboxFilter
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
@@ -18,7 +18,6 @@ from core import clock
 from core.models import AuditEntry, Outbox
 from core.rights import needs
 from core.services import outbox as outbox_verbs
-from customers.models import Message
 
 
 def _above(title: str) -> list:  # type: ignore[type-arg]
@@ -92,13 +91,3 @@ def replay(request: HttpRequest) -> HttpResponse:
     ids = [int(one) for one in request.POST.getlist("row") if one.isascii() and one.isdigit() and len(one) < 19]
     count = outbox_verbs.replay(company_id=request.company.pk, ids=ids)
     return done(request, _("%(count)s will be tried again.") % {"count": count}, "outbox")
-
-
-@needs("customer.read")
-def message(request: HttpRequest, ref: str) -> HttpResponse:
-    mail = found(own(request, Message).select_related("customer"), ref)
-    above = [(_("Customers"), reverse("backoffice:customers"))]
-    if mail.customer:
-        above.append((mail.customer.name, reverse("backoffice:customer", args=[mail.customer.ref]) + "?tab=contacts"))
-    context = {"title": mail.subject, "crumbs": crumbs(*above, (mail.subject, "")), "mail": mail}
-    return page(request, "customers/message", context)

@@ -76,6 +76,7 @@ LOOKS: dict[str, Look] = {
     "sent": Look(_("Sent"), "good", "send"),
     "delivered": Look(_("Delivered"), "good", "circle-check"),
     "bounced": Look(_("Bounced"), "bad", "undo-2"),
+    "complained": Look(_("Marked as spam"), "bad", "ban"),
     # what is sold and who works here
     "on_sale": Look(_("On sale"), "good", "circle-check"),
     "retired": Look(_("Retired"), "quiet", "circle-x"),

@@ -168,7 +168,8 @@ def mail_of(message: Message, addresses: Sequence[str]) -> EmailMultiAlternative
         reply_to=[message.reply_to] if message.reply_to else None,
         headers=headers,
     )
-    mail.metadata = {"turnus": message.ref}  # type: ignore[attr-defined]  providers give it back with what they tell
+    # Providers give it back with what they tell.
+    setattr(mail, "metadata", {"turnus": message.ref})  # noqa: B010  known to their backends alone
     for part in message.attachments:
         stored = messages.rendered(part)
         mail.attach(stored.name, bytes(stored.content), stored.media_type)

@@ -38,8 +38,7 @@ _SOFT_TYPES: Final = {"softbounce", "soft_bounce", "transient", "dnserror", "sof
 def receive(sender: object, event: Any, esp_name: str, **_kwargs: Any) -> None:
     """Hears a provider's tracking event, verified and made uniform; called before it is acknowledged."""
     told = _json(event.esp_event)
-    given_id = str(event.event_id or "")
-    key = given_id if 0 < len(given_id) <= 128 else _digest([told, event.recipient, event.event_type])
+    key = _digest([str(event.event_id or "") or told, event.recipient, event.event_type])
     metadata = event.metadata or {}
     keep(
         provider=esp_name.lower().replace(" ", "_")[:20],

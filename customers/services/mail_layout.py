@@ -6,6 +6,7 @@ nobody, and reads well without pictures, in the light and in the dark.
 
 from __future__ import annotations
 
+import base64
 import re
 from email.mime.image import MIMEImage
 from typing import Final
@@ -19,7 +20,6 @@ from core.models import Company
 LOGO_ID: Final = "logo"
 _PICTURES: Final = {"image/png", "image/jpeg"}
 _LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
-_ALONE: Final = re.compile(r"^https?://\S+$")
 
 
 def html_of(company: Company, *, language: str, subject: str, body: str, with_logo: bool | None = None) -> str:
@@ -72,7 +72,7 @@ def _paragraph(text: str) -> SafeString:
 
 def _line(line: str) -> str:
     line = line.strip()
-    if _ALONE.match(line):
+    if _LINK.fullmatch(line):
         shown = escape(line)
         return f'<a class="link" href="{shown}">{shown}</a>'
     parts, end = [], 0
@@ -81,3 +81,14 @@ def _line(line: str) -> str:
         parts += [escape(line[end : found.start()]), f'<a href="{link}">{link}</a>']
         end = found.end()
     return "".join(str(part) for part in (*parts, escape(line[end:])))
+
+
+def shown(company: Company, *, language: str, subject: str, body: str) -> str:
+    """The layout as a page, with the logo inside it."""
+    html = html_of(company, language=language, subject=subject, body=body)
+    if not has_logo(company):
+        return html
+    stored = company.logo
+    assert stored is not None
+    data = base64.b64encode(bytes(stored.content)).decode()
+    return html.replace(f"cid:{LOGO_ID}@turnus", f"data:{stored.media_type};base64,{data}")
