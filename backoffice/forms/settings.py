@@ -22,6 +22,7 @@ from backoffice.forms.fields import (
 from backoffice.forms.sections import Section, SectionedForm
 from core.models import LANGUAGE_CHOICES, Company, Role
 from core.rights import RIGHTS
+from core.services import outbox
 from core.services.keys import EVERYTHING, SCOPES
 
 _COLUMNS = (
@@ -187,6 +188,9 @@ class AuditFilter(forms.Form):
 class OutboxFilter(forms.Form):
     state = forms.ChoiceField(
         label=_("State"), required=False,
-        choices=[("", _("failed for good")), ("waiting", _("waiting")), ("done", _("done")), ("all", _("all"))],
+        choices=[("", _("failed for good")), ("waiting", _("waiting")), ("done", _("done")),
+                 ("canceled", _("canceled")), ("all", _("all"))],
     )  # fmt: skip
-    kind = forms.CharField(label=_("Kind"), required=False, max_length=40)
+    kind = forms.ChoiceField(
+        label=_("Kind"), required=False, choices=lambda: [("", "–"), *((kind, kind) for kind in outbox.kinds())]
+    )

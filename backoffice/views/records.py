@@ -75,19 +75,43 @@ def outbox(request: HttpRequest) -> HttpResponse:
     if chosen.get("kind"):
         rows = rows.filter(kind=chosen["kind"])
     listed = listing(request, rows, sorts={"id": "pk"}, default="-id", form=form)
+    health = outbox_verbs.health(company_id=request.company.pk)
     context = {
         "title": _("Outbox"),
         "crumbs": _above(_("Outbox")),
         "list": listed,
         "search_name": "",
-        "replayable": state in ("dead", "all"),
+        "actable": state != "done",
+        "health": health,
+        "dead": sum(one.dead for one in health),
+        "kind": chosen.get("kind", ""),
     }
     return page(request, "settings/outbox", context)
+
+
+def _ids(request: HttpRequest) -> list[int]:
+    return [int(one) for one in request.POST.getlist("row") if one.isascii() and one.isdigit() and len(one) < 19]
 
 
 @needs("settings.write")
 @require_POST
 def replay(request: HttpRequest) -> HttpResponse:
-    ids = [int(one) for one in request.POST.getlist("row") if one.isascii() and one.isdigit() and len(one) < 19]
-    count = outbox_verbs.replay(company_id=request.company.pk, ids=ids)
+    """Tries the marked ones now, also those that wait for their next try."""
+    ids = _ids(request)
+    count = outbox_verbs.hurry(company_id=request.company.pk, ids=ids)
+    count += outbox_verbs.replay(company_id=request.company.pk, ids=ids)
     return done(request, _("%(count)s will be tried again.") % {"count": count}, "outbox")
+
+
+@needs("settings.write")
+@require_POST
+def replay_all(request: HttpRequest) -> HttpResponse:
+    count = outbox_verbs.replay(company_id=request.company.pk, kind=request.POST.get("kind", "")[:40])
+    return done(request, _("%(count)s will be tried again.") % {"count": count}, "outbox")
+
+
+@needs("settings.write")
+@require_POST
+def cancel(request: HttpRequest) -> HttpResponse:
+    count = outbox_verbs.cancel(company_id=request.company.pk, ids=_ids(request))
+    return done(request, _("%(count)s are given up.") % {"count": count}, "outbox")

@@ -24,6 +24,7 @@ POSTS_ONLY = {
     "recovery-bulk", "case-act", "dunning-policy-off", "bank-line-confirm", "bank-line-choose", "debits-make",
     "refunds-file", "chart-choose", "debit-sent", "debit-credited", "debit-cancel",
 } | {
+    "outbox-replay-all", "outbox-cancel", "webhook-test", "webhook-switch", "webhook-delivery-resend",
     "tasks-bulk", "task-comment", "task-act", "alerts-note", "tick-run", "message-resend", "blocked-address-lift",
 }  # fmt: skip
 #: Files: their pages are no pages.
@@ -96,7 +97,20 @@ def rows_of(office: Office) -> dict[str, Any]:
         "tax-rate": TaxRate.objects.filter(company=company, country="DE", level="standard").latest("valid_from"),
     } | discounts_of(office, subscription) | {
         "one-off": one_off(office, subscription), "change": planned_change(office, subscription),
-    } | money_of(office, invoice) | to_do(office)  # fmt: skip
+    } | money_of(office, invoice) | to_do(office) | webhooks_of(office)  # fmt: skip
+
+
+def webhooks_of(office: Office) -> dict[str, Any]:
+    """An endpoint and a test that waits to be sent."""
+    from core.services import webhook_endpoints
+
+    endpoint, _secret = webhook_endpoints.create(
+        company=office.company, url="https://erp.example.com/in", types=["*"], by=BY, at=office.at,
+        resolve=lambda host, port: ["93.184.215.14"],
+    )  # fmt: skip
+    return {
+        "webhook": endpoint, "webhook-delivery": webhook_endpoints.test(endpoint=endpoint, by=BY, at=office.at),
+    }  # fmt: skip
 
 
 def to_do(office: Office) -> dict[str, Any]:
@@ -202,6 +216,8 @@ def argument(name: str, route: str, rows: dict[str, Any]) -> list[Any]:
         kind = "suppression"
     if route.startswith("settings/keys"):
         kind = "key"
+    if route.startswith("settings/webhook"):
+        kind = "webhook-delivery" if "deliveries" in route else "webhook"
     if route.startswith("settings/taxes"):
         kind = "tax-rate"
     if route.startswith("settings/gateways"):

@@ -86,6 +86,7 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
     a_subscription(company, customer, plan)
     refs = _discounts(company, started.subscription, **common) | _money(company, customer, invoice, payment)
     refs["tax_rate"] = _late_rate(company, **common)
+    refs |= _webhooks(company, **common)
     refs["change"] = change
     refs["credit"] = granting.grant(customer=customer, currency="EUR", amount_minor=500, reason="x", **common).ref
     refs["one_off"] = _single_charge(started.subscription, plan, **common)
@@ -95,6 +96,7 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
     source = Import.objects.create(
         company=company, file_name="x.csv", file_sha256="0" * 64, mapping={}, on=TODAY, state=Import.State.DONE
     )
+    refs |= _to_do(company, customer, **common)
     return refs | {
         "subscription": started.subscription.ref,
         "invoice": invoice.ref,
@@ -106,6 +108,21 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
         "run": run.ref,
         "source": source.ref,
     }
+
+
+def _to_do(company: Any, customer: Any, **common: Any) -> dict[str, str]:
+    """A task with a remark, and an alert by its rule."""
+    from crm.models import Alert
+    from crm.services import alert_rules, tasks
+    from tests.factories import TODAY
+
+    rule = alert_rules.of_company(company)["parked"]
+    task = tasks.create(company=company, title="Call", due_on=TODAY, customer=customer, **common)
+    tasks.comment(task=task, text="x", **common)
+    alert = Alert.objects.create(
+        company=company, rule=rule, kind="parked", key="1", customer=customer, raised_at=common["at"]
+    )
+    return {"task": task.ref, "alert": alert.ref, "alert_rule": rule.ref}
 
 
 def _money(company: Any, customer: Any, invoice: Any, payment: Any) -> dict[str, str]:
@@ -130,6 +147,22 @@ def _money(company: Any, customer: Any, invoice: Any, payment: Any) -> dict[str,
         "policy": case.policy.ref, "statement": money.a_statement(office).ref,
         "line": BankLine.objects.get(company=company).ref, "batch": money.a_batch(office, gateway).ref,
     }  # fmt: skip
+
+
+def _webhooks(company: Any, **common: Any) -> dict[str, str]:
+    """An endpoint and what it was sent."""
+    from core.models import WebhookTry
+    from core.services import webhook_endpoints
+
+    endpoint, _secret = webhook_endpoints.create(
+        company=company, url="https://erp.example.com/in", types=["*"], resolve=lambda host, port: ["93.184.215.14"],
+        **common,
+    )  # fmt: skip
+    delivery = webhook_endpoints.test(endpoint=endpoint, **common)
+    WebhookTry.objects.create(
+        company=company, delivery=delivery, at=common["at"], url=endpoint.url, status=200, milliseconds=5
+    )
+    return {"endpoint": endpoint.ref, "delivery": delivery.ref}
 
 
 def _late_rate(company: Any, **common: Any) -> str:
@@ -278,6 +311,7 @@ def test_lists_of_another_company_are_empty(house):
 
     client, headers = Client(), {"Authorization": f"Bearer {api_key(house.other, '*')}"}
     seeded = {"/api/v1/tax-categories", "/api/v1/tax-rates", "/api/v1/events", "/api/v1/dunning-policies"}
+    seeded.add("/api/v1/alert-rules")
     own = {ref for ref in house.ids.values() if "_" in ref}
     for way in api_ways():
         if way.method == "get" and not way.places:
