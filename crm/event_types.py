@@ -10,12 +10,12 @@ from core.services.event_types import register
 
 _ID = "01k2v9gq4m5xk8r3h7d1w6n0tz"
 _ALERT: dict[str, Any] = {
-    "id": f"alr_{_ID}", "kind": "payment_failed", "occurrence": "inv-42", "customer": f"cus_{_ID}",
-    "invoice": f"inv_{_ID}",
+    "id": f"alt_{_ID}", "kind": "payment_failed", "occurrence": 1, "customer": f"cus_{_ID}", "invoice": f"inv_{_ID}",
+    "facts": {"currency": "EUR", "amount_minor": 11900, "refusal_code": "insufficient_funds"},
 }  # fmt: skip
 _TASK: dict[str, Any] = {
     "id": f"tsk_{_ID}", "state": "open", "priority": "normal", "due_on": "2026-03-04", "customer": f"cus_{_ID}",
-    "owner": None, "alert": f"alr_{_ID}",
+    "owner": None, "alert": f"alt_{_ID}",
 }  # fmt: skip
 _OFFER: dict[str, Any] = {
     "reminder": f"rmd_{_ID}", "offer": f"off_{_ID}", "discount": f"agd_{_ID}", "subscription": f"sub_{_ID}",

@@ -41,6 +41,8 @@ SCOPES: dict[str, frozenset[str]] = {
     "runs:write": frozenset({"run.read", "run.start"}),
     "imports:write": frozenset({"import.run"}),
     "reports:read": frozenset({"report.read"}),
+    "tasks:read": frozenset({"task.read"}),
+    "tasks:write": frozenset({"task.read", "task.write"}),
     "webhooks:read": frozenset({"webhook.read"}),
     "webhooks:write": frozenset({"webhook.read", "webhook.write"}),
     "settings:read": frozenset({"settings.read"}),

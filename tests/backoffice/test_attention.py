@@ -101,7 +101,7 @@ def test_the_bell_counts_what_is_new_for_me_in_one_statement(office: Office) -> 
     client, url = office.client("accounting"), reverse("backoffice:alerts")
     with CaptureQueriesContext(connection) as asked:
         page = client.get(url).content.decode()
-    assert sum("LIMIT 100" in query["sql"] for query in asked) == 1
+    assert sum("LIMIT 100)" in query["sql"] for query in asked) == 1
     assert len(asked) <= 12
     assert "1 new alert" in page
     assert "No price." in page
