@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.models import ReminderRule
 from customers.models import Customer
 from customers.services import mail_texts
+from customers.services.mail_texts import Words
 
 Occasion = ReminderRule.Occasion
 
@@ -61,7 +62,9 @@ def example(customer: Customer) -> dict[str, str]:
     }
 
 
-def _register(name: str, title: str, purpose: str, subject: str, body: str, *, category: str = "contract") -> None:
+def _register(
+    name: str, title: Words, purpose: Words, subject: Words, body: Words, *, category: str = "contract"
+) -> None:
     mail_texts.register(
         name, title=title, purpose=purpose, placeholders=PLACEHOLDERS, category=category,  # type: ignore[arg-type]
         subject=subject, body=body, example=example,

@@ -145,7 +145,7 @@ def _find(company: Company, law: Law, today: date, since: date | None, which: st
         which=_COMING if which == "coming" else _RENEWED,
         kind="" if law.applies_to == "both" else "AND c.kind = %(kind)s",
     )
-    given = {
+    given: dict[str, Any] = {
         "company": company.pk, "country": law.country, "today": today, "since": since, "law": law.code,
         "earliest": law.earliest, "latest": law.latest, "ahead": law.send_ahead_days, "valid_from": law.valid_from,
         "kind": law.applies_to, "after": after, "limit": CHUNK,
