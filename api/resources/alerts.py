@@ -10,14 +10,13 @@ from django.urls import path
 from rest_framework.request import Request
 
 from api.fields import Amount, Body, Choice, Text, Whole, Yes, minor_of
-from api.problems import Problem
 from api.query import Filter
 from api.resources.runs import JobShape
 from api.shapes import Computed, Id, Part, PlainShape, Shape, amount_text
 from api.views import ApiView, ResourceView, operation
 from core.models import Company, Role
 from core.refusal import Refused
-from core.services import ticks, timetable
+from core.services import timetable
 from crm.models import Alert, AlertRule, Priority
 from crm.services import alert_inbox, alert_kinds, alert_rules
 from customers.models import Customer
@@ -26,7 +25,7 @@ from subscriptions.models import Subscription
 READ, WRITE = "task.read", "task.write"
 SEES, CHANGES = "settings.read", "settings.write"
 TEXT = {"type": "string"}
-INSTANT = {"type": ["string", "null"], "format": "date-time"}
+INSTANT = {"type": "string", "format": "date-time"}
 
 
 class AlertShape(Shape):
@@ -40,7 +39,7 @@ class AlertShape(Shape):
     invoice = Id("inv", via="invoice", allow_null=True)
     facts = Computed({"type": "object"}, lambda row, reading: row.facts, help_text="What was seen.")
     task = Computed(
-        {"type": ["string", "null"]}, lambda row, reading: next((task.ref for task in row.tasks.all()), None),
+        {"type": "string"}, lambda row, reading: next((task.ref for task in row.tasks.all()), None),
         allow_null=True, help_text="Id of the task made of it.",
     )  # fmt: skip
 
@@ -58,7 +57,7 @@ class AlertRuleShape(Shape):
     id = Id("alr")
     title = Computed(TEXT, lambda row, reading: alert_kinds.title_of(row.kind), help_text="The kind in words.")
     amount = Computed(
-        {"type": ["string", "null"]},
+        {"type": "string"},
         lambda row, reading: (
             None if row.amount_minor is None else amount_text(row.amount_minor, reading.company.currency)
         ),
@@ -113,7 +112,7 @@ class TickShape(PlainShape):
     next_at = Computed(INSTANT, lambda row, reading: row.next_at, allow_null=True,
                        help_text="Null where the clock moves by hand.")  # fmt: skip
     milliseconds = Computed(
-        {"type": ["integer", "null"]}, lambda row, reading: row.run.milliseconds if row.run else None, allow_null=True,
+        {"type": "integer"}, lambda row, reading: row.run.milliseconds if row.run else None, allow_null=True,
         help_text="How long the last run took.",
     )  # fmt: skip
     outcome = Computed(TEXT, lambda row, reading: timetable.words(row.run.outcome) if row.run else "",
@@ -227,11 +226,9 @@ class RunTick(ApiView):
     @operation(
         "Do something of the timetable now", right=CHANGES, body=RunTickInput, answer=JobShape, status=202,
         description="For this company; answers with the job. Asking again joins the one under way.",
-        refusals=["not_found"],
+        refusals=["field.choice"],
     )  # fmt: skip
     def post(self, request: Request, given: dict[str, Any]) -> HttpResponse:
-        if ticks.find(given["name"]) is None:
-            raise Problem(404, "not_found")
         job = timetable.run_now(company=self.company, name=given["name"], user=None, by=self.by, at=self.at)
         response = self.shaped(JobShape, job, 202)
         response["Location"] = f"/api/v1/jobs/{job.ref}"

@@ -23,7 +23,7 @@ from customers.models import Customer
 from subscriptions.models import Subscription
 
 READ, WRITE = "task.read", "task.write"
-NAME = {"type": ["string", "null"]}
+NAME = {"type": "string"}
 
 
 class TaskCommentShape(Shape):

@@ -163,7 +163,8 @@ def words(outcome: dict[str, Any]) -> str:
 def run_now(*, company: Company, name: str, user: User | None, by: Actor, at: datetime) -> Job:
     """Asks a tick now, as a job with a page; while one waits or runs, that one is the answer."""
     if ticks.find(name) is None:
-        raise Refused("not_found", field="name")
+        known = ", ".join(tick.name for tick in ticks.all_ticks())
+        raise Refused("field.choice", field="name", value=name[:80], choices=known)
     with transaction.atomic():
         Company.objects.select_for_update(no_key=True).get(pk=company.pk)
         under_way = Job.objects.filter(

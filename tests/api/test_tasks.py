@@ -84,7 +84,7 @@ def test_the_timetable_is_read_and_run(api: Caller, company: Company) -> None:
     jobs.work(Job.objects.get(public_id=Job.public_id_of(answer.body["id"])).pk)
     read = {tick["name"]: tick for tick in api.get("timetable").body["ticks"]}
     assert read["core.upkeep"]["state"] == "done"
-    assert api.post("timetable/run", {"name": "no.such"}).status_code == 404
+    assert api.post("timetable/run", {"name": "no.such"}).body["code"] == "field.choice"
 
 
 def test_who_may_not_see_tasks_sees_none(company: Company) -> None:

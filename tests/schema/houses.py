@@ -22,6 +22,7 @@ def a_full_company() -> Any:
     _lists(company)
     _people(company)
     _money_in(company)
+    _to_do(company)
     return company
 
 
@@ -158,3 +159,30 @@ def _money_in(company: Any) -> None:
                                 open_minor=1, attempt=attempt, on=FEBRUARY, at=at)  # fmt: skip
     Claim.objects.create(**hers, case=case, invoice=invoice, kind="fee", claimed_on=FEBRUARY, payment_id=payment.pk,
                          **money)  # fmt: skip
+
+
+def _to_do(company: Any) -> None:
+    """An alert about everything an alert can be about, its task with a remark, and a morning's mail."""
+    from billing.models import Invoice
+    from core.models import Role, User
+    from crm.models import Alert, AlertRule, Digest, Task, TaskComment
+    from crm.services import alert_rules
+    from customers.models import Message
+    from subscriptions.models import Subscription
+
+    at = at_noon(FEBRUARY)
+    alert_rules.of_company(company)
+    rule = AlertRule.objects.get(company=company, kind="parked")
+    role = Role.objects.filter(company=company).order_by("pk")[0]
+    invoice = Invoice.objects.filter(company=company, sequence__isnull=False).order_by("pk")[0]
+    subscription = Subscription.objects.filter(company=company).order_by("pk")[0]
+    about: dict[str, Any] = {
+        "company": company, "customer": invoice.customer, "invoice": invoice, "subscription": subscription,
+    }  # fmt: skip
+    alert = Alert.objects.create(**about, rule=rule, kind="parked", key="1", raised_at=at)
+    task = Task.objects.create(**about, alert=alert, team=role, title="Call", due_on=FEBRUARY, created_at=at,
+                               created_by="A")  # fmt: skip
+    TaskComment.objects.create(company=company, task=task, text="x", by="A", at=at)
+    user = User.objects.create_user(f"morning{company.pk}@example.com")
+    message = Message.objects.filter(company=company).order_by("pk")[0]
+    Digest.objects.create(company=company, user=user, on=FEBRUARY, message=message)

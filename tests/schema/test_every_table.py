@@ -94,6 +94,7 @@ MOVES = {
         "catalog_campaign", "catalog_discount", "catalog_meter", "catalog_offercode", "catalog_plan",
         "catalog_planitem", "catalog_product", "catalog_taxcategory", "catalog_taxrate", "billing_dunningpolicy",
         "billing_dunningstep", "billing_gateway", "core_webhookendpoint", "customers_mailtext",
+        "crm_alertaudience", "crm_alertrule",
     },
     "people and what they are told; erasure blanks them": {
         "core_auditdetail", "customers_address", "customers_contact", "customers_customer", "customers_message",
@@ -113,7 +114,8 @@ MOVES = {
         "subscriptions_usageday", "subscriptions_usagerefusal", "billing_chainhead",
     },
     "work to be done, and what became of it": {
-        "billing_billingchunk", "billing_billingrun", "core_job", "core_outbox", "core_tickrun",
+        "billing_billingchunk", "billing_billingrun", "core_job", "core_outbox", "core_ticknote", "core_tickrun",
+        "crm_alert", "crm_digest", "crm_task", "crm_taskcomment",
         "core_mailevent", "core_webhookdelivery",
         "api_callcount", "api_idempotencyrecord", "subscriptions_import", "subscriptions_importline",
     },
