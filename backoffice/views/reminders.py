@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from backoffice.acting import actor, done, found, now, own, show_refusal, tells_refusals, today
+from backoffice.acting import actor, done, found, may, now, own, show_refusal, tells_refusals, today
 from backoffice.exports import amount, csv_response
 from backoffice.forms.reminders import ReminderRuleForm, SentFilter
 from backoffice.lists import listing
@@ -28,6 +28,7 @@ from crm.services.reminder_facts import Known
 from customers.models import Customer
 from customers.services import mail_texts
 from customers.services.mail_texts import Composed, Composer
+from subscriptions.models import Subscription
 
 #: Days a rule's look ahead covers, and customers it names.
 AHEAD, NAMED = 30, 10
@@ -200,3 +201,13 @@ def take_back(request: HttpRequest, ref: str) -> HttpResponse:
     """Takes the discount of a taken offer back."""
     offers.take_back(reminder=found(own(request, Reminder), ref), by=actor(request), at=now(request))
     return done(request, _("The offer's discount is taken back from the next period on."), "reminders-sent")
+
+
+def of_subscription(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
+    """What was said about a subscription: the law's notices and reminders, newest first."""
+    if not may(request, "reminder.read"):
+        return {}
+    return {
+        "notices": list(subscription.renewal_notices.order_by("-pk")[:NAMED]),
+        "reminders": list(subscription.reminders.select_related("rule").order_by("-pk")[:NAMED]),
+    }

@@ -20,7 +20,7 @@ from backoffice.forms.sections import SectionedForm
 from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFilter
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
-from backoffice.views import changes
+from backoffice.views import changes, reminders
 from backoffice.views.discounts import of_subscription
 from backoffice.views.products import named
 from billing.documents.price_words import has_amount, rows_of
@@ -210,6 +210,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "over": subscription.state in moves.ENDED,
         "shown_state": "canceling" if ending else subscription.state,
         **attention.of(request, subscription=subscription, query=f"?subscription={subscription.ref}"),
+        **reminders.of_subscription(request, subscription),
     }
     return page(request, "subscriptions/detail", context)
 

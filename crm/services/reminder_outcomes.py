@@ -7,7 +7,7 @@ taken are noted when they happen.
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -46,7 +46,7 @@ def follow_up(*, company: Company, at: datetime) -> dict[str, int]:
     today = clock.day_in(at, company.time_zone)
     if not _has_open(company, today):
         return {"renewed": 0, "canceled": 0}
-    given = {"company": company.pk, "today": today, "at": at}
+    given: dict[str, Any] = {"company": company.pk, "today": today, "at": at}
     with connection.cursor() as cursor:
         cursor.execute(_CANCELED, given)
         canceled = cursor.rowcount

@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from billing.services import pay_links, previews
+from core.design import formats
+from crm.models import Reminder
+from crm.services import offer_links, reminder_facts
 from portal import changing, paying, standing
 from portal.access import Visitor, needs
 from portal.pages import page
 from subscriptions.services.terms import ONE_DAY
+
+#: Banners shown at most, and what they say of their occasion.
+BANNERS = 3
+BANNER_WORDS = {
+    "before_renewal": _("%(name)s renews on %(day)s."),
+    "before_notice_deadline": _("%(name)s can be canceled until %(day)s."),
+    "before_trial_end": _("The trial of %(name)s ends: from %(day)s on it is paid."),
+    "before_price_change": _("The price of %(name)s changes on %(day)s."),
+    "": _("About %(name)s."),
+}
 
 
 @require_safe
@@ -38,8 +55,30 @@ def home(request: HttpRequest) -> HttpResponse:
         "credits": standing.credits(visitor),
         "credit_rows": standing.credit_rows(visitor),
         "next": next_payment(visitor),
+        "banners": banners(visitor),
     }
     return page(request, "home", context)
+
+
+def banners(visitor: Visitor) -> list[dict[str, str]]:
+    """Reminders that are shown here, as long as their occasion or their offer is to come."""
+    rows = Reminder.objects.filter(
+        customer=visitor.customer, rule__channel__in=("portal", "both"), accepted_at__isnull=True,
+        subscription__isnull=False,
+    ).filter(Q(occasion_on__gte=visitor.today) | Q(offer_until_on__gte=visitor.today))  # fmt: skip
+    shown = []
+    for row in rows.select_related("rule", "offer__discount", "subscription").order_by("-pk")[:BANNERS]:
+        assert row.subscription is not None
+        words = {"name": row.subscription.name, "day": formats.day(row.occasion_on, style="long")}
+        language = get_language() or visitor.company.language
+        text = (
+            reminder_facts.offer_words(row.offer, language, visitor.company)
+            if row.offer is not None
+            else BANNER_WORDS.get(row.rule.occasion, BANNER_WORDS[""]) % words
+        )
+        url = reverse("reminder", args=[offer_links.token_of(row, on=visitor.today)])
+        shown.append({"text": text, "url": url})
+    return shown
 
 
 def cards(visitor: Visitor, subscriptions: Sequence[Any]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -113,7 +114,7 @@ def _tell(company: Company, rows: Sequence[RenewalNotice], what: str, *, by: Act
             "due_until_on": row.due_until_on.isoformat(),
             "effect": row.effect,
         }
-        common = {
+        common: dict[str, Any] = {
             "company_id": company.pk, "at": at, "subject_kind": "subscription", "subject_id": subscription.pk,
             "customer_id": subscription.customer_id,
         }  # fmt: skip
