@@ -152,7 +152,7 @@ WAYS: dict[str, Callable[[Sink, str, int], None]] = {
     "hang": _hang,
     "flaky": _flaky,
     "drop": lambda sink, text, number: sink.cut(),
-    "half": lambda sink, text, number: sink.raw(b"HTTP/1.1 200 OK\r\nContent-Le"),
+    "half": lambda sink, text, number: sink.raw(b"HTTP/1.1 20"),
     "short": lambda sink, text, number: sink.raw(b"HTTP/1.1 500 Broken\r\nContent-Length: 100\r\n\r\nhalf"),
     "garbage": lambda sink, text, number: sink.raw(b"\x00\xff\x17 220 smtp ready\r\n\r\n"),
     "drip": lambda sink, text, number: sink.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
