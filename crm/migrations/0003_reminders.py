@@ -6,7 +6,7 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-from core.schema import LOCK_TIMEOUT, company_key, frozen_but, plain_key
+from core.schema import LOCK_TIMEOUT, company_key, frozen_but
 
 
 class Migration(migrations.Migration):
@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         ("catalog", "0008_a_discount_is_something"),
         ("core", "0008_collecting"),
         ("crm", "0002_guards"),
-        ("customers", "0007_dunning_group"),
+        ("customers", "0021_mail_states"),
         ("subscriptions", "0020_renewal_notices"),
     ]
 
@@ -561,7 +561,7 @@ class Migration(migrations.Migration):
         company_key("crm_reminder", "method_id", "billing_paymentmethod", name="reminder_method_same_company"),
         company_key("crm_reminder", "offer_id", "crm_offer", name="reminder_offer_same_company"),
         company_key("crm_reminder", "agreed_id", "subscriptions_agreeddiscount", name="reminder_agreed_same_company"),
-        plain_key("crm_reminder", "message_id", "customers_message", name="reminder_message"),
+        company_key("crm_reminder", "message_id", "customers_message", name="reminder_message_same_company"),
         frozen_but(
             "crm_reminder", "opened_at", "accepted_at", "agreed_id", "taken_back_at", "renewed_at", "canceled_at"
         ),

@@ -4,14 +4,14 @@ import core.ids
 import django.db.models.deletion
 from django.db import migrations, models
 
-from core.schema import LOCK_TIMEOUT, company_key, plain_key
+from core.schema import LOCK_TIMEOUT, company_key, frozen_but
 
 
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0008_a_discount_is_something"),
         ("core", "0008_collecting"),
-        ("customers", "0007_dunning_group"),
+        ("customers", "0021_mail_states"),
         ("subscriptions", "0016_one_off_charges"),
     ]
 
@@ -193,5 +193,11 @@ class Migration(migrations.Migration):
             "subscriptions_subscription",
             name="renewal_notice_subscription_same_company",
         ),
-        plain_key("subscriptions_renewalnotice", "message_id", "customers_message", name="renewal_notice_message"),
+        company_key(
+            "subscriptions_renewalnotice",
+            "message_id",
+            "customers_message",
+            name="renewal_notice_message_same_company",
+        ),
+        frozen_but("subscriptions_renewalnotice", "missed_on"),
     ]

@@ -23,6 +23,7 @@ def a_full_company() -> Any:
     _people(company)
     _money_in(company)
     _to_do(company)
+    _said(company)
     return company
 
 
@@ -186,3 +187,32 @@ def _to_do(company: Any) -> None:
     user = User.objects.create_user(f"morning{company.pk}@example.com")
     message = Message.objects.filter(company=company).order_by("pk")[0]
     Digest.objects.create(company=company, user=user, on=FEBRUARY, message=message)
+
+
+def _said(company: Any) -> None:
+    """A reminder about everything a reminder can be about, with an offer that was taken; a notice by law."""
+    from billing.models import Invoice, PaymentMethod
+    from catalog.models import Discount
+    from crm.models import Offer, Reminder, ReminderRule
+    from customers.models import Message
+    from subscriptions.models import AgreedDiscount, RenewalNotice
+
+    at = at_noon(FEBRUARY)
+    own: dict[str, Any] = {"company": company}
+    discount = Discount.objects.filter(company=company).order_by("pk")[0]
+    agreed = AgreedDiscount.objects.filter(company=company).order_by("pk")[0]
+    invoice = Invoice.objects.filter(company=company, sequence__isnull=False).order_by("pk")[0]
+    message = Message.objects.filter(company=company).order_by("pk")[0]
+    offer = Offer.objects.create(**own, name="Stay", discount=discount, created_at=at)
+    rule = ReminderRule.objects.create(**own, name="Stay", occasion="before_renewal", text="remind_offer",
+                                       category="marketing", offer=offer, created_at=at)  # fmt: skip
+    Reminder.objects.create(
+        **own, rule=rule, customer=invoice.customer, subscription=agreed.subscription, invoice=invoice,
+        method=PaymentMethod.objects.filter(company=company).order_by("pk")[0], subject_id=agreed.subscription_id,
+        occasion_on=FEBRUARY, offer=offer, offer_until_on=FEBRUARY, message=message, sent_at=at, accepted_at=at,
+        agreed=agreed,
+    )  # fmt: skip
+    RenewalNotice.objects.create(
+        **own, subscription=agreed.subscription, term_ends_on=FEBRUARY, cancel_by_on=JANUARY, law="FR-L215-1",
+        due_from_on=JANUARY, due_until_on=JANUARY, effect="leave_any_time", message=message, body_hash="a", sent_at=at,
+    )  # fmt: skip

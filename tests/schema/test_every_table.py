@@ -51,6 +51,7 @@ BARE_IDS = {
     "customers_message.subject_id": "of the kind that stands beside it",
     "customers_message.provider_id": "the mail provider's own id, a text",
     "core_mailevent.message_id": "the mail provider's own id, a text",
+    "crm_reminder.subject_id": "one of the three rows named beside it, which have keys; for being reminded once",
     "billing_posting.customer_id": "for finding; its cause says whose it is",
     "billing_posting.cause_id": "of the kind that stands beside it",
     "billing_snapshot.document_id": "of the kind that stands beside it; the chain's check reads both",
@@ -85,7 +86,7 @@ FROZEN_IN_PART = {
     "billing_attempt", "billing_bankstatement", "billing_billeddays", "billing_claim", "billing_creditbalance",
     "billing_creditnote", "billing_debitbatch", "billing_gatewayevent", "billing_invoice", "billing_invoicebalance",
     "billing_invoiceline", "billing_linecredit", "billing_mandate", "billing_payment", "billing_paymentbalance",
-    "billing_refund", "billing_reversal",
+    "billing_refund", "billing_reversal", "crm_reminder", "subscriptions_renewalnotice",
 }  # fmt: skip
 #: Everything else, and why it may change.
 MOVES = {
@@ -94,7 +95,7 @@ MOVES = {
         "catalog_campaign", "catalog_discount", "catalog_meter", "catalog_offercode", "catalog_plan",
         "catalog_planitem", "catalog_product", "catalog_taxcategory", "catalog_taxrate", "billing_dunningpolicy",
         "billing_dunningstep", "billing_gateway", "core_webhookendpoint", "customers_mailtext",
-        "crm_alertaudience", "crm_alertrule",
+        "crm_alertaudience", "crm_alertrule", "crm_offer", "crm_reminderrule",
     },
     "people and what they are told; erasure blanks them": {
         "core_auditdetail", "customers_address", "customers_contact", "customers_customer", "customers_message",
