@@ -213,6 +213,7 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
                 condition=Q(state__in=["canceled", "expired"]),
             ),
             models.Index(fields=["company", "-id"], name="subscription_parked", condition=Q(parked_at__isnull=False)),
+            models.Index(fields=["company", "ends_on"], name="subscription_leaving", condition=Q(end_kind="cancel")),
             models.Index(fields=["company", "-created_at", "-id"], name="subscription_by_age"),
         ]
 

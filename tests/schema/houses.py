@@ -180,7 +180,7 @@ def _to_do(company: Any) -> None:
     about: dict[str, Any] = {
         "company": company, "customer": invoice.customer, "invoice": invoice, "subscription": subscription,
     }  # fmt: skip
-    alert = Alert.objects.create(**about, rule=rule, kind="parked", key="1", raised_at=at)
+    alert = Alert.objects.create(**about, rule=rule, kind="parked", key="2", raised_at=at)
     task = Task.objects.create(**about, alert=alert, team=role, title="Call", due_on=FEBRUARY, created_at=at,
                                created_by="A")  # fmt: skip
     TaskComment.objects.create(company=company, task=task, text="x", by="A", at=at)

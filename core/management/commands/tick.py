@@ -33,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError(_("There is no such tick. There are: %(names)s") % {"names": names})
         if options["list"]:
             for tick in chosen:
-                self.stdout.write(f"{tick.order:>4}  {tick.name:<28} {tick.every}")
+                self.stdout.write(f"{tick.order:>4}  {tick.name:<24} {tick.every!s:<16} {tick.text}")
             return
         companies = Company.objects.filter(is_live=True)
         if options["company"]:
