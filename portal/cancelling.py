@@ -154,6 +154,7 @@ def tell(visitor: Visitor, subscription: Subscription, template: str, subject: s
         company=company,
         customer=visitor.customer,
         template=template,
+        category="legal",
         language=get_language() or company.language,
         subject=subject,
         body="\n".join(lines),

@@ -42,6 +42,7 @@ def declare(*, company: Company, said: Mapping[str, Any], at: datetime) -> Messa
             # What is sent to a stranger's address is no part of a customer's story.
             customer=None,
             template=RECEIPT,
+            category="legal",
             language=get_language() or company.language,
             subject=_("Your cancellation has been received"),
             body="\n".join(

@@ -9,8 +9,6 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from core.actors import Actor
 from core.models import User
@@ -79,6 +77,7 @@ def invite_to_portal(*, contact: Contact, by: Actor, at: datetime) -> User:
     """
     # The messages of this room stand on its customers; imported when used.
     from customers.services.customers import language_of
+    from customers.services.mail_texts import compose
     from customers.services.messages import write as write_message
 
     with transaction.atomic():
@@ -97,27 +96,16 @@ def invite_to_portal(*, contact: Contact, by: Actor, at: datetime) -> User:
                 raise Refused("contact.user_taken", field="email") from None
         customer = contact.customer
         language = language_of(customer)
-        with override(language):
-            subject = _("Your access to %(company)s") % {"company": customer.company.name}
-            body = _(
-                "Hello %(name)s,\n\n"
-                "you can now see the subscriptions and invoices of %(customer)s online. "
-                "Sign in with this e-mail address; we send you a code each time, you need no password:\n\n"
-                "%(link)s\n\n"
-                "%(company)s\n"
-            ) % {
-                "name": contact.name,
-                "customer": customer.name,
-                "link": settings.SITE_URL + reverse("account_login"),
-                "company": customer.company.name,
-            }
+        link = settings.SITE_URL + reverse("account_login")
+        facts = {"contact": contact.name, "customer": customer.name, "link": link}
+        mail = compose(company=customer.company, name="portal_invitation", language=language, facts=facts)
         write_message(
             company=customer.company,
             customer=customer,
             template="portal_invitation",
             language=language,
-            subject=subject,
-            body=body,
+            subject=mail.subject,
+            body=mail.body,
             recipients=[contact.email],
             subject_kind="contact",
             subject_id=contact.pk,

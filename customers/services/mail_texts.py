@@ -299,6 +299,17 @@ def _audit(
 
 
 register(
+    "portal_invitation",
+    title=_("Invitation to the portal"),
+    purpose=_("When a contact is invited, and when a colleague sends it again."),
+    placeholders={
+        "contact": _("Name of the person invited"),
+        "customer": _("Name of the customer"),
+        "link": _("Where they sign in"),
+    },
+    category="contract",
+)
+register(
     SIGNATURE,
     title=_("Signature"),
     purpose=_("Stands at the end of mails, wherever their text says so."),

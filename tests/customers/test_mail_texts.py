@@ -113,3 +113,39 @@ def test_the_signature_is_a_text_of_its_own() -> None:
     saved(company, "signature", "", "Bye\n{website}\n{company}")
     assert mail_texts.Composer(company).signature("en") == f"Bye\n{company.name}"
     assert mail_texts.Composer(company).signature("de").startswith("Freundliche Grüße")
+
+
+def every_text() -> list[tuple[str, str]]:
+    return [(kind.name, language) for kind in mail_texts.names() for language in mail_texts.LANGUAGES]
+
+
+def test_every_mail_has_words_in_five_languages_that_name_nothing_unknown() -> None:
+    for name, language in every_text():
+        text = mail_texts.default_text(name, language)
+        assert mail_texts.check(mail_texts.kind_of(name), text.subject, text.body) == text, (name, language)
+
+
+def test_every_translation_names_what_the_english_words_name() -> None:
+    for name, language in every_text():
+        english, other = mail_texts.default_text(name, "en"), mail_texts.default_text(name, language)
+        for part in ("subject", "body"):
+            named = [
+                sorted(found[1] for found in mail_texts._PLACEHOLDER.finditer(getattr(text, part)))
+                for text in (english, other)
+            ]
+            assert named[0] == named[1], (name, language, part)
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "it", "es"])
+def test_the_mails_of_billing_speak_the_language(language: str) -> None:
+    for name in ("invoice_issued", "reminder_2", "debit_notice", "pay_link", "portal_invitation"):
+        assert mail_texts.default_text(name, language).body != mail_texts.default_text(name, "en").body
+
+
+def test_a_value_with_braces_is_shown_as_it_is(greeting) -> None:
+    assert composed(a_company(), greeting, customer="{link} {0} {{x}}").subject == "Hello {link} {0} {{x}}"
+
+
+def test_a_value_adds_no_paragraph_rule_of_its_own(greeting) -> None:
+    mail = composed(a_company(), greeting, link="one\n\ntwo")
+    assert "Pay here:\none\n\ntwo\n\nYours" in mail.body

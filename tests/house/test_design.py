@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted(
     path for path in ROOT.rglob("templates/**/*.html") if not {".venv", "node_modules", ".turnus"} & set(path.parts)
 )
-PAGES = [path for path in TEMPLATES if "pdf" not in path.parts and "documents" not in path.parts]
+#: Documents and the layout of mails carry their styles with them.
+PAGES = [path for path in TEMPLATES if not {"pdf", "documents", "mail"} & set(path.parts)]
 PARTS = sorted(path.stem for path in (ROOT / "templates" / "parts").glob("*.html"))
 GUIDE = (ROOT / "docs" / "reference" / "design-system.md").read_text("utf-8")
 TOKENS = (ROOT / "assets" / "css" / "tokens.css").read_text("utf-8")
