@@ -245,11 +245,15 @@ def cancel_link(company: Company) -> str:
 
 
 def _undelivered(company: Company, today: date, at: datetime) -> int:
-    """Notices whose time is over and whose mail no server took: they reached nobody."""
+    """Notices whose time is over and whose mail no server took: they reached nobody.
+
+    Where a company's own clock runs ahead, mails that still wait are not late.
+    """
+    not_taken = ["failed", "bounced", "held", *(["waiting"] if company.clock_at is None else [])]
     rows = RenewalNotice.objects.filter(
         company=company, sent_at__isnull=False, missed_on__isnull=True,
         due_until_on__range=(today - timedelta(days=LOOK_BACK), today - ONE_DAY),
-        message__state__in=["waiting", "failed", "bounced", "held"],
+        message__state__in=not_taken,
     ).select_related("subscription__company", "message")  # fmt: skip
     found = list(rows.order_by("pk")[:CHUNK])
     for notice in found:
