@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from billing.models import Invoice, InvoiceBalance, Payment, PaymentBalance, Ref
 from core import clock
 from core.design import formats
 from core.design.charts import Chart, Series, bar_chart
-from core.models import Outbox
+from core.models import Outbox, WebhookEndpoint
 from core.rights import needs
 from crm.models import Task
 from crm.services import alert_inbox
@@ -59,6 +59,8 @@ def _todo(request: HttpRequest) -> list[dict[str, Any]]:
          own(request, Refund).filter(status=Refund.Status.PENDING)),
         ("settings.read", _("Mails and effects that failed"), reverse("backoffice:outbox"), "send", "bad",
          own(request, Outbox).filter(state=Outbox.State.DEAD)),
+        ("webhook.read", _("Webhooks that fail"), reverse("backoffice:webhooks"), "webhook", "bad",
+         own(request, WebhookEndpoint).filter(Q(failing_since__isnull=False) | Q(stopped__in=("gone", "failing")))),
         ("invoice.read", _("Drafts to issue"), f"{invoices}?state=draft", "file-pen", "",
          own(request, Invoice).filter(issued_on__isnull=True)),
         ("subscription.read", _("Cancellations this month"),

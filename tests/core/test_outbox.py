@@ -154,6 +154,62 @@ def test_a_relay_told_to_stop_ends_its_row_and_gives_the_rest_back(company: Comp
     assert outbox.relay(worker="other") == outbox.Relayed(done=2)
 
 
+def test_a_kind_may_wait_in_its_own_steps(company: Company, handled_by: Callable) -> None:
+    handled_by(lambda row: 1 / 0)
+    outbox._back_offs["test"] = (timedelta(seconds=3),)
+    try:
+        put(company, "a")
+        before = clock.machine_now()
+        assert outbox.relay(worker="w") == outbox.Relayed(failed=1)
+        assert timedelta(seconds=3) <= Outbox.objects.get().due_at - before < timedelta(seconds=8)
+        Outbox.objects.update(due_at=clock.machine_now())
+        assert outbox.is_last_try(Outbox.objects.get())
+        assert outbox.relay(worker="w") == outbox.Relayed(dead=1)
+    finally:
+        del outbox._back_offs["test"]
+
+
+def test_a_relay_keeps_to_its_kinds(company: Company, carried: list[str]) -> None:
+    put(company, "a")
+    assert outbox.relay(worker="w", kinds=["mail"]) == outbox.Relayed()
+    assert outbox.relay(worker="w", without=["test"]) == outbox.Relayed()
+    assert outbox.relay(worker="w", kinds=["test"], without=["mail"]) == outbox.Relayed(done=1)
+
+
+def test_a_canceled_row_is_not_carried_out_and_can_be_replayed(company: Company, carried: list[str]) -> None:
+    put(company, "a")
+    put(company, "leased")
+    leased = Outbox.objects.get(key="leased")
+    Outbox.objects.filter(pk=leased.pk).update(lease_until=clock.machine_now() + timedelta(minutes=1))
+    ids = list(Outbox.objects.values_list("pk", flat=True))
+    assert outbox.cancel(company_id=company.pk, ids=ids) == 1
+    assert outbox.relay(worker="w") == outbox.Relayed()
+    assert outbox.replay(company_id=company.pk, ids=ids) == 1
+    assert outbox.relay(worker="w") == outbox.Relayed(done=1)
+
+
+def test_all_dead_rows_of_a_kind_are_replayed_at_once(company: Company, carried: list[str]) -> None:
+    for key in "abc":
+        put(company, key)
+    Outbox.objects.filter(key__in="ab").update(state="dead")
+    assert outbox.replay(company_id=company.pk, kind="mail") == 0
+    assert outbox.replay(company_id=company.pk, kind="test") == 2
+    assert outbox.relay(worker="w") == outbox.Relayed(done=3)
+
+
+def test_health_says_what_waits_how_long_and_what_is_dead(company: Company, carried: list[str]) -> None:
+    for key in "abcd":
+        put(company, key)
+    Outbox.objects.filter(key="a").update(due_at=clock.machine_now() - timedelta(minutes=2))
+    Outbox.objects.filter(key="b").update(due_at=clock.machine_now() + timedelta(hours=2))
+    Outbox.objects.filter(key="c").update(state="dead")
+    (found,) = outbox.health(company_id=company.pk)
+    assert (found.kind, found.waiting, found.dead) == ("test", 3, 1)
+    assert 120 <= found.late_seconds < 150
+    outbox.hurry(company_id=company.pk, ids=list(Outbox.objects.filter(key="b").values_list("pk", flat=True)))
+    assert outbox.relay(worker="w") == outbox.Relayed(done=3)
+
+
 def test_the_command_works_until_nothing_is_due(company: Company, carried: list[str]) -> None:
     for number in range(7):
         put(company, f"{number}")
