@@ -118,7 +118,8 @@ def seen(
         "seen_invoice": Cast(invoice, IntegerField()) if invoice else nobody,
         "seen_facts": JSONObject(**(facts or {"none": Value("", output_field=TextField())})),
     }
-    return rows.order_by().annotate(**columns).values_list(*COLUMNS)
+    found: QuerySet[Any, Any] = rows.order_by().annotate(**columns).values_list(*COLUMNS)
+    return found
 
 
 def facts_of(kind: Kind, found: Mapping[str, Any]) -> dict[str, Any]:

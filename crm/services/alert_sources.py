@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count, DateField, Exists, F, Min, OuterRef, Q, QuerySet, Value
+from django.db.models import Count, DateField, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils.translation import gettext_lazy as _
 
@@ -66,7 +66,8 @@ def payment_failed(look: Look) -> QuerySet[Any, Any]:
     return seen(
         rows.filter(last_state=Attempt.State.FAILED),
         key="pk", customer="customer_id", invoice="pk",
-        facts={"currency": "currency", "amount_minor": "open_minor", "refusal_code": tries.values("reason")[:1]},
+        facts={"currency": "currency", "amount_minor": "open_minor",
+               "refusal_code": Subquery(tries.values("reason")[:1])},
     )  # fmt: skip
 
 

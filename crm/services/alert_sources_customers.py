@@ -109,8 +109,8 @@ def _uses_less(look: Look) -> Any:
 def big_renewal(look: Look) -> QuerySet[Any, Any]:
     """By twelve times what its movements add up to; amounts of other currencies are compared as they stand."""
     until = look.today + timedelta(days=look.rule.days or 0)
-    monthly = Movement.objects.filter(subscription_id=OuterRef("pk"), booked_on__lte=look.today).order_by()
-    monthly = monthly.values("subscription_id").annotate(n=Sum("amount_minor"))
+    moved = Movement.objects.filter(subscription_id=OuterRef("pk"), booked_on__lte=look.today).order_by()
+    monthly = moved.values("subscription_id").annotate(n=Sum("amount_minor"))
     rows = Subscription.objects.filter(
         company=look.company, term_ends_on__range=(look.today, until), ends_on__isnull=True, renewal_rule="renew"
     ).exclude(state__in=ENDED)
