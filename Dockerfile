@@ -23,12 +23,14 @@ ENV PATH=/opt/venv/bin:$PATH \
     MALLOC_ARENA_MAX=2 \
     TURNUS_INSECURE_KEY=0 \
     TURNUS_PLAIN_STATIC=0 \
+    TURNUS_LOG_FORMAT=json \
+    PROMETHEUS_MULTIPROC_DIR=/srv/turnus/run/metrics \
     TURNUS_RUN_DIR=/srv/turnus/run
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv/turnus/app
 COPY . .
 RUN python -m compileall -q . \
-    && mkdir -p /srv/turnus/run \
+    && mkdir -p /srv/turnus/run/metrics \
     && TURNUS_SECRET_KEY=only-for-collecting-files python manage.py collectstatic --no-input \
     && chown -R turnus: /srv/turnus/run
 USER 10001

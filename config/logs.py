@@ -71,7 +71,6 @@ def logging_settings(*, level: str, form: str) -> dict[str, Any]:
         "loggers": {
             # What a request came to is written by the entry "request_finished".
             "django.request": {"level": "ERROR"},
-            "django_structlog": {"level": level},
         },
     }
 

@@ -11,8 +11,6 @@ from core.views import front_door
 
 urlpatterns = [
     path("", front_door, name="front-door"),
-    path("healthz", health.healthz, name="healthz"),
-    path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("accounts/", include("allauth.urls")),
     path("ui/", include("core.design.urls")),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -28,16 +29,28 @@ from core.services import vitals
 _migrated = False
 
 
+class HealthMiddleware:
+    """Answers `/healthz` and `/readyz` before anything else looks: who asks knows an address, not the site's name."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.answers = {"/healthz": _alive, "/readyz": _ready}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        answer = self.answers.get(request.path)
+        return answer(request) if answer else self.get_response(request)
+
+
 @never_cache
 @require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
+def _alive(request: HttpRequest) -> HttpResponse:
     """This process answers."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
 @require_safe
-def readyz(request: HttpRequest) -> HttpResponse:
+def _ready(request: HttpRequest) -> HttpResponse:
     """200 when the database answers and knows every migration of this version; else 503 with the reason."""
     problems = _problems()
     return JsonResponse(

@@ -33,7 +33,11 @@ def back_up(url: str, target: Path) -> int:
     if target.exists():
         raise BackupError(f"{target} is there already; choose another name")
     part = target.with_name(target.name + ".part")
-    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={part}", f"--dbname={url}")
+    try:
+        _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={part}", f"--dbname={url}")
+    except BackupError:
+        part.unlink(missing_ok=True)
+        raise
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.rename(target)

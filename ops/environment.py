@@ -42,6 +42,7 @@ def set_up(*, development: bool = False) -> None:
     if development:
         install("dev")
         ensure_browser()
+        offer_pooler()
 
 
 def make_venv() -> None:
@@ -221,6 +222,17 @@ def ensure_browser() -> None:
             "NO CHROMIUM: the browser tests can't run, and without them nothing is tested enough.\n"
             f"Run: {apt_line(['chromium'])}\nor set TURNUS_CHROMIUM to the program of one."
         )
+
+
+def offer_pooler() -> None:
+    """Have PgBouncer for its tests where a package can be installed; they are skipped where it isn't there."""
+    if not find_pooler() and _is_debian():
+        apt_install(["pgbouncer"])
+
+
+def find_pooler() -> str | None:
+    """The program of PgBouncer, if there is one."""
+    return shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 
 
 def _is_debian() -> bool:

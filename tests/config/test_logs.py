@@ -30,10 +30,11 @@ def entries(capsys: pytest.CaptureFixture[str]) -> Any:
     root.setLevel(level)
 
 
+@pytest.mark.django_db
 def test_a_request_is_told_with_its_id_and_what_it_came_to(client: Client, entries: list[dict[str, Any]]) -> None:
-    client.get("/healthz")
+    client.get("/metrics")
     (entry,) = [one for one in entries if one["event"] == "request_finished"]
-    assert (entry["code"], entry["request"]) == (200, "GET /healthz")
+    assert (entry["code"], entry["request"]) == (200, "GET /metrics")
     assert len(entry["request_id"]) == 36
     assert "ip" not in entry
 

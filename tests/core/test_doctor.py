@@ -10,13 +10,21 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from billing.services.companies import open_company
 from core import clock
-from core.models import Job, Outbox, TickRun
+from core.models import Company, Job, Outbox, TickRun
 from core.services import doctoring, ticks
 from core.services.doctoring import Finding, Level
-from tests.factories import a_company
+from tests.factories import BY, TODAY, a_company
 
 pytestmark = pytest.mark.django_db
+
+
+def a_live_company() -> Company:
+    return open_company(
+        name="Live", slug="live", legal_name="Live", country="DE", currency="EUR", language="en", owner=None,
+        time_zone="Europe/Berlin", books_start_on=TODAY, by=BY, at=clock.machine_now(),
+    )  # fmt: skip
 
 
 def seen(*names: str) -> list[Finding]:
@@ -52,7 +60,7 @@ def test_a_job_without_a_sign_of_life() -> None:
 
 def test_a_timetable_nobody_keeps() -> None:
     assert seen("ticks") == [], "test companies have no timetable"
-    company = a_company(slug="live", is_live=True)
+    company = a_live_company()
     assert "not asked in time" in seen("ticks")[0].text
     at = clock.machine_now()
     TickRun.objects.bulk_create(
@@ -79,7 +87,7 @@ def test_a_broker_that_does_not_answer(settings: Any) -> None:
 
 def test_a_live_company_with_the_key_everybody_knows() -> None:
     assert not any("everybody knows" in finding.text for finding in seen("settings"))
-    a_company(slug="live", is_live=True)
+    a_live_company()
     assert any("everybody knows" in finding.text for finding in seen("settings"))
 
 

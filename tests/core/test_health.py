@@ -11,6 +11,7 @@ from django.test import Client
 
 from core import clock
 from core.models import Outbox, TickRun
+from tests.core.test_doctor import a_live_company
 from tests.factories import a_company
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +26,11 @@ def values(text: str, name: str) -> dict[str, float]:
 def test_alive_asks_nothing_of_the_database(client: Client, django_assert_num_queries: object) -> None:
     with django_assert_num_queries(0):  # type: ignore[operator]
         assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_whoever_asks_need_not_know_the_sites_name(client: Client) -> None:
+    assert client.get("/healthz", headers={"host": "10.0.0.7:8000"}).status_code == 200
+    assert client.get("/readyz", headers={"host": "10.0.0.7:8000"}).status_code == 200
 
 
 def test_ready_when_the_database_answers(client: Client) -> None:
@@ -46,7 +52,7 @@ def test_metrics_tell_what_waits_and_for_how_long(client: Client) -> None:
     Outbox.objects.create(**row, key="1", due_at=at - timedelta(seconds=90))
     Outbox.objects.create(**row, key="2", due_at=at + timedelta(hours=1))
     Outbox.objects.create(**row, key="3", due_at=at, state=Outbox.State.DEAD)
-    live = a_company(slug="live", is_live=True)
+    live = a_live_company()
     TickRun.objects.create(
         company=live, name="billing.run", ran_at=at, ended_at=at - timedelta(minutes=3), milliseconds=1,
         outcome={"error": "no"},
@@ -61,10 +67,10 @@ def test_metrics_tell_what_waits_and_for_how_long(client: Client) -> None:
 
 
 def test_metrics_count_requests_by_view(client: Client) -> None:
-    client.get("/healthz")
+    client.get("/accounts/login/")
     text = client.get("/metrics").content.decode()
     seen = values(text, "django_http_requests_total_by_view_transport_method_total")
-    assert any('view="healthz"' in labels for labels in seen)
+    assert any('view="account_login"' in labels for labels in seen)
 
 
 @pytest.mark.parametrize("headers", [{"REMOTE_ADDR": "203.0.113.9"}, {"HTTP_X_FORWARDED_FOR": "203.0.113.9"}])
