@@ -168,6 +168,12 @@ class OfferInput(ModelBody):
         fields = ("name", "discount", "words", "valid_days", "customer_limit")
 
 
+class OfferChange(OfferInput):
+    """An offer as it is from now on; without a discount the one it gives."""
+
+    discount = Ref(Discount, required=False, help_text="What it gives; left out: as before.")
+
+
 class RuleView(ResourceView):
     tag = "Reminders"
     places: ClassVar[dict[str, Any]] = {"rule": "rrl"}
@@ -266,11 +272,12 @@ class OneOffer(OfferView):
 
 
 class ReplaceOffer(OfferView):
-    @operation("Replace an offer", right=WRITE, body=OfferInput, answer=OfferShape,
+    @operation("Replace an offer", right=WRITE, body=OfferChange, answer=OfferShape,
                description="What was offered before keeps its last day.", refusals=["discount.archived"])  # fmt: skip
     def post(self, request: Request, given: dict[str, Any], offer: str) -> HttpResponse:
         row = self.find(offer)
-        return self.fresh(offers.save(company=self.company, offer=row, by=self.by, at=self.at, **given))
+        values = {"discount": row.discount, **given}
+        return self.fresh(offers.save(company=self.company, offer=row, by=self.by, at=self.at, **values))
 
 
 class ArchiveOffer(OfferView):

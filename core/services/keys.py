@@ -41,6 +41,8 @@ SCOPES: dict[str, frozenset[str]] = {
     "runs:write": frozenset({"run.read", "run.start"}),
     "imports:write": frozenset({"import.run"}),
     "reports:read": frozenset({"report.read"}),
+    "reminders:read": frozenset({"reminder.read"}),
+    "reminders:write": frozenset({"reminder.read", "reminder.write"}),
     "tasks:read": frozenset({"task.read"}),
     "tasks:write": frozenset({"task.read", "task.write"}),
     "webhooks:read": frozenset({"webhook.read"}),

@@ -86,6 +86,6 @@ def test_another_companys_rule_is_not_found(api, other_company):
 
 
 def test_reading_is_a_right_of_its_own(caller):
-    assert caller("reminder:read").get("reminder-rules").status_code == 200
-    assert caller("reminder:read").post("reminder-rules", RULE).status_code == 403
-    assert caller("customer:read").get("reminder-rules").status_code == 403
+    assert caller("reminders:read").get("reminder-rules").status_code == 200
+    assert caller("reminders:read").post("reminder-rules", RULE).status_code == 403
+    assert caller("customers:read").get("reminder-rules").status_code == 403

@@ -26,6 +26,7 @@ POSTS_ONLY = {
 } | {
     "outbox-replay-all", "outbox-cancel", "webhook-test", "webhook-switch", "webhook-delivery-resend",
     "tasks-bulk", "task-comment", "task-act", "alerts-note", "tick-run", "message-resend", "blocked-address-lift",
+    "reminder-rule-switch", "reminder-take-back", "offer-archive",
 }  # fmt: skip
 #: Files: their pages are no pages.
 FILES = {"logo", "attempt-proof", "debit-download"}
@@ -97,7 +98,25 @@ def rows_of(office: Office) -> dict[str, Any]:
         "tax-rate": TaxRate.objects.filter(company=company, country="DE", level="standard").latest("valid_from"),
     } | discounts_of(office, subscription) | {
         "one-off": one_off(office, subscription), "change": planned_change(office, subscription),
-    } | money_of(office, invoice) | to_do(office) | webhooks_of(office)  # fmt: skip
+    } | money_of(office, invoice) | to_do(office) | webhooks_of(office) | reminded(office, subscription)  # fmt: skip
+
+
+def reminded(office: Office, subscription: Any) -> dict[str, Any]:
+    """A rule with its offer, and the reminder that made it."""
+    from catalog.models import Discount
+    from crm.models import Reminder
+    from crm.services import offers, reminder_rules
+
+    common: dict[str, Any] = {"company": office.company, "by": BY, "at": office.at}
+    offer = offers.save(name="Stay", discount=Discount.objects.filter(company=office.company).latest("pk"), **common)
+    rule = reminder_rules.save(
+        name="Stay", occasion="before_renewal", days=30, category="marketing", offer=offer, **common
+    )
+    reminder = Reminder.objects.create(
+        company=office.company, rule=rule, customer=subscription.customer, subscription=subscription,
+        subject_id=subscription.pk, occasion_on=TODAY, offer=offer, offer_until_on=TODAY, sent_at=office.at,
+    )  # fmt: skip
+    return {"offer": offer, "reminder-rule": rule, "reminder": reminder}
 
 
 def webhooks_of(office: Office) -> dict[str, Any]:
@@ -214,6 +233,8 @@ def argument(name: str, route: str, rows: dict[str, Any]) -> list[Any]:
     kind = route.partition("/")[0].removesuffix("s")
     if route.startswith("messages/blocked"):
         kind = "suppression"
+    if route.startswith("reminders/rules"):
+        kind = "reminder-rule"
     if route.startswith("settings/keys"):
         kind = "key"
     if route.startswith("settings/webhook"):
@@ -255,7 +276,7 @@ def test_every_page_opens_for_an_administrator(office: Office) -> None:
 LISTS = ("customers", "meters", "products", "plans", "subscriptions", "invoices", "credit-notes", "payments", "runs",
          "jobs", "discounts", "campaigns", "imports", "taxes", "audit", "outbox", "parked", "recovery",
          "gateway-events", "bank", "debits", "journal", "tasks", "alerts",
-         "messages", "blocked-addresses")  # fmt: skip
+         "messages", "blocked-addresses", "reminders-sent")  # fmt: skip
 QUERIES = (
     "?sort=-nonsense", "?after=rubbish", "?before=W10", "?after=WyJ4IiwxXQ", "?q=%00", "?q=x%27%22%25_", "?kind=",
     "?state=nonsense", "?state=paid", "?state=draft", "?view=unallocated", "?view=refunds", "?country=XX",

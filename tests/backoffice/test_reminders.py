@@ -72,7 +72,7 @@ def test_a_rule_shows_whom_it_would_remind_and_the_words(office, renewing):
     rule = rule_of(office)
     set_clock(office.company, date(2027, 2, 1))
     page = office.client().get(f"/office/reminders/rules/{rule.ref}/").content.decode()
-    assert "Within 30 days, today&#x27;s included: 1." in page
+    assert "Within 30 days, today's included: 1." in page
     assert "Ærø Windkraft" in page
     assert "renews on 15 March 2027, at €120.00 per year" in page
     assert renewing.reminders.count() == 0

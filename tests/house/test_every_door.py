@@ -97,6 +97,7 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
         company=company, file_name="x.csv", file_sha256="0" * 64, mapping={}, on=TODAY, state=Import.State.DONE
     )
     refs |= _to_do(company, customer, **common)
+    refs |= _reminded(company, started.subscription, **common)
     return refs | {
         "subscription": started.subscription.ref,
         "invoice": invoice.ref,
@@ -108,6 +109,25 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
         "run": run.ref,
         "source": source.ref,
     }
+
+
+def _reminded(company: Any, subscription: Any, **common: Any) -> dict[str, str]:
+    """A rule with its offer, and the reminder that made it."""
+    from catalog.models import Discount
+    from crm.models import Reminder
+    from crm.services import offers, reminder_rules
+    from tests.factories import TODAY
+
+    discount = Discount.objects.filter(company=company).latest("pk")
+    offer = offers.save(company=company, name="Stay", discount=discount, **common)
+    rule = reminder_rules.save(
+        company=company, name="Stay", occasion="before_renewal", days=30, category="marketing", offer=offer, **common
+    )
+    reminder = Reminder.objects.create(
+        company=company, rule=rule, customer=subscription.customer, subscription=subscription,
+        subject_id=subscription.pk, occasion_on=TODAY, offer=offer, offer_until_on=TODAY, sent_at=common["at"],
+    )  # fmt: skip
+    return {"rule": rule.ref, "offer": offer.ref, "reminder": reminder.ref}
 
 
 def _to_do(company: Any, customer: Any, **common: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The mails of a year for one subscriber per country: consumers who pay 120.00 a year, gross, from 1 March 2026 on.
+"""The mails of a year for one subscriber per country: consumers who pay 120.00 a year from 1 March 2026 on.
 
 In Germany, France, Italy and Spain, each in their language; cards expire on 30 November 2026. Renewal is on 1 March
 2027; a month's notice reaches it until 31 January. In Germany the contract goes on open-ended after its first year, as
@@ -26,12 +26,12 @@ RENEWAL = ("remind_renewal", date(2027, 1, 30))
 def a_consumer(company: Any, country: str, **rules: Any) -> Any:
     from billing.models import Gateway, PaymentMethod
 
-    plan = a_plan(company, amount="120.00", rules=YEARLY | rules, name={"de": "Tageblatt"}, tax_behavior="inclusive")
+    plan = a_plan(company, amount="120.00", rules=YEARLY | rules, name={"de": "Tageblatt"})
     customer = a_customer(company, kind="person", country=country, language=country.lower(), name="Ada")
     subscription = a_subscription(company, customer, plan, on=START)
     gateway, _ = Gateway.objects.get_or_create(
         company=company, kind="stripe", defaults={"name": "Stripe", "created_at": at_noon(START)}
-    )  # noqa: E501
+    )
     PaymentMethod.objects.create(
         company=company, customer=customer, gateway=gateway, kind="card", status="active", is_default=True,
         label="Visa •••• 4242", expires_on=date(2026, 11, 30), created_at=at_noon(START),
