@@ -21,7 +21,7 @@ from core.ids import new_id
 from core.refusal import Refused
 from core.rights import needs
 from crm.models import Reminder, ReminderRule
-from crm.services import occasions, offers, reminder_rules, reminding
+from crm.services import law_table, occasions, offers, reminder_rules, reminding
 from crm.services.effects import Effect, effects
 from crm.services.occasions import Due, Window
 from crm.services.reminder_facts import Known
@@ -207,7 +207,15 @@ def of_subscription(request: HttpRequest, subscription: Subscription) -> dict[st
     """What was said about a subscription: the law's notices and reminders, newest first."""
     if not may(request, "reminder.read"):
         return {}
+    customer = subscription.customer
+    address = customer.addresses.filter(kind="billing", replaced_at__isnull=True).first()
     return {
+        "doubts": law_table.against(
+            country=address.country if address is not None else "",
+            customer_kind=customer.kind,
+            renewal_rule=subscription.renewal_rule,
+            on=today(request),
+        ),
         "notices": list(subscription.renewal_notices.order_by("-pk")[:NAMED]),
         "reminders": list(subscription.reminders.select_related("rule").order_by("-pk")[:NAMED]),
     }

@@ -84,3 +84,11 @@ def law_of(code: str) -> Law | None:
 def wording() -> dict[str, dict[str, Any]]:
     """For each rule `language` (the law's own) and, by language, `subject` and `body`."""
     return tomllib.loads((_DATA / "renewal_notices.toml").read_text(encoding="utf-8"))
+
+
+def against(*, country: str, customer_kind: str, renewal_rule: str, on: date) -> list[Law]:
+    """Rules by which a silent renewal for a further fixed term doesn't hold for such a customer."""
+    if renewal_rule != "renew":
+        return []
+    theirs = [law for law in laws() if law.country == country and law.applies_to in (customer_kind, "both")]
+    return [law for law in theirs if not law.needs_notice and law.holds(on)]

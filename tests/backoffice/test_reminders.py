@@ -167,3 +167,13 @@ def test_a_subscription_tells_what_was_said_about_it(office, renewing):
     page = office.client().get(f"/office/subscriptions/{renewing.ref}/").content.decode()
     assert "Reminders and notices" in page
     assert "A month before" in page
+
+
+def test_a_german_consumer_who_would_renew_for_a_term_is_pointed_out(office):
+    from tests.factories import a_customer
+
+    consumer = a_customer(office.company, kind="person", country="DE")
+    row = office.start(customer=consumer, plan=a_plan(office.company, rules=YEARLY))
+    assert "BGB § 309 Nr. 9" in office.client().get(f"/office/subscriptions/{row.ref}/").content.decode()
+    business = office.start(plan=a_plan(office.company, rules=YEARLY))
+    assert "BGB § 309" not in office.client().get(f"/office/subscriptions/{business.ref}/").content.decode()
