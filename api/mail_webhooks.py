@@ -22,7 +22,6 @@ _VIEWS: Final = {
     "mailjet": "MailjetTrackingWebhookView",
     "postmark": "PostmarkTrackingWebhookView",
     "resend": "ResendTrackingWebhookView",
-    "sendgrid": "SendGridTrackingWebhookView",
     "sparkpost": "SparkPostTrackingWebhookView",
 }
 #: Bytes of the largest news that is read.

@@ -21,7 +21,6 @@ PROVIDERS: Final[Mapping[str, Mapping[str, str]]] = {
     "mailjet": {"key": "MAILJET_API_KEY", "second": "MAILJET_SECRET_KEY", "url": "MAILJET_API_URL"},
     "postmark": {"key": "POSTMARK_SERVER_TOKEN", "url": "POSTMARK_API_URL"},
     "resend": {"key": "RESEND_API_KEY", "url": "RESEND_API_URL"},
-    "sendgrid": {"key": "SENDGRID_API_KEY", "url": "SENDGRID_API_URL"},
     "sparkpost": {"key": "SPARKPOST_API_KEY", "url": "SPARKPOST_API_URL"},
 }  # fmt: skip
 SMTP: Final = "smtp"

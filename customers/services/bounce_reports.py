@@ -25,7 +25,7 @@ _OUR_ID: Final = re.compile(r"<(msg_[0-9a-hjkmnp-tv-z]{26})@")
 
 def take(content: bytes) -> int:
     """Keeps what one report says of each address; how many of them were new. A mail that is no report says nothing."""
-    mail = cast(EmailMessage, message_from_bytes(content, policy=policy.default))
+    mail = message_from_bytes(content, policy=policy.default)
     if mail.get_content_type() != "multipart/report":
         return 0
     ref = _our_mail(mail)

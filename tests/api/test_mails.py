@@ -35,18 +35,18 @@ def test_a_mail_is_reworded_and_restored(api) -> None:
     first = api.get("mail-texts/pay_link/en").body
     assert first["is_reworded"] is False
     put = api.put("mail-texts/pay_link/en", TEXT)
-    assert (put.status, put.body["is_reworded"], put.body["body"]) == (200, True, TEXT["body"])
+    assert (put.status_code, put.body["is_reworded"], put.body["body"]) == (200, True, TEXT["body"])
     assert {one["name"]: one["reworded_in"] for one in api.get("mail-texts").body["data"]}["pay_link"] == ["en"]
     assert api.post("mail-texts/pay_link/en/restore").body == first
 
 
 def test_an_unknown_placeholder_is_refused(api) -> None:
     answer = api.put("mail-texts/pay_link/en", {"subject": "{x}", "body": "B"})
-    assert (answer.status, answer.body["errors"][0]["code"]) == (422, "mail_text.unknown_placeholder")
+    assert (answer.status_code, answer.body["errors"][0]["code"]) == (422, "mail_text.unknown_placeholder")
 
 
 def test_a_mail_that_is_not_there_is_not_found(api) -> None:
-    assert api.get("mail-texts/nonsense/en").status == 404
+    assert api.get("mail-texts/nonsense/en").status_code == 404
 
 
 def test_mails_are_listed_with_what_became_of_them(api, mail) -> None:
@@ -57,13 +57,13 @@ def test_mails_are_listed_with_what_became_of_them(api, mail) -> None:
 
 def test_a_mail_is_sent_again(api, mail) -> None:
     answer = api.post(f"messages/{mail.ref}/resend")
-    assert (answer.status, answer.body["subject"]) == (201, "S")
+    assert (answer.status_code, answer.body["subject"]) == (201, "S")
     assert answer.body["id"] != mail.ref
 
 
 def test_an_address_is_blocked_and_lifted(api) -> None:
     made = api.post("suppressions", {"address": "Gone@example.com"})
-    assert (made.status, made.body["address"], made.body["scope"], made.body["reason"]) == (
+    assert (made.status_code, made.body["address"], made.body["scope"], made.body["reason"]) == (
         201, "gone@example.com", "all", "manual",
     )  # fmt: skip
     assert [row["id"] for row in api.get("suppressions?is_lifted=false").body["data"]] == [made.body["id"]]
@@ -73,7 +73,7 @@ def test_an_address_is_blocked_and_lifted(api) -> None:
 
 
 def test_what_is_no_address_is_not_blocked(api) -> None:
-    assert api.post("suppressions", {"address": "gone"}).status == 422
+    assert api.post("suppressions", {"address": "gone"}).status_code == 422
 
 
 def test_a_consent_is_noted_with_its_source_and_taken_back(api, customer) -> None:

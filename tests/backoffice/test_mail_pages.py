@@ -45,7 +45,7 @@ def test_a_text_is_saved_and_restored(office: Office) -> None:
     assert (row.name, row.language, row.subject, row.body) == (
         "pay_link", "en", "Now pay {number}", "Dear {customer},\n\n{link}\n",
     )  # fmt: skip
-    assert "Back to the product&#x27;s words" in client.get(page).content.decode()
+    assert "Back to the product's words" in client.get(page).content.decode()
     assert client.post(page, words(step="restore")).status_code == 302
     assert not MailText.objects.exists()
 

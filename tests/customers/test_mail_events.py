@@ -178,7 +178,7 @@ def test_news_that_comes_before_its_mail_is_noted_waits_for_it(client: Client, m
     post(client, mailgun, news("delivered", message_id="9@mg"))
     relay()
     assert MailEvent.objects.get().state == "waiting"
-    mail_events.match(message, ["9@mg"])
+    mail_events.match(message, ["<9@mg>"])
     relay()
     message.refresh_from_db()
     assert message.state == "delivered"
