@@ -91,14 +91,19 @@ def _row(
 
 
 def _free(row: RenewalNotice, next_end_on: date) -> None:
-    """The customer may leave from the renewal on; a right that has no end is never shortened."""
+    """The customer may leave from the renewal on. A right that holds already goes on; none is ever shortened."""
     if row.effect == Effect.NONE:
         return
+    held = Subscription.objects.select_for_update().get(pk=row.subscription_id)
+    first = row.term_ends_on + ONE_DAY
     until = next_end_on if row.effect == Effect.LEAVE_UNTIL_NEXT_END else None
-    rows = Subscription.objects.filter(pk=row.subscription_id)
-    rows.exclude(leaves_freely_from_on__isnull=False, leaves_freely_until_on__isnull=True).update(
-        leaves_freely_from_on=row.term_ends_on + ONE_DAY, leaves_freely_until_on=until
-    )
+    before, last = held.leaves_freely_from_on, held.leaves_freely_until_on
+    if before is not None and last is None:
+        return
+    if before is not None and last is not None and last >= row.term_ends_on:
+        first = before
+    held.leaves_freely_from_on, held.leaves_freely_until_on = first, until
+    held.save(update_fields=["leaves_freely_from_on", "leaves_freely_until_on"])
 
 
 def _tell(company: Company, rows: Sequence[RenewalNotice], what: str, *, by: Actor, at: datetime) -> None:

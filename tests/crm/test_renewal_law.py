@@ -154,6 +154,15 @@ def test_a_missed_italian_notice_frees_until_the_next_end(company):
     assert (subscription.leaves_freely_from_on, subscription.leaves_freely_until_on) == (RENEWAL, date(2028, 2, 29))
 
 
+def test_a_right_that_holds_goes_on_when_the_next_notice_is_missed_too(company):
+    subscription = a_consumer(company, "IT")
+    ask(company, date(2027, 1, 30))
+    move(company, RENEWAL)
+    assert ask(company, date(2028, 1, 31)) == {"sent": 0, "missed": 1}
+    subscription.refresh_from_db()
+    assert (subscription.leaves_freely_from_on, subscription.leaves_freely_until_on) == (RENEWAL, date(2029, 2, 28))
+
+
 def test_before_the_renewal_the_contract_still_binds(company):
     from subscriptions.services import terms
 
