@@ -111,6 +111,14 @@ DATABASES = {"default": dj_database_url.config(default="postgres:///turnus", con
 # Behind a pooler that hands out connections by the transaction, nothing may outlive one.
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = flag("TURNUS_POOLED")
 DATABASES["default"].setdefault("TEST", {})["NAME"] = os.environ.get("TURNUS_TEST_DB", "test_turnus")
+# A replica that reports read from, if there is one; nothing is ever written to it.
+if os.environ.get("TURNUS_REPORTS_URL"):
+    DATABASES["reports"] = dj_database_url.parse(
+        os.environ["TURNUS_REPORTS_URL"], conn_max_age=60, conn_health_checks=True
+    )
+    DATABASES["reports"]["OPTIONS"] = {"options": "-c default_transaction_read_only=on"}
+    DATABASES["reports"]["TEST"] = {"MIRROR": "default"}
+DATABASE_ROUTERS = ["core.replica.Router"]
 # A benchmark may bill live companies on a server that forgets (`core.durability`); nobody else should.
 SILENCED_SYSTEM_CHECKS = ["core.E028"] if flag("TURNUS_MAY_FORGET") else []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

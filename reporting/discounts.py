@@ -10,6 +10,7 @@ from django.db.models import Count, Min, QuerySet, Sum
 from billing.models import DiscountUse
 from catalog.models import Campaign, Discount
 from core.models import Company
+from core.replica import reads_replica
 from subscriptions.models import AgreedDiscount, Slot
 
 
@@ -23,6 +24,7 @@ class Effect:
     given: list[tuple[str, int]]
 
 
+@reads_replica
 def effects_of(company: Company, discounts: Iterable[Discount]) -> dict[int, Effect]:
     """Of each of these discounts, by id, in three queries however many there are."""
     found = {discount.pk: Effect(0, [], []) for discount in discounts}
@@ -47,6 +49,7 @@ def _by_currency(rows: Iterable[tuple[int, str, int | None]]) -> dict[int, list[
     return found
 
 
+@reads_replica
 def effect_of_campaign(campaign: Campaign) -> Effect:
     """Of all discounts of a campaign."""
     return _effect(AgreedDiscount.objects.filter(company_id=campaign.company_id, discount__campaign=campaign))
@@ -63,6 +66,7 @@ def _effect(agreed: QuerySet[AgreedDiscount]) -> Effect:
     )
 
 
+@reads_replica
 def taken_by(company: Company, agreed: Iterable[AgreedDiscount]) -> dict[int, int]:
     """What each of these took so far, in minor units, by id."""
     ids = [row.pk for row in agreed]

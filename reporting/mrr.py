@@ -11,9 +11,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
 from core.models import Company
+from core.replica import connection, reads_replica
 from pricing.money import Money
 from subscriptions.models import Movement
 
@@ -88,11 +87,12 @@ class RecurringRevenue:
         return self.months[-1].customers_closing
 
 
+@reads_replica
 def recurring_revenue(*, company: Company, on: date) -> list[RecurringRevenue]:
     """What recurs a month, as booked up to and with `on`, per currency; empty before the first movement."""
     amounts: dict[tuple[str, date], dict[str, int]] = {}
     people: dict[tuple[str, date], tuple[int, int]] = {}
-    with connection.cursor() as cursor:
+    with connection().cursor() as cursor:
         cursor.execute(_AMOUNTS, {"company": company.pk, "on": on})
         for currency, month, kind, amount in cursor.fetchall():
             amounts.setdefault((currency, month), {})[kind] = amount

@@ -17,6 +17,7 @@ from billing.gateways import reasons
 from billing.models import Attempt, DunningCase, DunningEntry, DunningStep, InvoiceBalance
 from core import clock
 from core.models import Company
+from core.replica import reads_replica
 
 State = Attempt.State
 LIVE: Final = ("open", "promised", "paused")
@@ -75,6 +76,7 @@ class CaseFigures:
     recovered: dict[str, int]
 
 
+@reads_replica
 def failed_payments(company: Company, first: date, last: date) -> FailedPayments:
     """Tries that ended from the first to the last day, by why they failed."""
     start, end = _instants(company, first, last)
@@ -98,6 +100,7 @@ def failed_payments(company: Company, first: date, last: date) -> FailedPayments
     return FailedPayments(ended, counts.get(State.FAILED, 0), counts.get(State.SETTLED, 0), found)
 
 
+@reads_replica
 def recovered_by_step(company: Company, first: date, last: date) -> list[StepRecovery]:
     """Each step of each policy with what it brought: money that came after it and before the next step counts for it.
 
@@ -128,6 +131,7 @@ def recovered_by_step(company: Company, first: date, last: date) -> list[StepRec
     return sorted(found.values(), key=lambda row: (row.action != "before", row.policy, row.days, row.action))
 
 
+@reads_replica
 def cases(company: Company, first: date, last: date) -> CaseFigures:
     """Cases opened in the time, as they stand now."""
     start, end = _instants(company, first, last)
