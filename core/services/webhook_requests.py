@@ -135,7 +135,7 @@ def _talk(
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, TimeoutError) or (watch is not None and watch.is_late):
             return outcome(error="no answer in time", address=address)
-        return outcome(error=f"{type(error).__name__}: {error}"[:300], address=address)
+        return outcome(error=readable(f"{type(error).__name__}: {error}")[:300], address=address)
     finally:
         if watch is not None:
             watch.cancel()
@@ -165,7 +165,12 @@ def _start_of(response: http.client.HTTPResponse) -> str:
         raw = cut.partial[:ANSWER_BYTES]
     except (OSError, http.client.HTTPException):
         raw = b""
-    return raw.decode("utf-8", "replace").replace("\x00", "�")
+    return readable(raw.decode("utf-8", "replace"))
+
+
+def readable(text: str) -> str:
+    """What strangers said, fit to be kept and shown: control characters become signs."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)
 
 
 def _retry_after(text: str | None, at: datetime) -> int | None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import connection, transaction
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
 from core import clock
@@ -22,6 +23,7 @@ from core.models import Company, WebhookDelivery, WebhookEndpoint, WebhookTry
 from core.services import webhook_endpoints
 from core.services.webhook_requests import Outcome, body_of, send
 
+log = structlog.get_logger(__name__)
 State = WebhookDelivery.State
 SYSTEM = Actor.system("Webhooks")
 #: Waiting times between tries: 72 hours in all. After the last one the delivery is dead and waits for a person.
@@ -207,8 +209,19 @@ class Sender:
         done, _rest = wait(self._flying, timeout=seconds, return_when=FIRST_COMPLETED)
         for future in done:
             delivery, sent_at = self._flying.pop(future)
-            _count(outcome, record(delivery, _of(future), sent_at=sent_at, worker=self.worker))
+            _count(outcome, self._note(delivery, _of(future), sent_at))
         return outcome
+
+    def _note(self, delivery: WebhookDelivery, came: Outcome, sent_at: datetime) -> str:
+        """Writes down what came; an answer that can't be kept is a failure like any other, and stops nobody."""
+        try:
+            return record(delivery, came, sent_at=sent_at, worker=self.worker)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away; the lease ends and another try follows
+        except Exception as error:
+            log.exception("webhook_not_noted", delivery=delivery.pk)
+            told = Outcome(came.status if came.is_good else None, error=type(error).__name__)
+            return record(delivery, told, sent_at=sent_at, worker=self.worker)
 
     @property
     def is_busy(self) -> bool:
@@ -221,7 +234,7 @@ class Sender:
 def _of(future: Future[Outcome]) -> Outcome:
     """What came of a try; one that broke in our own code failed like any other, and says so."""
     error = future.exception()
-    return future.result() if error is None else Outcome(None, error=f"{type(error).__name__}: {error}"[:300])
+    return future.result() if error is None else Outcome(None, error=type(error).__name__)
 
 
 def _count(outcome: Sent, state: str) -> None:

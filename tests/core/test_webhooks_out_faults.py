@@ -79,7 +79,7 @@ def test_a_fault_is_a_failure_within_the_time_and_is_named(company: Company, sin
     assert word in outcome.error
     assert outcome.error
     assert len(outcome.answer) <= webhook_requests.ANSWER_BYTES
-    assert "\x00" not in outcome.answer
+    assert not any(letter < " " and letter not in "\n\t" for letter in outcome.answer + outcome.error)
     assert not outcome.is_good
 
 
@@ -111,6 +111,18 @@ def test_each_faulty_delivery_waits_for_its_next_try_or_is_dead_with_its_endpoin
     rows = WebhookDelivery.objects.all()
     assert all(row.last_error for row in rows)
     assert sorted(row.state for row in rows) == ["dead", "waiting", "waiting", "waiting", "waiting"]
+
+
+def test_an_answer_that_cant_be_kept_is_a_failure_and_stops_nobody(
+    company: Company, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    an_endpoint(company, f"{sink.url}/ok", "company.*")
+    WebhookDelivery.objects.all().delete()
+    happens(company)
+    poisoned = webhook_requests.Outcome(500, answer="a\x00b", error="HTTP 500")
+    monkeypatch.setattr(webhook_sending, "deliver", lambda delivery, now: poisoned)
+    assert webhook_sending.send_due(worker="w") == webhook_sending.Sent(failed=1)
+    assert WebhookTry.objects.get().error in ("ValueError", "DataError")
 
 
 # Addresses ------------------------------------------------------------------------------------------------------------
