@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,8 +89,12 @@ def embedded_servers() -> Iterator[None]:
     servers.end(started)
 
 
+@cache
 def _migrated() -> str:
-    """The name of the database that holds what the migrations of this tree make, and nothing else."""
+    """The name of the database that holds what the migrations of this tree make, and nothing else.
+
+    Asked once: a migration that is edited while tests run must not give its name to a database made before.
+    """
     from importlib.metadata import version
 
     told = hashlib.sha256(version("django").encode())
