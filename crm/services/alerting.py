@@ -26,6 +26,8 @@ from crm.services.alert_kinds import Kind, Look
 
 log = structlog.get_logger(__name__)
 CHUNK: Final = 2000
+#: Differences of one kind that one look settles; the next goes on. So a flood keeps memory flat.
+MOST: Final = 10_000
 SAME = "seen_key, seen_customer, seen_subscription, seen_invoice, seen_facts"
 
 
@@ -74,7 +76,7 @@ def _differences(kind: Kind, asked: Look) -> tuple[list[_Seen], list[int]]:
         WITH seen ({SAME}) AS MATERIALIZED ({sql}),
         held AS (SELECT id, key FROM crm_alert WHERE company_id = %s AND kind = %s AND state = 'open')
         SELECT {SAME}, held.id FROM seen FULL JOIN held ON held.key = seen.seen_key
-        WHERE seen.seen_key IS NULL OR held.id IS NULL
+        WHERE seen.seen_key IS NULL OR held.id IS NULL LIMIT {MOST}
     """  # noqa: S608  the inner statement is Django's own
     with connection.cursor() as cursor:
         cursor.execute(statement, (*params, asked.company.pk, kind.name))

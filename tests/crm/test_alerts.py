@@ -127,6 +127,15 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_causes(compan
     assert cost(2) == cost(12)
 
 
+def test_a_flood_is_worked_off_in_several_looks(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    from crm.services import alerting
+
+    monkeypatch.setattr(alerting, "MOST", 2)
+    for _ in range(3):
+        a_parked(company)
+    assert [look(company).raised for _ in range(3)] == [2, 1, 0]
+
+
 def test_a_kind_that_fails_holds_up_no_other(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
