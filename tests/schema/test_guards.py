@@ -173,7 +173,7 @@ def test_an_event_has_a_kilobyte_at_most(company: Company) -> None:
 
     fact = {
         "company_id": company.pk,
-        "type": "x",
+        "type": "company.updated",
         "at": at_noon(date(2026, 1, 1)),
         "subject_kind": "x",
         "subject_id": 1,
