@@ -49,8 +49,6 @@ BARE_IDS = {
     "core_event.subject_id": "of the kind that stands beside it",
     "core_event.customer_id": "for finding; core knows no customers",
     "customers_message.subject_id": "of the kind that stands beside it",
-    "customers_message.provider_id": "the mail provider's own id, a text",
-    "core_mailevent.message_id": "the mail provider's own id, a text",
     "crm_reminder.subject_id": "one of the three rows named beside it, which have keys; for being reminded once",
     "billing_posting.customer_id": "for finding; its cause says whose it is",
     "billing_posting.cause_id": "of the kind that stands beside it",
