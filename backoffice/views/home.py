@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -29,8 +31,19 @@ COUNTED = 1000
 MONTHS = 12
 
 
-def _count(rows: QuerySet[Any]) -> int:
-    return rows.order_by()[:COUNTED].count()
+def _counts(found: Sequence[QuerySet[Any]]) -> list[int]:
+    """How many rows each has, up to 1,000; all in one statement."""
+    parts, params = [], []
+    for place, rows in enumerate(found):
+        sql, given = rows.order_by().values("pk")[:COUNTED].query.sql_with_params()
+        parts.append(f"SELECT {place}, count(*) FROM ({sql}) rows_{place}")  # noqa: S608  Django's own statement
+        params += given
+    if not parts:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), params)
+        counts = dict(cursor.fetchall())
+    return [counts[place] for place in range(len(parts))]
 
 
 def _todo(request: HttpRequest) -> list[dict[str, Any]]:
@@ -68,8 +81,9 @@ def _todo(request: HttpRequest) -> list[dict[str, Any]]:
          own(request, Subscription).filter(end_kind="cancel", cancel_asked_at__gte=begins)),
     ]  # fmt: skip
     items = []
-    for right, label, url, icon, tone, found in rows:
-        if may(request, right) and (count := _count(found)):
+    seen = [row for row in rows if may(request, row[0])]
+    for (_right, label, url, icon, tone, _rows), count in zip(seen, _counts([row[5] for row in seen]), strict=True):
+        if count:
             note = _("or more") if count >= COUNTED else ""
             items.append({"label": label, "url": url, "icon": icon, "tone": tone, "count": count, "note": note})
     return items

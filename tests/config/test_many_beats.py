@@ -84,7 +84,7 @@ def test_three_beats_ask_everything_three_times_and_no_more(
             beat.kill()
             beat.wait()
     asked = Counter(message["headers"]["argsrepr"] for message in queued)
-    assert asked == {f"('{name}',)": MANY for name in names}
+    assert asked == {f"['{name}']": MANY for name in names}
     assert {message["headers"]["task"] for message in queued} == {"core.tasks.run_tick"}
     assert all(message["headers"]["expires"] for message in queued)
 
