@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 import uuid
+from typing import LiteralString
 
 import psycopg
 
@@ -23,8 +24,10 @@ ENDPOINT = """
     ) VALUES (%s, gen_random_uuid(), 'https://x.example', '', %s, 's1:x', '', true, '', 0, now())
 """
 
+Step = tuple[LiteralString, tuple[object, ...]]
 
-def measured(connection: psycopg.Connection, company: int, *before: tuple[str, tuple[object, ...]]) -> float:
+
+def measured(connection: psycopg.Connection, company: int, *before: Step) -> float:
     """Seconds that the COPY takes after these statements."""
     lines = "".join(
         f"{company}\t{uuid.uuid4()}\tinvoice.issued\t2026-03-01T09:00:00Z\tinvoice\t{number}\t{DATA}\n"
@@ -46,8 +49,8 @@ def main(url: str) -> None:
         if found is None:
             raise SystemExit("the database has no company")
         company = found[0]
-        off = ("ALTER TABLE core_event DISABLE TRIGGER core_event_webhooks", ())
-        cases = {
+        off: Step = ("ALTER TABLE core_event DISABLE TRIGGER core_event_webhooks", ())
+        cases: dict[str, list[Step]] = {
             "without the trigger": [off],
             "nobody listens": [],
             "another type is heard": [(ENDPOINT, (company, ["plan.*"]))],
