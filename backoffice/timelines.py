@@ -9,6 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+from crm.models import Task
 from customers.models import Customer
 from customers.services import timeline, titles
 from subscriptions.services import end_reasons
@@ -51,7 +52,14 @@ PAGES = {
 }
 
 
-def _drawn(entry: Any) -> dict[str, Any]:
+def _of_tasks(entries: list[Any]) -> dict[str, str]:
+    """The titles of the tasks that entries are about; events hold none, as they may name people."""
+    refs = {entry.link_id for entry in entries if entry.link_kind == "task" and entry.link_id}
+    ids = [Task.public_id_of(ref) for ref in refs]
+    return {task.ref: task.title for task in Task.objects.filter(public_id__in=ids)} if ids else {}
+
+
+def _drawn(entry: Any, tasks: dict[str, str]) -> dict[str, Any]:
     kind = entry.link_kind or entry.kind
     icon, tone = LOOKS.get("note" if entry.kind == "note" else kind, LOOKS.get(entry.kind, ("circle-dot", "")))
     url = ""
@@ -66,7 +74,7 @@ def _drawn(entry: Any) -> dict[str, Any]:
         "who": entry.actor,
         "icon": icon,
         "tone": tone,
-        "body": entry.text,
+        "body": entry.text or tasks.get(entry.link_id, ""),
         "quote": entry.kind in ("note", "message"),
         "url": url,
     }
@@ -74,7 +82,9 @@ def _drawn(entry: Any) -> dict[str, Any]:
 
 def of_customer(customer: Customer, *, limit: int = SHOWN) -> list[dict[str, Any]]:
     """The newest entries."""
-    return [_drawn(entry) for entry in timeline.timeline(customer=customer, before=None, limit=limit)]
+    entries = list(timeline.timeline(customer=customer, before=None, limit=limit))
+    tasks = _of_tasks(entries)
+    return [_drawn(entry, tasks) for entry in entries]
 
 
 def page_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
@@ -87,4 +97,5 @@ def page_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
             before = None
     entries = list(timeline.timeline(customer=customer, before=before, limit=SHOWN))
     older = f"?tab=timeline&before={entries[-1].at.isoformat().replace('+', '%2B')}" if len(entries) >= SHOWN else ""
-    return {"timeline": [_drawn(entry) for entry in entries], "older_url": older}
+    tasks = _of_tasks(entries)
+    return {"timeline": [_drawn(entry, tasks) for entry in entries], "older_url": older}

@@ -43,8 +43,13 @@ def test_a_task_is_made_about_a_customer_and_stands_on_its_page(office: Office) 
     task = Task.objects.get(company=office.company)
     assert answer["Location"] == reverse("backoffice:task", args=[task.ref])
     assert (task.customer, task.owner, task.priority) == (office.customer, office.user("sales"), "high")
-    page = client.get(reverse("backoffice:customer", args=[office.customer.ref])).content.decode()
+    customer = reverse("backoffice:customer", args=[office.customer.ref])
+    page = client.get(customer).content.decode()
     assert reverse("backoffice:task", args=[task.ref]) in page
+    client.post(reverse("backoffice:task-act", args=[task.ref]), {"act": "finish"})
+    timeline = client.get(customer + "?tab=timeline").content.decode()
+    assert "Task done" in timeline
+    assert timeline.count("Call Ada") == 2
 
 
 def test_the_list_shows_mine_and_what_nobody_of_my_team_has_taken(office: Office) -> None:
