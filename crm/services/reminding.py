@@ -21,7 +21,7 @@ from core.ids import encode, new_id
 from core.models import Company, Event
 from core.services import ticks, trail
 from crm.models import Offer, Reminder, ReminderRule
-from crm.services import occasions, offer_links, reminder_outcomes, reminder_rules
+from crm.services import occasions, offer_links, reminder_outcomes, reminder_rules, rows
 from crm.services.occasions import Due, Window
 from crm.services.reminder_facts import Known
 from customers.models import Customer
@@ -55,11 +55,11 @@ def remind_due(*, company: Company, at: datetime) -> dict[str, int]:
             with transaction.atomic():
                 if not _alone(rule):
                     break
-                rows = occasions.found(rule, company, window, after=after, limit=CHUNK)
-                writer.write(rows)
-            if len(rows) < CHUNK:
+                found = occasions.found(rule, company, window, after=after, limit=CHUNK)
+                writer.write(found)
+            if len(found) < CHUNK:
                 break
-            after = rows[-1].subject_id, rows[-1].occasion_on
+            after = found[-1].subject_id, found[-1].occasion_on
         counts["reminded"] += writer.made
         counts["failed"] += writer.failed
     return counts
@@ -82,15 +82,15 @@ class Writer:
         self.composer = Composer(company, only=(rule.text, mail_texts.SIGNATURE))
         self.made = self.failed = 0
 
-    def write(self, rows: Sequence[Due]) -> None:
+    def write(self, found: Sequence[Due]) -> None:
         """Reminders with their messages, outbox rows and events; inside the caller's transaction."""
-        if not rows:
+        if not found:
             return
-        known = Known(self.company, self.rule, rows, self.today)
-        fresh = take_ids({_SEQUENCE: len(rows)})[_SEQUENCE]
+        known = Known(self.company, self.rule, found, self.today)
+        fresh = take_ids({_SEQUENCE: len(found)})[_SEQUENCE]
         reminders, drafts = [], []
         language = ""
-        for id_, row in sorted(zip(fresh, rows, strict=True), key=lambda pair: pair[1].language):
+        for id_, row in sorted(zip(fresh, found, strict=True), key=lambda pair: pair[1].language):
             if row.language != language:
                 language = row.language
             reminder = self._reminder(id_, row)
@@ -109,8 +109,8 @@ class Writer:
             first.setdefault(message.subject_id or 0, message)
         for reminder in reminders:
             reminder.message = first.get(reminder.pk)
-        Reminder.objects.bulk_create(reminders)
-        Event.objects.bulk_create(self._event(reminder) for reminder in reminders)
+        rows.write(reminders)
+        rows.write([self._event(reminder) for reminder in reminders])
         self.made += len(reminders)
 
     def _reminder(self, id_: int, row: Due) -> Reminder:
