@@ -177,3 +177,16 @@ def test_a_german_consumer_who_would_renew_for_a_term_is_pointed_out(office):
     assert "BGB § 309 Nr. 9" in office.client().get(f"/office/subscriptions/{row.ref}/").content.decode()
     business = office.start(plan=a_plan(office.company, rules=YEARLY))
     assert "BGB § 309" not in office.client().get(f"/office/subscriptions/{business.ref}/").content.decode()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_list_asks_few_questions(office, renewing, path, django_assert_max_num_queries):
+    from tests.crm.reminding import tick
+
+    for number in range(3):
+        rule_of(office, name=f"Stay {number}", days=30 + number)
+    tick(office.company, date(2027, 2, 13))
+    client = office.client()
+    client.get(path)
+    with django_assert_max_num_queries(12):
+        client.get(path)

@@ -334,3 +334,50 @@ def test_a_customer_of_another_company_is_not_reminded(company):
     a_rule(company)
     assert tick(company, date(2027, 1, 30))["reminded"] == 0
     assert a_customer(company).reminders.count() == 0
+
+
+def test_chunk_by_chunk_nobody_is_left_out(company, monkeypatch):
+    from crm.services import reminding
+
+    monkeypatch.setattr(reminding, "CHUNK", 2)
+    for language in ("de", "en", "fr", "en", "de"):
+        a_subscriber(company, language=language)
+    a_rule(company)
+    assert tick(company, date(2027, 1, 30)) == {"reminded": 5, "failed": 0}
+    assert len(mails(company)) == 5
+
+
+def test_one_that_cannot_be_told_stops_nobody(company, monkeypatch):
+    from crm.models import Reminder
+    from crm.services.reminder_facts import Known
+
+    bad, good = a_subscriber(company, name="Bad"), a_subscriber(company, name="Good")
+    a_rule(company)
+    facts = Known.facts
+
+    def poisoned(self, row, **more):
+        if row.subscription_id == bad.pk:
+            raise ValueError("poison")
+        return facts(self, row, **more)
+
+    monkeypatch.setattr(Known, "facts", poisoned)
+    assert tick(company, date(2027, 1, 30)) == {"reminded": 1, "failed": 1}
+    assert Reminder.objects.get().subscription == good
+    monkeypatch.undo()
+    assert tick(company, date(2027, 1, 31)) == {"reminded": 1, "failed": 0}
+
+
+def test_a_discount_that_holds_lowers_the_price_that_is_told(company):
+    from decimal import Decimal
+
+    from billing.services import acts_discounting
+    from catalog.services.discounts import create_discount
+    from customers.models import Message
+
+    subscription = a_subscriber(company)
+    tenth = create_discount(company=company, code="tenth", name={"en": "Tenth"}, percent=Decimal(10), by=BY,
+                            at=at_noon(MAY))  # fmt: skip
+    acts_discounting.give(subscription=subscription, discount=tenth, by=BY, at=at_noon(MAY), on=MAY)
+    a_rule(company)
+    tick(company, date(2027, 1, 30))
+    assert "at €108.00 per year" in Message.objects.get(company=company, subject_kind="reminder").body
