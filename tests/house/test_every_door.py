@@ -335,7 +335,7 @@ def test_lists_of_another_company_are_empty(house):
 
     client, headers = Client(), {"Authorization": f"Bearer {api_key(house.other, '*')}"}
     seeded = {"/api/v1/tax-categories", "/api/v1/tax-rates", "/api/v1/events", "/api/v1/dunning-policies"}
-    seeded |= {"/api/v1/alert-rules", "/api/v1/mail-texts"}
+    seeded |= {"/api/v1/alert-rules", "/api/v1/mail-texts", "/api/v1/event-types"}
     own = {ref for ref in house.ids.values() if "_" in ref}
     for way in api_ways():
         if way.method == "get" and not way.places:
