@@ -20,7 +20,7 @@ django.setup()
 from django.db import connection  # noqa: E402
 
 from benchmarks import stock  # noqa: E402
-from benchmarks.meters import Goals  # noqa: E402
+from benchmarks.meters import Goals, Meter  # noqa: E402
 from core.models import Company  # noqa: E402
 
 FLOOD: Final = 10_000
@@ -52,7 +52,8 @@ def main(count: int) -> None:
             )
             cursor.execute("VACUUM ANALYZE subscriptions_subscription")
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        flood, looked = timed(company, slow=False)
+        with Meter() as flood:
+            _seconds, looked = timed(company, slow=False)
         assert looked.raised == FLOOD, looked
         peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
         held, _ = timed(company, slow=False)
@@ -65,7 +66,8 @@ def main(count: int) -> None:
         goals.judge("A1", quick * 1000, must=1000, aim=200, words="ms for a look, nothing to raise", at_most=True)
         goals.judge("A2", held * 1000, must=1500, aim=400, words="ms for a look, 10,000 open", at_most=True)
         goals.judge("A3", slow * 1000, must=20000, aim=3000, words="ms for the hourly questions", at_most=True)
-        goals.judge("A4", flood / FLOOD * 1000, must=5, aim=1, words="ms for an alert with its task", at_most=True)
+        spent = flood.cpu / FLOOD * 1000
+        goals.judge("A4", spent, must=5, aim=1, words="ms of processor time for an alert with its task", at_most=True)
         goals.judge("A5", peak, must=150, aim=80, words="MB of memory more at the peak", at_most=True, places=0)
     finally:
         stock.drop(f"{stock.PREFIX}_work")
