@@ -37,7 +37,7 @@ def _page_of(endpoint: WebhookEndpoint) -> tuple[str, str]:
 def _state_of(endpoint: WebhookEndpoint) -> str:
     if not endpoint.is_active:
         return "stopped"
-    return "failed" if endpoint.failing_since else "active"
+    return "failing" if endpoint.failing_since else "active"
 
 
 @needs("webhook.read")

@@ -72,6 +72,7 @@ LOOKS: dict[str, Look] = {
     "held": Look(_("Waits for a person"), "warn", "circle-pause"),
     "known": Look(_("There already"), "quiet", "circle-check"),
     "checked": Look(_("Checked"), "info", "list-checks"),
+    "failing": Look(_("Failing"), "bad", "triangle-alert"),
     "stopped": Look(_("Stopped"), "warn", "ban"),
     "sent": Look(_("Sent"), "good", "send"),
     "delivered": Look(_("Delivered"), "good", "circle-check"),
