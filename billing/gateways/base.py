@@ -210,6 +210,8 @@ class Gateway(ABC):
     #: What it is able to do: "page", "save", "charge", "refund", "messages", "disputes"; "leave": what waits on its
     #: page takes no money unless we ask for it.
     can: ClassVar[frozenset[str]]
+    #: Hours for which the provider certainly remembers the key of a charge.
+    key_hours: ClassVar[int] = 23
 
     def __init__(self, account: Account, *, address: str) -> None:
         self.account = account

@@ -247,9 +247,11 @@ class StripeGateway(Gateway):
         about = event["data"]["object"]
         family = message.type.split(".")[0]
         if message.type.startswith("charge.dispute."):
-            return [self._dispute(about["id"])]
+            dispute = self._dispute(about["id"])
+            return [*self._money(dispute.money_id), dispute]
         if family == "refund" or message.type.startswith("charge.refund"):
-            return self._refunds(about)
+            refunds = self._refunds(about)
+            return [*self._money(*(row.money_id for row in refunds)), *refunds]
         if family in ("payment_intent", "checkout", "charge"):
             return self._charge_facts(about)
         if family == "payment_method":
@@ -268,7 +270,14 @@ class StripeGateway(Gateway):
         intent = self.client.v1.payment_intents.retrieve(intent_id, {"expand": EXPAND_INTENT})
         return [ChargeFact(intent.id, meta(intent).get("key", ""), of_intent(intent))]
 
-    def _refunds(self, about: dict[str, Any]) -> list[Fact]:
+    def _money(self, *intent_ids: str) -> list[Fact]:
+        """The money itself. It goes before whatever took it back: messages come in any order."""
+        return [
+            fact for intent_id in dict.fromkeys(intent_ids) if intent_id
+            for fact in self._charge_facts({"object": "payment_intent", "id": intent_id})
+        ]  # fmt: skip
+
+    def _refunds(self, about: dict[str, Any]) -> list[RefundFact]:
         if about["object"] == "refund":
             rows: list[Any] = [self.client.v1.refunds.retrieve(about["id"])]
         else:

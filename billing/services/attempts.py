@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from billing.gateways import reasons
+from billing.gateways import reasons, registry
 from billing.gateways.base import Answer, Outcome
 from billing.models import Attempt, Gateway, Invoice, InvoiceBalance, Payment, PaymentMethod
 from billing.services import debit_notices, payments, receivables
@@ -27,7 +27,10 @@ State = Attempt.State
 
 #: Only the provider's word leads out of the last three but one way: money that came after all.
 MOVES: Final[dict[State, frozenset[State]]] = {
-    State.CREATED: frozenset({State.SENT, State.CANCELED}),
+    # One that waits to be sent again may have arrived after all.
+    State.CREATED: frozenset(
+        {State.SENT, State.PENDING, State.REQUIRES_ACTION, State.SETTLED, State.FAILED, State.CANCELED}
+    ),
     State.SENT: frozenset(State) - {State.SENT},
     State.PENDING: frozenset({State.SETTLED, State.FAILED, State.CANCELED, State.UNKNOWN, State.REQUIRES_ACTION}),
     State.UNKNOWN: frozenset(State) - {State.UNKNOWN, State.SENT},
@@ -41,7 +44,7 @@ MOVES: Final[dict[State, frozenset[State]]] = {
 CLOSED: Final = frozenset({State.SETTLED, State.FAILED, State.CANCELED})
 #: The outbox row that talks to the provider about an attempt.
 KIND: Final = "attempt"
-#: A key is good for so long; after that an attempt is only looked up.
+#: A key is good for so long, at most; after that an attempt is only looked up. See `key_life`.
 KEY_HOURS: Final = 23
 #: When an unknown attempt is looked up: after these times, then daily until a week is over.
 LOOK_AFTER: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=6))
@@ -134,22 +137,22 @@ def wake(attempt: Attempt, due_at: datetime | None = None) -> None:
 def begin(*, attempt_id: int, at: datetime) -> Attempt | None:
     """Commits that the attempt is being sent; None when it must not be (again).
 
-    What was paid otherwise meanwhile, and never sent, is canceled instead.
+    What was paid otherwise meanwhile is canceled instead, also one that the provider knows nothing of.
     """
     with transaction.atomic():
         attempt, balance = _lock(attempt_id)
         if attempt.state != State.CREATED or attempt.collect_on is not None:
             return None  # a debit with a collection day goes to the bank in its file
-        if attempt.first_sent_at is None and (
-            balance.status not in receivables.PAYABLE or receivables.open_of(balance) < attempt.amount_minor
-        ):
+        due = receivables.open_of(balance) if balance.status in receivables.PAYABLE else 0
+        # A part still due keeps one that was sent: only one attempt is alive, and the rest becomes credit.
+        if due <= 0 or (attempt.first_sent_at is None and due < attempt.amount_minor):
             _close(attempt, State.CANCELED, at, reason="")
             attempt.detail = ""
             _save(attempt)
             tell(attempt, "cancel", "canceled", by=SYSTEM, at=at)
             return None
         now = clock.machine_now()
-        if attempt.first_sent_at is not None and now - attempt.first_sent_at > timedelta(hours=KEY_HOURS):
+        if attempt.first_sent_at is not None and now - attempt.first_sent_at > key_life(attempt):
             attempt.state = State.UNKNOWN
             attempt.next_look_at = at
             _save(attempt)
@@ -203,14 +206,23 @@ def apply(*, attempt_id: int, answer: Answer, by: Actor, at: datetime) -> Attemp
     return attempt
 
 
+def key_life(attempt: Attempt) -> timedelta:
+    """How long the attempt's provider remembers its key."""
+    return timedelta(hours=min(KEY_HOURS, registry.of_kind(attempt.gateway.kind).key_hours))
+
+
 def begin_taking(*, attempt_id: int, at: datetime) -> Attempt | None:
     """Commits that the money the customer agreed to is asked for; None when the attempt waits for nobody (any more).
 
-    From here on nobody can leave it: see `leave`.
+    One that was asked for before, and no answer came, is asked for again. From here on nobody can leave it: see
+    `leave`.
     """
     with transaction.atomic():
         attempt, _ = _lock(attempt_id)
-        if attempt.state != State.REQUIRES_ACTION:
+        is_over = attempt.next_look_at is not None and attempt.next_look_at <= at
+        if attempt.state not in (State.REQUIRES_ACTION, State.UNKNOWN) and not (
+            attempt.state == State.SENT and is_over
+        ):
             return None
         attempt.state, attempt.next_look_at = State.SENT, at + LOOK_AFTER[0]
         _save(attempt)
@@ -287,7 +299,7 @@ def _absent(attempt: Attempt) -> State:
     if attempt.state in CLOSED:
         return State(attempt.state)
     first = attempt.first_sent_at
-    fresh = first is not None and clock.machine_now() - first <= timedelta(hours=KEY_HOURS)
+    fresh = first is not None and clock.machine_now() - first <= key_life(attempt)
     return State.CREATED if fresh else State.CANCELED
 
 

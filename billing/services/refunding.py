@@ -144,6 +144,8 @@ def follow(*, refund_id: int, answer: Answer, by: Actor, at: datetime) -> Refund
     """Lets the refund follow the provider's word: paid out, failed (its credit is at hand again), or asked later."""
     with transaction.atomic():
         refund = _lock(refund_id)
+        if refund.status == Status.SETTLED and answer.outcome in (Outcome.DECLINED, Outcome.CANCELED):
+            return _came_back(refund, answer, by=by, at=at)
         if refund.status not in LIVE:
             return refund
         refund.external_id = refund.external_id or answer.external_id
@@ -174,6 +176,16 @@ def follow(*, refund_id: int, answer: Answer, by: Actor, at: datetime) -> Refund
                 refund.next_look_at = at + later
         _save(refund)
     return refund
+
+
+def _came_back(refund: Refund, answer: Answer, *, by: Actor, at: datetime) -> Refund:
+    """A refund that was paid out could not be delivered after all: the provider holds the money for us again."""
+    refund.failure = answer.reason or "other"
+    _save(refund)
+    reason = answer.detail or refund.failure
+    if refund.key:
+        return account_credit.fail_refund(refund=refund, reason=reason, by=by, at=at)
+    return reversing.foreign_refund_failed(refund=refund, reason=reason, by=by, at=at)
 
 
 def take(*, gateway: Gateway, fact: RefundFact, by: Actor, at: datetime) -> str:
@@ -229,6 +241,8 @@ def _save(refund: Refund) -> None:
 @ticks.tick("billing.refunds", order=33, every=timedelta(minutes=5))
 def refunds_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Refunds a gateway can pay out are sent; those under way are looked up. One that fails stops nobody."""
+    if not Refund.objects.filter(company=company, status__in=LIVE).exists():
+        return {}
     # One that names its payment and no gateway is paid out by hand, as somebody said; see `give_back`.
     fresh = Refund.objects.filter(
         company=company, status=Status.PENDING, gateway__isnull=True, payment__isnull=True

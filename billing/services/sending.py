@@ -88,7 +88,10 @@ def look_up(*, attempt_id: int, at: datetime) -> Attempt:
         return attempt
     answer = _asked(attempt, "look_up")
     if answer.outcome == Outcome.APPROVED:
-        return take(attempt_id=attempt.pk, at=at)
+        done = take(attempt_id=attempt.pk, at=at)
+        if attempt.state == done.state == State.UNKNOWN:
+            _look_again(done, at)
+        return done
     if answer.outcome == Outcome.UNKNOWN and attempt.state != State.UNKNOWN and attempt.state != State.SENT:
         _look_again(attempt, at)
         return attempt
@@ -103,6 +106,9 @@ def take(*, attempt_id: int, at: datetime) -> Attempt:
     if attempts.begin_taking(attempt_id=attempt_id, at=at) is None:
         return _read(attempt_id)
     answer = _asked(_read(attempt_id), "look_up", may_take=True)
+    if answer.outcome in (Outcome.NOT_SENT, Outcome.ABSENT):
+        # The order is there, agreed to: it is asked for again, not made anew.
+        answer = replace(answer, outcome=Outcome.UNKNOWN)
     return attempts.apply(attempt_id=attempt_id, answer=answer, by=SYSTEM, at=at)
 
 
@@ -155,6 +161,8 @@ def carry_out(row: Outbox) -> None:
     if attempt is None:
         return
     at = clock.now(Company.objects.get(pk=row.company_id))
+    if attempt.state == State.SENT and attempt.next_look_at is not None and attempt.next_look_at > at:
+        return  # somebody is at it; if not, the tick looks it up
     care_for(attempt, at=at)
 
 
