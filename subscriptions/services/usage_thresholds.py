@@ -144,5 +144,7 @@ def _text(value: Decimal | None) -> str | None:
 @ticks.tick("subscriptions.usage", order=15, every=EVERY)
 def look(company: Company, at: datetime) -> dict[str, Any]:
     """Levels that are held grow by time alone: thresholds are looked at without new events, too."""
+    if not UsageThreshold.objects.filter(company=company).exists():
+        return {}
     with transaction.atomic():
         return {"passed": tell_passed(company, Slot.objects.filter(company=company), at)}
