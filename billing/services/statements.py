@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -50,6 +50,8 @@ class Imported:
     known: int = 0
     problems: list[Problem] = field(default_factory=list)
     ended: Counter[str] = field(default_factory=Counter)
+    #: The outside id of the job that does all this, where the file is large.
+    job: str | None = None
 
 
 def import_statement(
@@ -72,6 +74,22 @@ def import_statement(
     """
     checked(name, field="name", limit=200)
     kind, found = bank_formats.read(data, format=format, columns=columns, currency=currency or company.currency)
+    return import_read(company=company, kind=kind, found=found, data=data, name=name, account=account, by=by, at=at)
+
+
+def import_read(
+    *,
+    company: Company,
+    kind: str,
+    found: Sequence[Statement],
+    data: bytes,
+    name: str,
+    account: str,
+    told: Callable[[int, int], None] = lambda done, total: None,
+    by: Actor,
+    at: datetime,
+) -> Imported:
+    """The same for a file that was read already; `told(done, total)` hears how many lines were judged."""
     found = _once(found)
     result = Imported()
     for statement in found:
@@ -80,7 +98,7 @@ def import_statement(
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, company.pk % 2**31])
         ids = _write(company, kind, found, data, name, account or company.iban, result, by=by, at=at)
-    result.ended = bank_lines.match(company=company, line_ids=ids, by=bank_lines.SYSTEM, at=at)
+    result.ended = bank_lines.match(company=company, line_ids=ids, by=bank_lines.SYSTEM, at=at, told=told)
     return result
 
 
