@@ -28,6 +28,7 @@ RESOURCES = (
     "credit_notes",
     "payments",
     "refunds",
+    "payouts",
     "attempts",
     "payment_methods",
     "disputes",
