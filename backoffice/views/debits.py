@@ -83,6 +83,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "crumbs": crumbs((_("Files for the bank"), reverse(BACK)), (batch.message_id, "")),
         "batch": batch,
         "rows": rows,
+        "credited_minor": debit_files.under_way(batch),
         "stale": debit_files.check(batch) if batch.state == DebitBatch.State.MADE else [],
     }
     return page(request, "debits/detail", context)
