@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models.functions import TruncDate
 
 from billing.models import Attempt, DunningCase, DunningEntry, Reversal
 from billing.services import dunning_following, dunning_steps, lateness, receivables, sending
@@ -175,7 +176,9 @@ def _to_follow(company: Company, today: date, known: dict[tuple[int, str], int])
     late = lateness.of_company(company, today)
     same: dict[str, Any] = {"customer_id": OuterRef("customer_id"), "currency": OuterRef("currency")}
     live = DunningCase.objects.filter(state__in=LIVE, **same)
-    given_up = DunningCase.objects.filter(state=State.GIVEN_UP, closed_at__date__gt=OuterRef("payment_due_on"), **same)
+    closed_on = TruncDate("closed_at", tzinfo=clock.zone(company.time_zone))
+    given_up = DunningCase.objects.filter(state=State.GIVEN_UP, **same).alias(closed_on=closed_on)
+    given_up = given_up.filter(closed_on__gt=OuterRef("payment_due_on"))
     returned = Q(invoice__allocations__amount_minor__lt=0)
     new = late.filter(~Exists(live)).filter(~Exists(given_up) | returned)
     found = set(new.values_list("customer_id", "currency").distinct())

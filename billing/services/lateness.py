@@ -70,8 +70,10 @@ def read(company: Company, customer_id: int, currency: str, on: date) -> list[La
     given_up = given_up_on(company, customer_id, currency)
     found: list[Late] = []
     for balance in balances:
-        counts_from = max(balance.payment_due_on, reopened.get(balance.invoice_id, date.min))
-        if given_up is not None and counts_from <= given_up:
+        opened_again = reopened.get(balance.invoice_id, date.min)
+        counts_from = max(balance.payment_due_on, opened_again)
+        # What was due on that very day was not late yet.
+        if given_up is not None and balance.payment_due_on < given_up and opened_again <= given_up:
             continue
         found.append(
             Late(
