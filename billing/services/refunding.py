@@ -161,7 +161,7 @@ def follow(*, refund_id: int, answer: Answer, by: Actor, at: datetime) -> Refund
                 refund.failure = answer.reason or "other"
                 refund.next_look_at = None
                 _save(refund)
-                return account_credit.fail_refund(refund=refund, reason=answer.detail or refund.failure, by=by, at=at)
+                return _failed(refund, answer.detail or refund.failure, by=by, at=at)
             case Outcome.ABSENT | Outcome.NOT_SENT:
                 first = refund.first_sent_at
                 fresh = first is None or clock.machine_now() - first <= timedelta(hours=KEY_HOURS)
@@ -184,8 +184,17 @@ def _came_back(refund: Refund, answer: Answer, *, by: Actor, at: datetime) -> Re
     _save(refund)
     reason = answer.detail or refund.failure
     if refund.key:
-        return account_credit.fail_refund(refund=refund, reason=reason, by=by, at=at)
+        return _failed(refund, reason, by=by, at=at)
     return reversing.foreign_refund_failed(refund=refund, reason=reason, by=by, at=at)
+
+
+def _failed(refund: Refund, reason: str, *, by: Actor, at: datetime) -> Refund:
+    """Its credit is at hand again; it first pays the invoice it came from, which a bank may have opened meanwhile."""
+    done = account_credit.fail_refund(refund=refund, reason=reason, by=by, at=at)
+    note = refund.credit.credit_note if refund.credit is not None else None
+    if note is not None:
+        account_credit.apply_credit(customer=refund.customer, invoice=note.invoice, by=by, at=at)
+    return done
 
 
 def take(*, gateway: Gateway, fact: RefundFact, by: Actor, at: datetime) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 from django.db import transaction
 
 from billing.gateways.base import ChargeFact, DisputeFact, Outcome, RefundFact
-from billing.models import Gateway, Payment, PaymentMethod, Refund, Reversal
-from billing.services import payments, receivables, returns
+from billing.models import Allocation, Gateway, Invoice, Payment, PaymentMethod, Refund, Reversal
+from billing.services import account_credit, payments, receivables, returns
 from billing.services.attempts import METHODS
 from core import clock
 from core.actors import Actor
@@ -133,6 +133,7 @@ def take_foreign_refund(*, gateway: Gateway, fact: RefundFact, by: Actor, at: da
             payment=payment, balance=balance, amount_minor=amount, reason=fact.answer.detail or "refunded",
             status=Payment.Status.REFUNDED, on=on, cause=("refund", refund.pk), by=by, at=at,
         )  # fmt: skip
+        _use_credit_of_it(payment, by=by, at=at)
     return refund.ref
 
 
@@ -223,7 +224,17 @@ def _take(payment: Payment, gateway: Gateway, told: _Told, *, by: Actor, at: dat
             at=at,
         )
         _tell(row, "take", "taken", by=by, at=at)
+        _use_credit_of_it(payment, by=by, at=at)
     return row
+
+
+def _use_credit_of_it(payment: Payment, *, by: Actor, at: datetime) -> None:
+    """What the payment paid was credited before, and opened again: that credit pays it, and isn't given back, too."""
+    if payment.customer is None:
+        return
+    paid = Allocation.objects.filter(payment=payment).values("invoice_id")
+    for invoice in Invoice.objects.filter(pk__in=paid, credit_notes__credits__balance__left_minor__gt=0).distinct():
+        account_credit.apply_credit(customer=payment.customer, invoice=invoice, by=by, at=at)
 
 
 def _tell(row: Reversal, verb: str, past: str, *, by: Actor, at: datetime) -> None:
