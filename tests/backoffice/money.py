@@ -5,10 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.factories import BY
+from tests.factories import BY, at_noon
 
 if TYPE_CHECKING:
     from tests.backoffice.conftest import Office
+
+
+def url(name: str, *args: Any, query: str = "") -> str:
+    """An address of the office by its name."""
+    from django.urls import reverse
+
+    return reverse(f"backoffice:{name}", args=args) + query
+
+
+def late(office: Office, days: int = 5) -> None:
+    """So many days go by."""
+    from tests.backoffice.conftest import TODAY
+
+    office.company.clock_at = at_noon(TODAY + timedelta(days=days))
+    office.company.save(update_fields=["clock_at"])
 
 
 def an_account(office: Office, kind: str = "stripe", **fields: Any) -> Any:
