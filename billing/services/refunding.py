@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q, Sum
 
 from billing.gateways.base import Answer, GiveBack, Outcome, RefundFact
-from billing.models import Allocation, Gateway, Payment, Refund
+from billing.models import Allocation, Gateway, Payment, Refund, Reversal
 from billing.services import account_credit, attempts, gateway_accounts, receivables, reversing
 from billing.services.attempts import KEY_HOURS, SYSTEM
 from core import clock
@@ -26,6 +26,9 @@ from core.services import ticks
 log = structlog.get_logger(__name__)
 Status = Refund.Status
 KINDS: Final = (Gateway.Kind.STRIPE, Gateway.Kind.PAYPAL)
+#: Money that came back to us again, under a name of ours: the provider can't give it back by that name.
+AGAIN: Final = (":won", ":back")
+NOT_THE_PROVIDERS: Final = Q(external_id="") | Q(external_id__endswith=AGAIN[0]) | Q(external_id__endswith=AGAIN[1])
 #: Refunds of a gateway that are not over.
 LIVE: Final = (Status.PENDING, Status.SENT, Status.UNKNOWN)
 AT_ONCE: Final = 200
@@ -43,7 +46,7 @@ def source_of(refund: Refund) -> Payment | None:
         status=Payment.Status.SETTLED,
         gateway__kind__in=KINDS,
         gateway__is_active=True,
-    ).exclude(external_id="")
+    ).exclude(NOT_THE_PROVIDERS)
     credit = refund.credit
     wanted: set[int] = set()
     if credit is not None and credit.credit_note_id is not None and credit.credit_note is not None:
@@ -62,9 +65,11 @@ def source_of(refund: Refund) -> Payment | None:
 
 
 def returned(payment: Payment) -> int:
-    """Minor units of the payment that went back, or are on their way, through its gateway or by hand."""
+    """Minor units of the payment that went back, or are on their way, through its gateway, its bank or by hand."""
     sent = Refund.objects.filter(payment=payment, status__in=[*LIVE, Status.SETTLED])
-    return int(sent.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
+    # What was won again came as a payment of its own.
+    taken = Reversal.objects.filter(payment=payment)
+    return sum(int(rows.aggregate(sum=Sum("amount_minor"))["sum"] or 0) for rows in (sent, taken))
 
 
 def route(*, refund: Refund, payment: Payment | None = None, by: Actor, at: datetime) -> Refund:
@@ -118,7 +123,8 @@ def give_back(
 def can_go_back(payment: Payment) -> bool:
     """Whether the gateway that took a payment can give it back."""
     gateway = payment.gateway
-    return gateway is not None and gateway.kind in KINDS and gateway.is_active and bool(payment.external_id)
+    is_known = bool(payment.external_id) and not payment.external_id.endswith(AGAIN)
+    return gateway is not None and gateway.kind in KINDS and gateway.is_active and is_known
 
 
 def send(*, refund_id: int, at: datetime) -> Refund:

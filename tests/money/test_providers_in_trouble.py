@@ -185,6 +185,31 @@ def test_a_refund_that_comes_back_after_it_was_paid_out_is_credit_again(company,
     assert in_books(company) == at_provider(alone)
 
 
+def test_what_the_bank_took_of_a_payment_cannot_be_refunded_as_well(company, customer, alone):
+    from billing.models import Payment
+    from billing.services import crediting, refunding
+    from core.refusal import Refused
+
+    gateway = a_gateway(company, alone)
+    a_card(customer, gateway)
+    invoice = billed(company, customer)
+    collect(company)
+    (charge,) = money_of("charge", invoice, alone)
+    case = alone.control("stripe/disputes", {"charge": charge["payment"], "amount": 700})
+    hear(gateway)
+    crediting.credit_invoice(invoice=invoice, gross_minor=1190, reason="Goodwill", by=BY, at=AT)
+    payment = Payment.objects.get(customer=customer)
+    assert (payment.status, refunding.returned(payment)) == ("settled", 700)
+    with pytest.raises(Refused, match="refund.above_payment"):
+        refunding.give_back(payment=payment, amount_minor=491, reason="Asked", by=BY, at=AT)
+    # Won, it is money of its own that the provider knows no charge of: it goes out by hand.
+    alone.control("stripe/disputes/close", {"dispute": case["id"], "won": True})
+    hear(gateway)
+    won = Payment.objects.get(customer=customer, external_id__endswith=":won")
+    assert (won.amount_minor, refunding.can_go_back(won), refunding.can_go_back(payment)) == (700, False, True)
+    assert in_books(company) == at_provider(alone)
+
+
 # Sent again
 
 
