@@ -20,6 +20,7 @@ from backoffice.pages import Crumb, crumbs, page
 from billing.models import BankLine, BankStatement, Invoice
 from billing.services import bank_lines, matching, statement_jobs, statements
 from core.models import Job
+from core.design import formats
 from core.refusal import Refused
 from core.rights import needs
 from customers.models import Customer
@@ -144,9 +145,10 @@ def statement(request: HttpRequest, ref: str) -> HttpResponse:
     total = sum(count for count, _minor in bank_lines.totals(row).values())
     turnover = sum(minor for _count, minor in bank_lines.totals(row).values())
     has_balances = row.opening_minor is not None and row.closing_minor is not None
+    name = f"{row.get_format_display()} {row.number or (formats.day(row.until_on) if row.until_on else '')}".strip()
     context = {
-        "title": f"{row.get_format_display()} {row.number}".strip(),
-        "crumbs": _above((_("Statements"), reverse(BACK) + "?view=statements"), (row.number or row.ref, "")),
+        "title": name,
+        "crumbs": _above((_("Statements"), reverse(BACK) + "?view=statements"), (name, "")),
         "statement": row,
         "rows": lines,
         "total": total,
