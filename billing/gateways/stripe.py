@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 import requests
@@ -53,6 +55,12 @@ TOLERANCE: Final = 300
 LOCALES: Final = frozenset({"de", "en", "es", "fr", "it"})
 
 
+@lru_cache(maxsize=64)
+def _wire(process: int, account: int) -> stripe.RequestsClient:
+    """Keeps an account's connections open between calls; never shared with a process that was split off."""
+    return stripe.RequestsClient(timeout=TIMEOUT)
+
+
 @connection("stripe")
 class StripeGateway(Gateway):
     kind: ClassVar[str] = "stripe"
@@ -63,7 +71,7 @@ class StripeGateway(Gateway):
         self.client = stripe.StripeClient(
             account.secret,
             base_addresses={"api": address} if address else {},
-            http_client=stripe.RequestsClient(timeout=TIMEOUT),
+            http_client=_wire(os.getpid(), account.pk),
             max_network_retries=0,
         )
 

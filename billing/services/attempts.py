@@ -19,7 +19,6 @@ from billing.models import Attempt, Gateway, Invoice, InvoiceBalance, Payment, P
 from billing.services import debit_notices, payments, receivables
 from core import clock
 from core.actors import Actor
-from core.models import Company
 from core.refusal import Refused
 from core.services import outbox
 
@@ -104,7 +103,7 @@ def open_attempt(
     attempt = Attempt.objects.create(
         company_id=invoice.company_id,
         invoice=invoice,
-        customer_id=invoice.customer_id,
+        customer=invoice.customer,
         gateway=gateway,
         method=method,
         origin=origin,
@@ -366,14 +365,15 @@ def when_moved(function: Any) -> Any:
 
 def _lock(attempt_id: int) -> tuple[Attempt, InvoiceBalance]:
     """The attempt and its invoice's balance, locked after the customer."""
-    whose = Attempt.objects.values_list("company_id", "customer_id").get(pk=attempt_id)
-    receivables.lock_customer(Company.objects.get(pk=whose[0]), whose[1])
-    attempt = (
-        Attempt.objects.select_for_update(of=("self",))
-        .select_related("invoice__company", "invoice__customer", "gateway", "method", "customer")
-        .get(pk=attempt_id)
-    )
-    balance = receivables.lock_balances(attempt.invoice.company, [attempt.invoice_id])[attempt.invoice_id]
+    whose = Attempt.objects.select_related("company").only("company", "customer_id").get(pk=attempt_id)
+    company = whose.company
+    customer = receivables.lock_customer(company, whose.customer_id)
+    rows = Attempt.objects.select_for_update(of=("self",)).select_related("invoice", "gateway", "method")
+    attempt = rows.get(pk=attempt_id)
+    # One company and one customer, read once, wherever they are asked for from here on.
+    customer.company = attempt.company = attempt.invoice.company = attempt.gateway.company = company
+    attempt.customer = attempt.invoice.customer = customer
+    balance = receivables.lock_balances(company, [attempt.invoice_id])[attempt.invoice_id]
     return attempt, balance
 
 

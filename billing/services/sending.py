@@ -157,10 +157,11 @@ def _look_again(attempt: Attempt, at: datetime) -> None:
 @outbox.handler(KIND)
 def carry_out(row: Outbox) -> None:
     """Sends the attempt, or looks it up, as its state asks for."""
-    attempt = Attempt.objects.filter(pk=row.payload["attempt"], company_id=row.company_id).first()
+    rows = Attempt.objects.filter(pk=row.payload["attempt"], company_id=row.company_id).select_related("company")
+    attempt = rows.first()
     if attempt is None:
         return
-    at = clock.now(Company.objects.get(pk=row.company_id))
+    at = clock.now(attempt.company)
     if attempt.state == State.SENT and attempt.next_look_at is not None and attempt.next_look_at > at:
         return  # somebody is at it; if not, the tick looks it up
     care_for(attempt, at=at)
