@@ -19,8 +19,8 @@ from backoffice.lists import listing, tabs_of
 from backoffice.pages import Crumb, crumbs, page
 from billing.models import BankLine, BankStatement, Invoice
 from billing.services import bank_lines, matching, statement_jobs, statements
-from core.models import Job
 from core.design import formats
+from core.models import Job
 from core.refusal import Refused
 from core.rights import needs
 from customers.models import Customer
