@@ -16,7 +16,7 @@ import pytest
 from django.db.models import Max
 
 from tests.factories import BY, TODAY, a_company, a_customer, a_plan, at_noon
-from tests.money.crowd import a_wallet, at_provider, in_books, rows_of
+from tests.money.crowd import a_wallet, at_provider, in_books, no_mail, rows_of
 from tests.money.providers import SECRET, a_card, a_gateway, running
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +142,7 @@ class Shop:
     def apply(self):
         from core.services import outbox
 
+        no_mail(self.company)
         while outbox.relay(worker="messages", limit=200, company_id=self.company.pk).total:
             pass
 
