@@ -85,6 +85,11 @@ class PaidByCard(Sandbox):
         else:
             self.later_today()
 
+    def act_credit_note(self, args: dict[str, Any]) -> None:
+        super().act_credit_note(args)
+        if args.get("refund"):
+            self.later_today()
+
     def act_look_up(self, args: dict[str, Any]) -> None:
         self.made(f"attempts/{self.last_attempt['id']}/look-up")
 
@@ -140,6 +145,13 @@ class PaidByCard(Sandbox):
         """(day, state) of the attempts, in order; a case names those of one day and one end once."""
         found = [[row["created_at"][:10], row["state"]] for row in self.rows(f"attempts?customer={self.customer}")]
         return [row for number, row in enumerate(found) if row not in found[:number]]
+
+    def seen_refunds(self) -> list[list[str]]:
+        """(amount, status) of what went back; the provider gave back as much."""
+        found = [[row["amount"], row["status"]] for row in self.rows(f"refunds?customer={self.customer}")]
+        given = [amount for kind, amount in self.providers.moved() if kind == "refund"]
+        assert sum(given) == -sum(round(float(amount) * 100) for amount, status in found if status == "settled")
+        return found
 
     def seen_settled(self) -> list[list[Any]]:
         """What the provider kept of each payment, where in another currency."""

@@ -17,7 +17,7 @@ from tests.api.caller import Caller, key_for
 #: A country whose standard rate is the case's one rate on all days of the cases.
 COUNTRY_OF = {"0": "DE", "20": "FR"}
 #: Acts whose steps need a gateway's answer, not only a payment.
-GATEWAY_ACTS = frozenset({"return", "return_won", "pending", "settle", "pay"})
+GATEWAY_ACTS = frozenset({"return", "return_won", "pending", "settle", "pay", "method"})
 
 
 class Undescribed(Caller):
@@ -34,7 +34,7 @@ def needs_gateway(part: dict[str, Any]) -> bool:
         "dunning" in setup
         or "settled_currency" in setup
         or setup.get("payment", "auto") not in ("auto", "none")
-        or any(step["act"] in GATEWAY_ACTS for step in part.get("steps", ()))
+        or any(step["act"] in GATEWAY_ACTS or step["args"].get("refund") for step in part.get("steps", ()))
     )
 
 
@@ -274,9 +274,6 @@ class Sandbox:
     def act_credit(self, args: dict[str, Any]) -> None:
         body = {"customer": self.customer, "amount": args["amount"], "currency": "EUR", "method": "transfer"}
         self.made("payments", body | {"received_on": str(self.today)})
-
-    def act_method(self, args: dict[str, Any]) -> None:
-        self.pays = args["result"] == "auto"
 
     def act_advance(self, args: dict[str, Any]) -> None:
         """The clock stands there already."""

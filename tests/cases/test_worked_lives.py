@@ -29,9 +29,9 @@ BY_CARD = [pytest.param(part, id=name) for name, part in RUNS if needs_gateway(p
 
 
 def test_the_cases_that_need_a_provider_are_lived_with_one() -> None:
-    assert {case["id"] for case in CASES for part in case["parts"] if needs_gateway(part)} == {
-        "kb-ovd-003", "kb-ovd-009", "kb-ret-004", "kb-ref-006"
-    }  # fmt: skip
+    found = {case["id"] for case in CASES for part in case["parts"] if needs_gateway(part)}
+    assert found == {"kb-crd-002", "kb-ovd-003", "kb-ovd-009", "kb-ret-004", "kb-ref-002", "kb-ref-006"}
+    assert found == {case["id"] for case in CASES if case["needs_gateway"]}
 
 
 @pytest.mark.parametrize("part", BY_HAND)
@@ -48,6 +48,8 @@ def test_the_api_and_a_provider_give_the_figures(part: dict[str, Any], providers
             assert sandbox.seen_dunning() == check["steps"]
         elif check["what"] == "attempts":
             assert sandbox.seen_attempts() == check["list"]
+        elif check["what"] == "refunds":
+            assert sandbox.seen_refunds() == check["list"]
         elif check["what"] == "settled":
             assert sandbox.seen_settled() == check["list"]
 
