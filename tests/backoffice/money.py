@@ -119,3 +119,11 @@ def a_batch(office: Office, gateway: Any) -> Any:
         company=office.company, gateway=gateway, message_id="DD1", collection_on=TODAY, scheme="CORE", sequence="RCUR",
         count=0, total_minor=0, file=stored, created_at=office.at,
     )  # fmt: skip
+
+
+def a_payout_file(office: Office) -> Any:
+    """A file of no transfers, as it stands in the list."""
+    from core.services import files
+
+    name = f"PAY{office.company.pk:029X}.xml"
+    return files.store(company_id=office.company.pk, name=name, media_type="application/xml", content=b"<Document/>")
