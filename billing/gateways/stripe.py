@@ -7,6 +7,7 @@ a message is only believed once its signature over the raw bytes holds.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -130,16 +131,16 @@ class StripeGateway(Gateway):
         return of_session(found)
 
     def _customer(self, order: Charge | SetUp) -> str:
-        made = self.client.v1.customers.create(
-            {
-                "name": order.customer_name,
-                "email": order.customer_email,
-                "metadata": {"customer": order.customer},
-                "preferred_locales": [order.language],
-            },
-            {"idempotency_key": f"trn_customer_{self.account.pk}_{order.customer}"},
-        )
-        return made.id
+        who: Any = {
+            "name": order.customer_name,
+            "email": order.customer_email,
+            "metadata": {"customer": order.customer},
+            "preferred_locales": [order.language],
+        }
+        # Stripe refuses a key that comes again with another name or address.
+        mark = hashlib.sha256(json.dumps(who, sort_keys=True).encode()).hexdigest()[:16]
+        key = f"trn_customer_{self.account.pk}_{order.customer}_{mark}"
+        return self.client.v1.customers.create(who, {"idempotency_key": key}).id
 
     def look_up(self, order: Charge) -> Answer:
         return _answered(lambda: self._look_up(order), asks=True)

@@ -217,11 +217,18 @@ def begin_taking(*, attempt_id: int, at: datetime) -> Attempt | None:
     `leave`.
     """
     with transaction.atomic():
-        attempt, _ = _lock(attempt_id)
+        attempt, balance = _lock(attempt_id)
         is_over = attempt.next_look_at is not None and attempt.next_look_at <= at
         if attempt.state not in (State.REQUIRES_ACTION, State.UNKNOWN) and not (
             attempt.state == State.SENT and is_over
         ):
+            return None
+        if balance.status not in receivables.PAYABLE or receivables.open_of(balance) <= 0:
+            before = State(attempt.state)  # paid another way meanwhile: nothing is taken
+            _close(attempt, State.CANCELED, at, reason="")
+            _save(attempt)
+            tell(attempt, "cancel", "canceled", by=SYSTEM, at=at)
+            _after(attempt, before, by=SYSTEM, at=at)
             return None
         attempt.state, attempt.next_look_at = State.SENT, at + LOOK_AFTER[0]
         _save(attempt)

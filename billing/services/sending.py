@@ -16,10 +16,11 @@ from django.urls import NoReverseMatch, reverse
 
 from billing.gateways import registry
 from billing.gateways.base import Answer, Charge, Outcome, SavedMethod
-from billing.models import Attempt, PaymentMethod
-from billing.services import attempts, gateway_accounts, pay_links
+from billing.models import Attempt, Payment, PaymentMethod
+from billing.services import attempts, gateway_accounts, pay_links, payments
 from billing.services.attempts import KIND, SYSTEM
 from core import clock
+from core.actors import Actor
 from core.models import Company, Outbox
 from core.services import outbox, ticks
 from customers.services.customers import language_of
@@ -152,6 +153,14 @@ def _look_again(attempt: Attempt, at: datetime) -> None:
     if attempt.state == State.REQUIRES_ACTION:
         later = max(attempt.expires_at or at, at + timedelta(hours=1))
     Attempt.objects.filter(pk=attempt.pk, state=attempt.state).update(looks=attempt.looks, next_look_at=later)
+
+
+@payments.when_money_came
+def close_pages(payment: Payment, *, by: Actor, at: datetime) -> None:
+    """Pages on which somebody could still pay what is paid now are closed by the next tick."""
+    rows = Attempt.objects.filter(customer_id=payment.customer_id, state=State.REQUIRES_ACTION, collect_on__isnull=True)
+    if payment.customer_id is not None:
+        rows.filter(invoice__balance__open_minor__lte=0).update(expires_at=at, next_look_at=at)
 
 
 @outbox.handler(KIND)

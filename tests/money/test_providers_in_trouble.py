@@ -86,6 +86,45 @@ def test_what_the_customer_agreed_to_is_asked_for_again_until_it_is_taken(compan
     assert charges(providers)[invoice.ref] == 1
 
 
+@pytest.mark.parametrize("kind", ["stripe", "paypal"])
+def test_what_a_transfer_paid_meanwhile_is_not_taken_from_the_page_left_open(company, customer, alone, kind):
+    from contextlib import suppress
+    from urllib.error import HTTPError
+
+    from billing.services import collecting, payments
+    from tests.money.test_pay_page import pay_on
+
+    gateway = a_gateway(company, alone, kind)
+    invoice = billed(company, customer)
+    page = collecting.pay_now(invoice=invoice, gateway=gateway, by=BY, at=AT)
+    if kind == "paypal":
+        alone.control(f"paypal/orders/{page.external_id}/approve", {"email": customer.email})
+    payments.record(
+        company=company, customer=customer, amount_minor=1190, currency="EUR", method="transfer", received_on=TODAY,
+        invoice=invoice, by=BY, at=AT,
+    )  # fmt: skip
+    if kind == "stripe":
+        look(company)
+        with suppress(HTTPError, AssertionError):
+            pay_on(page.action_url)
+    hear(gateway)
+    look(company)
+    assert (attempt_of(invoice).state, charges(alone)[invoice.ref]) == ("canceled", 0)
+
+
+def test_who_changes_an_address_between_two_tries_can_still_pay(company, customer, alone):
+    from billing.services import collecting, sending
+
+    gateway = a_gateway(company, alone)
+    invoice = billed(company, customer)
+    first = collecting.pay_now(invoice=invoice, gateway=gateway, by=BY, at=AT)
+    sending.cancel(attempt_id=first.pk, at=AT)
+    type(customer).objects.filter(pk=customer.pk).update(email="new@example.com")
+    invoice.customer.refresh_from_db()
+    second = collecting.pay_now(invoice=invoice, gateway=gateway, by=BY, at=AT)
+    assert (second.state, bool(second.action_url)) == ("requires_action", True)
+
+
 # Money back before the money
 
 
