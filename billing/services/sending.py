@@ -158,9 +158,10 @@ def _look_again(attempt: Attempt, at: datetime) -> None:
 @payments.when_money_came
 def close_pages(payment: Payment, *, by: Actor, at: datetime) -> None:
     """Pages on which somebody could still pay what is paid now are closed by the next tick."""
+    if payment.customer_id is None:
+        return
     rows = Attempt.objects.filter(customer_id=payment.customer_id, state=State.REQUIRES_ACTION, collect_on__isnull=True)
-    if payment.customer_id is not None:
-        rows.filter(invoice__balance__open_minor__lte=0).update(expires_at=at, next_look_at=at)
+    rows.filter(invoice__balance__open_minor__lte=0).update(expires_at=at, next_look_at=at)
 
 
 @outbox.handler(KIND)

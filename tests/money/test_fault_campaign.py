@@ -117,7 +117,7 @@ class Campaign:
         rules = []
         for kind in IN_REQUESTS:
             # Only charges can be declined or ask for the customer; the others may meet any request.
-            often = 0.2 if kind in IN_REQUESTS[:2] else 0.08
+            often = 0.3 if kind in IN_REQUESTS[:2] else 0.08
             rule = {"kind": kind, "rate": often, "seconds": 1.2, "quota": QUOTA}
             if kind != "decline":
                 rules.append(rule)
@@ -209,7 +209,7 @@ class Campaign:
 
     # People
 
-    def again(self, most=6):
+    def again(self, most=6 + QUOTA):
         """A colleague collects again what failed, and cancels something."""
         from billing.models import Attempt, InvoiceBalance
         from billing.services import collecting_many, sending
