@@ -180,7 +180,7 @@ def _to_follow(company: Company, today: date, known: dict[tuple[int, str], int])
     given_up = DunningCase.objects.filter(state=State.GIVEN_UP, **same).alias(closed_on=closed_on)
     given_up = given_up.filter(closed_on__gt=OuterRef("payment_due_on"))
     returned = Q(invoice__allocations__amount_minor__lt=0)
-    new = late.filter(~Exists(live)).filter(~Exists(given_up) | returned)
+    new = late.filter(~Exists(live), ~lateness.being_paid()).filter(~Exists(given_up) | returned)
     found = set(new.values_list("customer_id", "currency").distinct())
     if known:
         rows: Any = late.filter(Exists(live)).values_list("customer_id", "currency")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.models import (
     Allocation,
@@ -31,6 +31,8 @@ UNKNOWN: Final = "unknown"
 REQUIRES_ACTION: Final = "requires_action"
 PENDING: Final = "pending"
 STOPS: Final = (DISPUTED, UNKNOWN, REQUIRES_ACTION, PENDING)
+#: States of an attempt that needs nobody: money is on its way.
+UNDER_WAY: Final = sorted(set(Attempt.LIVE) - {Attempt.State.UNKNOWN, Attempt.State.REQUIRES_ACTION})
 _OF_STATE: Final[dict[str, str]] = {
     Attempt.State.UNKNOWN: UNKNOWN,
     Attempt.State.REQUIRES_ACTION: REQUIRES_ACTION,
@@ -56,6 +58,11 @@ def of_company(company: Company, on: date) -> QuerySet[InvoiceBalance]:
     if company.mails_start_on is not None:
         rows = rows.filter(payment_due_on__gte=company.mails_start_on)
     return rows
+
+
+def being_paid() -> Exists:
+    """For balances: a payment of the invoice is under way, and nobody has anything to do."""
+    return Exists(Attempt.objects.filter(invoice_id=OuterRef("invoice_id"), state__in=UNDER_WAY))
 
 
 def read(company: Company, customer_id: int, currency: str, on: date) -> list[Late]:

@@ -68,8 +68,10 @@ def test_a_payment_under_way_stops_its_invoice_and_says_so_once(company, custome
     from billing.models import Attempt
 
     a_policy(company, (3, "mail"))
-    attempt = an_attempt(bill(company, customer), state)
-    walk(company, days(1), days(6))
+    invoice = bill(company, customer)
+    tick(company, days(1))
+    attempt = an_attempt(invoice, state)
+    walk(company, days(2), days(6))
     assert mails(customer) == []
     assert history(customer, results=["skipped"]) == [(days(3), "mail", reason)]
     Attempt.objects.filter(pk=attempt.pk).update(state="failed", reason="generic_decline", closed_at=at_noon(days(6)))
@@ -419,3 +421,24 @@ def test_a_day_that_is_counted_from_a_second_time_does_no_step_twice(company, cu
     walk(company, days(11), days(19))
     assert case_of(customer).counts_from_on == days(9)
     assert mails(customer) == [(days(10), "reminder_0"), (days(19), "reminder_1")]
+
+
+@pytest.mark.parametrize("state", ["sent", "pending"])
+def test_money_on_its_way_past_the_due_day_opens_no_case_until_it_fails(company, customer, state):
+    from billing.models import Attempt, DunningCase
+
+    a_policy(company, (3, "mail"))
+    attempt = an_attempt(bill(company, customer), state)
+    walk(company, days(0), days(4))
+    assert DunningCase.objects.count() == 0
+    Attempt.objects.filter(pk=attempt.pk).update(state="failed", closed_at=at_noon(days(4)))
+    walk(company, days(5), days(5))
+    assert (case_of(customer).counts_from_on, history(customer)[-1]) == (days(0), (days(5), "mail"))
+
+
+def test_one_that_waits_for_the_customer_opens_a_case(company, customer):
+    from billing.models import DunningCase
+
+    an_attempt(bill(company, customer), "requires_action")
+    tick(company, days(1))
+    assert DunningCase.objects.count() == 1
