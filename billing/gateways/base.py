@@ -199,6 +199,10 @@ class BadSignature(ValueError):
     """The message isn't the provider's, is too old, or no secret is set."""
 
 
+class Unreachable(RuntimeError):
+    """The provider can't be asked just now whether a message is its own: the message is to come again."""
+
+
 class NotSupported(RuntimeError):
     """This gateway has no such thing; the caller should have asked `can`."""
 

@@ -33,6 +33,7 @@ from billing.gateways.base import (
     RefundFact,
     SavedMethod,
     SetUp,
+    Unreachable,
 )
 from billing.gateways.paypal_words import (
     REASONS,
@@ -221,8 +222,13 @@ class PayPalGateway(Gateway):
         asked = {name: known[header] for name, header in SIGNED.items()} | {"webhook_id": self.account.webhook_id}
         # The bytes as they came: another order of keys would be another checksum.
         question = json.dumps(asked)[:-1] + ', "webhook_event": ' + text + "}"
-        answer = self.api.raw("v1/notifications/verify-webhook-signature", question)
-        if answer.get("verification_status") != "SUCCESS":
+        try:
+            answer = self.api.raw("v1/notifications/verify-webhook-signature", question)
+        except (exceptions.BadRequest, exceptions.ResourceInvalid) as error:
+            raise BadSignature("PayPal can't read it") from error
+        except (requests.RequestException, exceptions.ConnectionError, ValueError, KeyError) as error:
+            raise Unreachable(type(error).__name__) from error
+        if not isinstance(answer, dict) or answer.get("verification_status") != "SUCCESS":
             raise BadSignature("the signature isn't PayPal's")
         return _message(event, body)
 

@@ -171,6 +171,11 @@ def follow(*, refund_id: int, answer: Answer, by: Actor, at: datetime) -> Refund
             case Outcome.ABSENT | Outcome.NOT_SENT:
                 first = refund.first_sent_at
                 fresh = first is None or clock.machine_now() - first <= timedelta(hours=KEY_HOURS)
+                if answer.outcome == Outcome.ABSENT and not fresh:
+                    # Too late to send it again, and the provider knows of none: it never was.
+                    refund.failure, refund.next_look_at = "other", None
+                    _save(refund)
+                    return _failed(refund, answer.detail or refund.failure, by=by, at=at)
                 refund.status = Status.PENDING if fresh else Status.UNKNOWN
                 refund.looks += 1
                 refund.next_look_at = at + min(attempts.AGAIN_AFTER * 2 ** min(refund.looks, 8), timedelta(days=1))

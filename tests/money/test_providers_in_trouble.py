@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from core import clock
 from tests.factories import BY, TODAY, at_noon
 from tests.money.crowd import a_wallet, at_provider, charges, in_books, rows_of
 from tests.money.providers import a_card, a_company, a_customer, a_gateway, billed, running
@@ -309,7 +310,45 @@ def test_a_word_that_comes_while_it_waits_to_be_sent_again_counts(company, custo
     assert charges(providers)[invoice.ref] == 1
 
 
+def test_a_refund_the_provider_never_heard_of_ends_when_its_key_is_too_old_to_send(company, customer, alone):
+    from billing.gateways.base import Answer, Outcome
+    from billing.models import CreditBalance, Payment, Refund
+    from billing.services import crediting, refunding
+
+    gateway = a_gateway(company, alone)
+    a_card(customer, gateway)
+    invoice = billed(company, customer)
+    collect(company)
+    crediting.credit_invoice(invoice=invoice, gross_minor=1190, reason="Goodwill", by=BY, at=AT)
+    payment = Payment.objects.get(customer=customer)
+    alone.faults({"kind": "reset_before", "operation": "refunds.create", "quota": 9})
+    refund = refunding.give_back(payment=payment, amount_minor=1190, reason="Asked", by=BY, at=AT)
+    refund = refunding.send(refund_id=refund.pk, at=AT)
+    assert refund.status in ("unknown", "pending")
+    absent = Answer(Outcome.ABSENT)
+    assert refunding.follow(refund_id=refund.pk, answer=absent, by=BY, at=AT).status == "pending"
+    Refund.objects.filter(pk=refund.pk).update(first_sent_at=clock.machine_now() - timedelta(hours=24))
+    assert refunding.follow(refund_id=refund.pk, answer=absent, by=BY, at=AT).status == "failed"
+    assert [row.left_minor for row in CreditBalance.objects.filter(credit__customer=customer)] == [1190]
+    assert in_books(company) == at_provider(alone)
+
+
 # Forged
+
+
+@pytest.mark.parametrize("kind", ["error_500_before", "unavailable", "reset_before", "rate_limited", "malformed"])
+def test_a_message_that_cannot_be_checked_just_now_is_to_come_again(client, company, providers, kind):
+    from billing.models import GatewayEvent
+
+    gateway = a_gateway(company, providers, "paypal")
+    providers.faults({"kind": kind, "operation": "webhooks.verify", "quota": 1})
+    names = ("auth-algo", "cert-url", "transmission-id", "transmission-sig")
+    sent = clock.machine_now().isoformat()
+    headers = {f"paypal-{name}": "x" for name in names} | {"paypal-transmission-time": sent}
+    where, body = f"/webhooks/{gateway.ref}/", json.dumps({"id": "WH-1", "event_type": "X"}).encode()
+    assert client.post(where, body, content_type="application/json", headers=headers).status_code == 503
+    assert client.post(where, body, content_type="application/json", headers=headers).status_code == 400
+    assert not GatewayEvent.objects.exists()
 
 
 @pytest.mark.parametrize("header", ["2026-01-01T00:00:00", "", "never", "9999-99-99T00:00:00Z"])
