@@ -29,6 +29,7 @@ RESOURCES = (
     "credit_notes",
     "payments",
     "refunds",
+    "payouts",
     "attempts",
     "payment_methods",
     "disputes",

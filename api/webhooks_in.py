@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from billing.gateways.base import BadSignature, NotSupported
+from billing.gateways.base import BadSignature, NotSupported, Unreachable
 from billing.models import Gateway
 from billing.services import incoming
 from core.ids import BadId
@@ -25,7 +25,10 @@ KEPT = ("stripe-", "paypal-", "content-type", "user-agent")
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest, gateway: str) -> HttpResponse:
-    """200 once the message is stored, 400 when its signature doesn't hold, 404 for a gateway that isn't there."""
+    """200 once the message is stored, 400 when its signature doesn't hold, 404 for a gateway that isn't there.
+
+    503 while the provider can't be asked whether the message is its own; it sends it again.
+    """
     rows = Gateway.objects.filter(kind__in=(Gateway.Kind.STRIPE, Gateway.Kind.PAYPAL)).select_related("company")
     try:
         account = Gateway.by_ref(rows, gateway)
@@ -42,6 +45,8 @@ def receive(request: HttpRequest, gateway: str) -> HttpResponse:
         incoming.receive(gateway=account, body=body, headers=headers)
     except (BadSignature, NotSupported, Refused):
         return _said(400)
+    except Unreachable:
+        return _said(503)
     return _said(200)
 
 

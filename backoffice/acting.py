@@ -5,7 +5,7 @@ A row of another company is not found: whether it exists is nobody's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import wraps
 from typing import Any, TypeVar
@@ -51,6 +51,14 @@ def own(request: HttpRequest, model: type[Row]) -> QuerySet[Row]:
 
 def may(request: HttpRequest, right: str) -> bool:
     return right in request.rights  # type: ignore[attr-defined]
+
+
+def on_button(sums: Mapping[str, int]) -> dict[str, Any]:
+    """What stands on the button of an act on many rows: their sum, where it is of one currency."""
+    if len(sums) != 1:
+        return {}
+    ((currency, minor),) = sums.items()
+    return {"sum_minor": minor, "sum_currency": currency}
 
 
 def show_refusal(form: forms.BaseForm, refused: Refused) -> None:

@@ -26,5 +26,6 @@ class BillingConfig(AppConfig):
             payment_methods,
             refunding,
             sending,
+            statement_jobs,
             vat_waits,
         )

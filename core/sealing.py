@@ -51,6 +51,19 @@ def unseal(sealed: str) -> str:
         raise CannotOpen("no key of the ring opens it") from error
 
 
+def seal_bytes(content: bytes) -> bytes:
+    """The content, sealed; 57 bytes and the padding longer."""
+    return base64.urlsafe_b64decode(_ring(_keys()).encrypt(content))
+
+
+def unseal_bytes(sealed: bytes) -> bytes:
+    """The content again; raises `CannotOpen`."""
+    try:
+        return _ring(_keys()).decrypt(base64.urlsafe_b64encode(sealed))
+    except InvalidToken as error:
+        raise CannotOpen("no key of the ring opens it") from error
+
+
 def fingerprint(text: str) -> str:
     """64 hexadecimal digits that are the same for the same text; made with the ring's last, oldest key."""
     key = hashlib.sha256(b"turnus.fingerprint:" + _keys()[-1].encode()).digest()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -18,15 +19,16 @@ from django.utils.translation import gettext as _
 from billing.documents import transfer_code
 from billing.documents.words import spaced_iban
 from billing.gateways import reasons
-from billing.models import Attempt, Gateway, Invoice, InvoiceBalance, Mandate, PaymentMethod
+from billing.models import Attempt, Gateway, Invoice, InvoiceBalance, Mandate, PaymentMethod, SubscriptionMethod
 from billing.services import attempts, collecting, gateway_accounts, pay_links, payment_methods, sending
 from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from portal.access import RIGHTS, Visitor, contacts_of
+from portal.standing import OVER
 
 PAY_PAGE = Actor.system("Pay page")
-State, Kind = Attempt.State, Gateway.Kind
+State, Kind, MethodStatus = Attempt.State, Gateway.Kind, PaymentMethod.Status
 #: Nothing else can be begun while one of these waits for the provider's or the bank's word.
 UNDER_WAY = (State.SENT, State.PENDING, State.UNKNOWN)
 ICONS = {Kind.STRIPE: "credit-card", Kind.PAYPAL: "wallet", Kind.SEPA: "landmark"}
@@ -203,7 +205,7 @@ def names_of(method: PaymentMethod) -> dict[str, Any]:
 def problem(visitor: Visitor) -> dict[str, str] | None:
     """What stands in the way of the next payment, and the one page that mends it; None when all is well.
 
-    A payment that failed comes first, then a default method that can't be charged, then one that soon can't.
+    A payment that failed comes first, then a method in use that can't be charged, then one that soon can't.
     """
     failed = _failed(visitor)
     if failed is not None:
@@ -211,20 +213,26 @@ def problem(visitor: Visitor) -> dict[str, str] | None:
         words = {"number": failed.invoice.number, "reason": reason_of(failed)}
         text = _("Invoice %(number)s could not be collected: %(reason)s.") % words
         return {"tone": "bad", "text": text, "url": reverse("pay", args=[token]), "label": _("Pay now"), "pays": "yes"}
-    method = PaymentMethod.objects.filter(customer=visitor.customer, is_default=True).first()
-    if method is None:
-        return None
-    url, words = reverse("portal:methods"), {"method": method.label}
-    if method.status == PaymentMethod.Status.BROKEN:
-        text = _("%(method)s can't be charged any more.") % words
-        return {"tone": "bad", "text": text, "url": url, "label": _("Choose another way")}
-    if method.status == PaymentMethod.Status.EXPIRED:
-        text = _("%(method)s has expired.") % words
-        return {"tone": "bad", "text": text, "url": url, "label": _("Choose another way")}
-    if method.expires_on is not None and (method.expires_on - visitor.today).days <= max(payment_methods.WARN_DAYS):
-        text = _("%(method)s expires soon.") % words
-        return {"tone": "warn", "text": text, "url": url, "label": _("Add another")}
+    url, methods = reverse("portal:methods"), _in_use(visitor)
+    for status, sentence in ((MethodStatus.BROKEN, _("%(method)s can't be charged any more.")),
+                             (MethodStatus.EXPIRED, _("%(method)s has expired."))):  # fmt: skip
+        for method in methods:
+            if method.status == status:
+                text = sentence % {"method": method.label}
+                return {"tone": "bad", "text": text, "url": url, "label": _("Choose another way")}
+    for method in methods:
+        if method.expires_on and (method.expires_on - visitor.today).days <= max(payment_methods.WARN_DAYS):
+            text = _("%(method)s expires soon.") % {"method": method.label}
+            return {"tone": "warn", "text": text, "url": url, "label": _("Add another")}
     return None
+
+
+def _in_use(visitor: Visitor) -> list[PaymentMethod]:
+    """The default, then those that running subscriptions name."""
+    runs = visitor.subscriptions.exclude(state__in=OVER)
+    named = SubscriptionMethod.objects.filter(subscription__in=runs).values("method_id")
+    rows = PaymentMethod.objects.filter(customer=visitor.customer, status__in=payment_methods.THERE)
+    return list(rows.filter(Q(is_default=True) | Q(pk__in=named)).order_by("-is_default", "-pk"))
 
 
 def _failed(visitor: Visitor) -> Attempt | None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import F, Prefetch
+from django.db.models import F, Prefetch, QuerySet
 from django.utils.translation import get_language
 
 from billing.documents import price_words
 from billing.documents.explaining import explain
 from billing.documents.figures import Figures
-from billing.models import Credit, Invoice, InvoiceBalance
+from billing.models import Credit, Invoice, InvoiceBalance, Refund
 from billing.services import receivables
 from billing.services.previews import PreviewLine
 from catalog.services.texts import in_language
@@ -152,6 +152,12 @@ def credit_rows(visitor: Visitor) -> list[Credit]:
     )
     rows = rows.exclude(expires_on__lt=visitor.today).select_related("balance")
     return list(rows.order_by("source", F("expires_on").asc(nulls_last=True), "pk"))
+
+
+def refunds(visitor: Visitor) -> QuerySet[Refund]:
+    """Money that went back, or is on its way back; the newest first."""
+    rows = Refund.objects.filter(company=visitor.company, customer=visitor.customer)
+    return rows.exclude(status__in=[Refund.Status.CANCELED, Refund.Status.FAILED]).order_by("-pk")
 
 
 def line_in_words(line: PreviewLine, currency: str) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Final, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
+#: Letters and digits that a creditor reference has room for (ISO 11649).
+MOST_REFERENCE: Final = 21
 _RF: Final = re.compile(r"RF\s?\d\s?\d(?:\s?[0-9A-Z]){1,21}")
 #: Legal forms and forms of address, which payers leave out or write otherwise.
 _FORMS: Final = frozenset(
@@ -152,7 +154,7 @@ def creditor_reference(number: str) -> str:
     >>> creditor_reference("5390-0754-7034")
     'RF18539007547034'
     """
-    body = folded(number)[:21]
+    body = folded(number)[:MOST_REFERENCE]
     digits = "".join(str(int(sign, 36)) for sign in body + "RF00")
     return f"RF{98 - int(digits) % 97:02d}{body}"
 

@@ -15,7 +15,8 @@ from api.query import Filter
 from api.shapes import Computed, Id, Part, PlainShape, Shape, Sum, amount_text
 from api.views import ResourceView, operation
 from billing.models import BankLine, BankStatement, DebitBatch, Gateway
-from billing.services import bank_lines, debit_files, gateway_accounts, matching, statements
+from billing.services import bank_lines, debit_files, gateway_accounts, matching, statement_jobs, statements
+from core.models import Job
 from core.refusal import Refused
 
 READ, WRITE = "payment.read", "payment.write"
@@ -61,6 +62,10 @@ class BankImportShape(PlainShape):
     new = Computed(COUNT, lambda row, reading: row.new, help_text="Lines not seen before.")
     known = Computed(COUNT, lambda row, reading: row.known, help_text="Lines seen before; they add nothing.")
     problems = Part(BankProblemShape, lambda row: row.problems, many=True)
+    job = Computed(
+        {"type": ["string", "null"]}, lambda row, reading: row.job,
+        help_text="The job that reads a file of over 2,000 lines in; its result says what came of it.",
+    )  # fmt: skip
 
 
 class SuggestionShape(PlainShape):
@@ -177,9 +182,11 @@ class Statements(StatementView):
         refusals=["bank.unknown"], apart=True,
     )  # fmt: skip
     def post(self, request: Request, given: dict[str, Any]) -> HttpResponse:
-        result = statements.import_statement(
+        result = statement_jobs.take_in(
             company=self.company, data=given.pop("content"), by=self.by, at=self.at, **given
         )
+        if isinstance(result, Job):
+            result = statements.Imported(job=result.ref)
         return self.shaped(BankImportShape, result, 201)
 
 

@@ -92,6 +92,7 @@ class CustomerShape(Shape):
             "payment_terms_from",
             "po_reference",
             "payment_method",
+            "dunning_group",
             "external_id",
             "metadata",
             "billing_address",
@@ -169,6 +170,7 @@ class CustomerChange(ModelBody):
             "payment_terms_from",
             "po_reference",
             "payment_method",
+            "dunning_group",
             "external_id",
             "metadata",
         )

@@ -35,7 +35,7 @@ class PaymentMethodShape(Shape):
 
 
 class SetUpLinkShape(PlainShape):
-    """A page for the customer, without signing in. Good for 90 days."""
+    """A page for the customer, without signing in. Good for 30 days."""
 
     url = Computed({"type": "string", "format": "uri"}, lambda row, reading: row)
 

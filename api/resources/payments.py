@@ -37,6 +37,14 @@ class AllocationShape(Shape):
 class PaymentShape(Shape):
     """Money received."""
 
+    settled_amount = Computed(
+        {**Sum.SCHEMA, "type": ["string", "null"]},
+        lambda row, reading: (
+            amount_text(row.settled_minor, row.settled_currency) if row.settled_minor is not None else None
+        ),
+        help_text="What the provider kept in `settled_currency`; null: the same currency.",
+    )
+
     id = Id("pay")
     gateway = Id("gwy", via="gateway", allow_null=True, help_text="Taken by it; null: recorded.")
     attempt = Id("att", via="attempt", allow_null=True, help_text="The attempt that brought it.")
@@ -56,7 +64,8 @@ class PaymentShape(Shape):
         model = Payment
         fields = (
             "id", "customer", "method", "status", "currency", "amount", "received_on", "reference", "note", "allocated",
-            "to_credit", "refunded", "left", "gateway", "attempt", "fee", "allocations", "created_at",
+            "to_credit", "refunded", "left", "gateway", "attempt", "fee", "settled_currency", "settled_amount",
+            "allocations", "created_at",
         )  # fmt: skip
 
 

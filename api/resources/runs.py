@@ -15,13 +15,16 @@ from api.shapes import Computed, Id, Part, PlainShape, Shape, Sum, amount_text
 from api.views import ResourceView, operation
 from billing import tasks
 from billing.models import BillingRun
-from billing.services import running
+from billing.services import running, statement_jobs
 from core.models import Job
 from core.services import advancing
 
 READ, START = "run.read", "run.start"
 #: Who may see which long work; other kinds are for those who see the settings.
-JOB_RIGHTS = {tasks.KIND: "run.read", "import_subscriptions": "import.run", advancing.KIND: "clock.advance"}
+JOB_RIGHTS = {
+    tasks.KIND: "run.read", "import_subscriptions": "import.run", advancing.KIND: "clock.advance",
+    statement_jobs.KIND: "payment.read",
+}  # fmt: skip
 OTHER_JOBS = "settings.read"
 
 

@@ -18,7 +18,7 @@ from pricing.money import Money
 
 
 class CaseFilter(forms.Form):
-    lane = forms.ChoiceField(label=_("Lane"), required=False, choices=[("", "–"), *dunning_board.LANES.items()])
+    lane = forms.ChoiceField(label=_("Stage"), required=False, choices=[("", "–"), *dunning_board.LANES.items()])
     state = forms.ChoiceField(label=_("State"), required=False, choices=[("", "–"), *DunningCase.State.choices])
     currency = CurrencyField(required=False)
 
@@ -26,7 +26,7 @@ class CaseFilter(forms.Form):
 class PromiseForm(SectionedForm):
     sections = (Section("", ("until", "reason")),)
 
-    until = DayField(label=_("Paid until"), help_text=_("Until this day is over nothing goes out."))
+    until = DayField(label=_("Will be paid by"), help_text=_("Until this day is over nothing goes out."))
     reason = forms.CharField(label=_("Note"), max_length=500, required=False)
 
 

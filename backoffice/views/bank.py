@@ -18,7 +18,9 @@ from backoffice.forms.bank import AsideForm, ChooseForm, LineFilter, StatementFo
 from backoffice.lists import listing, tabs_of
 from backoffice.pages import Crumb, crumbs, page
 from billing.models import BankLine, BankStatement, Invoice
-from billing.services import bank_lines, matching, statements
+from billing.services import bank_lines, matching, statement_jobs, statements
+from core.design import formats
+from core.models import Job
 from core.refusal import Refused
 from core.rights import needs
 from customers.models import Customer
@@ -111,7 +113,7 @@ def read_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            result = statements.import_statement(
+            result = statement_jobs.take_in(
                 company=request.company, data=file.read(), name=file.name,
                 account=form.cleaned_data["account"].replace(" ", ""), currency=form.cleaned_data["currency"],
                 by=actor(request), at=now(request),
@@ -119,6 +121,8 @@ def read_in(request: HttpRequest) -> HttpResponse:
         except Refused as refused:
             show_refusal(form, refused)
         else:
+            if isinstance(result, Job):
+                return redirect("backoffice:job", result.ref)
             for problem in result.problems[:10]:
                 messages.warning(request, f"{problem.place}: {Refused(problem.code, **problem.params).message}")
             text = _("%(new)s lines are new, %(known)s were known; %(matched)s are matched.") % {
@@ -141,9 +145,10 @@ def statement(request: HttpRequest, ref: str) -> HttpResponse:
     total = sum(count for count, _minor in bank_lines.totals(row).values())
     turnover = sum(minor for _count, minor in bank_lines.totals(row).values())
     has_balances = row.opening_minor is not None and row.closing_minor is not None
+    name = f"{row.get_format_display()} {row.number or (formats.day(row.until_on) if row.until_on else '')}".strip()
     context = {
-        "title": f"{row.get_format_display()} {row.number}".strip(),
-        "crumbs": _above((_("Statements"), reverse(BACK) + "?view=statements"), (row.number or row.ref, "")),
+        "title": name,
+        "crumbs": _above((_("Statements"), reverse(BACK) + "?view=statements"), (name, "")),
         "statement": row,
         "rows": lines,
         "total": total,

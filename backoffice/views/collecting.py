@@ -55,7 +55,7 @@ def _back(ref: str) -> str:
 
 
 def _above(attempt: Attempt, title: str = "") -> list[Crumb]:
-    name = _("Try of %(day)s") % {"day": formats.day(attempt.created_at.date())}
+    name = _("Attempt of %(day)s") % {"day": formats.day(attempt.created_at.date())}
     steps = [
         (_("Payments"), reverse("backoffice:payments")),
         (attempt.invoice.number, reverse("backoffice:invoice", args=[attempt.invoice.ref])),
@@ -76,7 +76,7 @@ def attempt(request: HttpRequest, ref: str) -> HttpResponse:
     for entry in history:
         entry.title = titles.title_of(entry.verb)  # type: ignore[attr-defined]
     context = {
-        "title": _("Try to collect %(amount)s") % {"amount": formats.money(row.amount_minor, row.currency)},
+        "title": _("Attempt to collect %(amount)s") % {"amount": formats.money(row.amount_minor, row.currency)},
         "crumbs": _above(row),
         "attempt": row,
         "payment": getattr(row, "payment", None),
@@ -130,7 +130,9 @@ def close(request: HttpRequest, ref: str) -> HttpResponse:
     context = {
         "title": title, "crumbs": _above(row, title), "form": form, "back": _back(ref), "upload": True,
         "submit": _("Propose"),
-        "lead": _("For a try whose end the provider can't tell. Nothing is booked before a second person agrees."),
+        "lead": _(
+            "For an attempt whose outcome the provider can't tell. Nothing is booked before a second person agrees."
+        ),
     }  # fmt: skip
     return page(request, "form", context, status=422 if form.errors else 200)
 

@@ -15,13 +15,15 @@ from django.views.decorators.http import require_POST
 from backoffice.acting import actor, done, found, now, own, tells_refusals, today
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
-from billing.models import Attempt, DebitBatch, Gateway
+from billing.models import Attempt, DebitBatch, Gateway, Refund
 from billing.services import debit_files, gateway_accounts, payouts
 from core.models import StoredFile
 from core.refusal import Refused
 from core.rights import needs
 
 BACK: Final = "backoffice:debits"
+#: Pay-out files shown, the newest first.
+PAYOUTS: Final = 20
 LOOKS: Final = {"made": "held", "sent": "sent", "canceled": "not_paid"}
 
 
@@ -42,8 +44,18 @@ def index(request: HttpRequest) -> HttpResponse:
         "first_day": waiting.order_by("collect_on").values_list("collect_on", flat=True).first(),
         "forgotten": debit_files.forgotten(request.company, today(request)),
         "refunds": payouts.waiting(request.company)[:200],
+        "payouts": [_told(row) for row in payouts.files_of(request.company).order_by("-pk")[:PAYOUTS]],
     }
     return page(request, "debits/list", context)
+
+
+def _told(file: StoredFile) -> StoredFile:
+    """Adds what a pay-out file pays, and how much of it the bank hasn't paid yet, in minor units."""
+    refunds = payouts.refunds_in(file)
+    file.count = len(refunds)  # type: ignore[attr-defined]
+    file.total_minor = sum(row.amount_minor for row in refunds)  # type: ignore[attr-defined]
+    file.is_under_way = any(row.status == Refund.Status.SENT for row in refunds)  # type: ignore[attr-defined]
+    return file
 
 
 @needs("payment.write")
@@ -83,6 +95,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "crumbs": crumbs((_("Files for the bank"), reverse(BACK)), (batch.message_id, "")),
         "batch": batch,
         "rows": rows,
+        "credited_minor": debit_files.under_way(batch),
         "stale": debit_files.check(batch) if batch.state == DebitBatch.State.MADE else [],
     }
     return page(request, "debits/detail", context)
@@ -142,3 +155,22 @@ def pay_out(request: HttpRequest) -> HttpResponse:
         company=request.company, refunds=rows, on=today(request), by=actor(request), at=now(request)
     )
     return _download(stored)
+
+
+@needs("payment.write")
+def payout(request: HttpRequest, ref: str) -> HttpResponse:
+    """A file of transfers once more."""
+    return _download(found(payouts.files_of(request.company), ref))
+
+
+@needs("payment.write")
+@require_POST
+@tells_refusals(lambda ref: reverse(BACK))
+def take_out(request: HttpRequest, ref: str) -> HttpResponse:
+    """The file didn't go to the bank: its refunds wait again."""
+    row = found(payouts.files_of(request.company), ref)
+    count = payouts.take_out(
+        company=request.company, message_id=payouts.message_id_of(row), by=actor(request), at=now(request)
+    )
+    text = ngettext("%(count)s refund waits again.", "%(count)s refunds wait again.", count) % {"count": count}
+    return done(request, text, "debits")

@@ -13,9 +13,12 @@ from backoffice.acting import found, own
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
 from billing import tasks as billing_tasks
+from billing.models import BankLine
+from billing.services.statement_jobs import KIND as STATEMENT
 from core import clock
 from core.design import formats
 from core.models import Job
+from core.refusal import Refused
 from core.rights import needs
 from core.services import ticks, timetable
 from subscriptions.services.importing.working import KIND as IMPORT
@@ -25,6 +28,7 @@ SHOWN_PROBLEMS = 500
 KINDS = {
     billing_tasks.KIND: gettext_lazy("Billing run"),
     IMPORT: gettext_lazy("Import"),
+    STATEMENT: gettext_lazy("Read a statement in"),
     "advance_clock": gettext_lazy("Advance of the clock"),
     timetable.KIND: gettext_lazy("Run of the timetable"),
 }
@@ -90,6 +94,8 @@ def _outcome(request: HttpRequest, job: Job) -> dict[str, Any]:
         return _of_run(request, job, result)
     if job.kind == IMPORT:
         return _of_import(request, job, result)
+    if job.kind == STATEMENT:
+        return _of_statement(result)
     return {"figures": [(key, value) for key, value in result.items() if key != "error"]}
 
 
@@ -118,6 +124,20 @@ def _of_run(request: HttpRequest, job: Job, result: dict[str, Any]) -> dict[str,
     elif result.get("run"):
         found_["link"] = {"url": reverse("backoffice:run", args=[result["run"]]), "label": _("Open the run")}
     return found_
+
+
+def _of_statement(result: dict[str, Any]) -> dict[str, Any]:
+    if "lines" not in result:
+        return {}
+    figures = [(_("Lines"), result["lines"]), (_("There already"), result["known"])]
+    figures += [(str(state.label), result[state.value]) for state in BankLine.State]
+    return {
+        "figures": [(label, formats.number(count)) for label, count in figures],
+        "problems": [
+            {"line": place, "message": Refused(code, **params).message} for place, code, params in result["problems"]
+        ],
+        "link": {"url": f"{reverse('backoffice:bank')}?view=statements", "label": _("Statements")},
+    }
 
 
 def _of_import(request: HttpRequest, job: Job, result: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from backoffice import exports, finding
-from backoffice.acting import actor, found, now, own, today
+from backoffice.acting import actor, found, now, on_button, own, today
 from backoffice.forms.money import MoneyFilter
 from backoffice.lists import PAGE, Listing, chips_of, without
 from backoffice.pages import crumbs, page
@@ -29,6 +29,8 @@ from customers.models import Customer
 LOOKS: Final = {"received": "settled", "late": "overdue", "canceled": "not_paid", "refunding": "pending"}
 WAYS: Final = dict(Payment.Method.choices)
 EXPORTED: Final = 1000
+#: Acts on many rows that move money: their sum stands on the button.
+MOVES: Final = ("retry", "record")
 
 
 def board(request: HttpRequest, tabs: list[dict[str, Any]]) -> HttpResponse:
@@ -205,5 +207,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     context = {
         "title": title, "crumbs": crumbs((_("Payments"), back), (title, "")), "act": act, "doing": doing,
         "skipped": skipped, "sums": sums, "back": back, "is_done": is_done,
+        "act_url": reverse("backoffice:payments-bulk"), "rows_template": "office/payments/bulk_rows.html",
+        **on_button(sums if act in MOVES else {}),
     }  # fmt: skip
-    return page(request, "payments/bulk", context)
+    return page(request, "bulk", context)

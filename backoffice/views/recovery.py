@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from backoffice.acting import actor, done, found, may, now, own, show_refusal, tells_refusals, today
+from backoffice.acting import actor, done, found, may, now, on_button, own, show_refusal, tells_refusals, today
 from backoffice.forms.dunning import CaseFilter, PauseForm, PromiseForm, WhyForm
 from backoffice.lists import listing, tabs_of
 from backoffice.pages import crumbs, page
@@ -31,6 +31,8 @@ SHOWN: Final = 12
 BACK: Final = "backoffice:recovery"
 #: Rights an act needs beside that of the door.
 RIGHTS: Final = {"write_off": "invoice.credit"}
+#: Acts that move money: they are shown before they are done, with their sum on the button.
+MOVES: Final = ("retry", "write_off")
 
 
 def _cases(request: HttpRequest) -> Any:
@@ -95,10 +97,16 @@ def _list(request: HttpRequest, seen: dunning_board.Board | None) -> HttpRespons
         "list": listed,
         "search_name": "",
         "is_open": seen is not None,
-        "acts": dunning_acts.ACTS.items() if seen is not None else (),
+        "acts": _acts(request) if seen is not None else (),
         "totals": {} if seen is None else _sums(lane.at_risk for lane in seen.lanes),
     }
     return page(request, "recovery/list", context)
+
+
+def _acts(request: HttpRequest) -> list[tuple[str, Any]]:
+    """The acts this person may do."""
+    return [(name, words) for name, words in dunning_acts.ACTS.items()
+            if may(request, RIGHTS.get(name, "payment.write"))]  # fmt: skip
 
 
 def _case(request: HttpRequest, ref: str) -> DunningCase:
@@ -135,9 +143,9 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "claims": Claim.objects.filter(case=case).select_related("invoice").order_by("-pk")[:50],
         "entries": entries,
         "left": left,
-        "acts": [(name, words) for name, words in dunning_acts.ACTS.items()
-                 if name not in dunning_acts.REASONED and may(request, RIGHTS.get(name, "payment.write"))
-                 and not (name == "resume" and case.state == "open")],
+        "acts": [(name, words) for name, words in _acts(request)
+                 if name not in dunning_acts.REASONED and not (name == "resume" and case.state == "open")],
+        "moves": MOVES,
     }  # fmt: skip
     return page(request, "recovery/case", context)
 
@@ -159,7 +167,7 @@ def act(request: HttpRequest, ref: str) -> HttpResponse:
 
 def _form_act(
     request: HttpRequest, ref: str, form: forms.Form, title: str, do: Callable[[DunningCase, dict[str, Any]], Any],
-    text: str,
+    text: str, minor: int = 0, currency: str = "",
 ) -> HttpResponse:  # fmt: skip
     case = _case(request, ref)
     if request.method == "POST" and form.is_valid():
@@ -174,6 +182,8 @@ def _form_act(
         "crumbs": crumbs((_("Recovery"), reverse(BACK)), (case.customer.name, _address(ref)), (title, "")),
         "form": form,
         "submit": title,
+        "sum_minor": minor,
+        "sum_currency": currency,
         "back": _address(ref),
     }
     return page(request, "form", context, status=422 if form.errors else 200)
@@ -217,10 +227,11 @@ def give_up(request: HttpRequest, ref: str) -> HttpResponse:
 
 @needs("invoice.credit")
 def write_off(request: HttpRequest, ref: str) -> HttpResponse:
+    case = _case(request, ref)
     return _form_act(
         request, ref, WhyForm(request.POST or None), _("Write off what is overdue"),
         lambda case, given: dunning_acts.do(case=case, act="write_off", **given, by=actor(request), at=now(request)),
-        _("What was overdue is written off."),
+        _("What was overdue is written off."), case.overdue_minor, case.currency,
     )  # fmt: skip
 
 
@@ -231,7 +242,7 @@ def waive(request: HttpRequest, ref: str) -> HttpResponse:
     return _form_act(
         request, claim.case.ref, WhyForm(request.POST or None), _("Waive the claim"),
         lambda case, given: claim_verbs.waive(claim=claim, **given, by=actor(request), at=now(request)),
-        _("The claim is waived."),
+        _("The claim is waived."), claim.amount_minor, claim.currency,
     )  # fmt: skip
 
 
@@ -240,7 +251,7 @@ def waive(request: HttpRequest, ref: str) -> HttpResponse:
 def bulk(request: HttpRequest) -> HttpResponse:
     """What an act would do with the cases that were checked, and which it would pass over; then the act."""
     name, refs = request.POST.get("act", ""), request.POST.getlist("row")[: dunning_acts.MOST]
-    back = reverse(BACK) + "?view=list"
+    back = _address(refs[0]) if len(refs) == 1 else reverse(BACK) + "?view=list"
     if name not in dunning_acts.ACTS or not may(request, RIGHTS.get(name, "payment.write")):
         return redirect(back)
     cases = [_case(request, ref) for ref in refs] if len(refs) == 1 else _named(request, refs)
@@ -258,14 +269,15 @@ def bulk(request: HttpRequest) -> HttpResponse:
         messages.success(request, text)
     if not rows or (is_done and not skipped):
         return redirect(back)
-    title = str(dunning_acts.ACTS[name])
+    title, sums = str(dunning_acts.ACTS[name]), _sums({row.case.currency: row.minor} for row in doing)
     context = {
         "title": title, "crumbs": crumbs((_("Recovery"), back), (title, "")), "act": name, "doing": doing,
         "skipped": skipped, "back": back, "is_done": is_done, "asks": name in dunning_acts.REASONED,
         "lacks_reason": request.POST.get("step") == "do" and not is_done,
-        "sums": _sums({row.case.currency: row.minor} for row in doing),
+        "sums": sums, "act_url": reverse("backoffice:recovery-bulk"), "rows_template": "office/recovery/bulk_rows.html",
+        **on_button(sums if name in MOVES else {}),
     }  # fmt: skip
-    return page(request, "recovery/bulk", context)
+    return page(request, "bulk", context)
 
 
 def _named(request: HttpRequest, refs: list[str]) -> list[DunningCase]:

@@ -62,9 +62,8 @@ def read(document: Invoice | CreditNote) -> Content:
 def _logo(company_id: int, seller: dict[str, Any]) -> bytes | None:
     if not seller.get("logo_sha256"):
         return None
-    rows = StoredFile.objects.filter(company_id=company_id, sha256=seller["logo_sha256"])
-    content = rows.values_list("content", flat=True).first()
-    return None if content is None else bytes(content)
+    stored = StoredFile.objects.filter(company_id=company_id, sha256=seller["logo_sha256"]).first()
+    return None if stored is None else stored.content
 
 
 def _hash(text: str) -> str:

@@ -25,6 +25,7 @@ def pdf_of(document: Invoice | CreditNote) -> StoredFile:
         name=file_name(content),
         media_type="application/pdf",
         content=render(content),
+        is_public=True,
     )
     # The same bytes give the same row, so whoever comes second changes nothing.
     type(document).objects.filter(pk=document.pk, pdf__isnull=True).update(pdf=stored)

@@ -19,6 +19,7 @@ from django.utils.translation import pgettext
 from billing.documents import law
 from billing.documents.figures import Figures
 from core.design import formats
+from pricing import remittance
 from pricing.taxes import EU_MEMBERS
 
 #: Countries whose documents must show a tax even when it is none.
@@ -219,6 +220,9 @@ def bank_facts(body: Mapping[str, Any], seller: Mapping[str, Any]) -> list[Fact]
     if seller.get("bank_name"):
         facts.append(Fact(_("Bank"), seller["bank_name"]))
     facts.append(Fact(_("Payment reference"), body["number"]))
+    # For banks that ask for a structured reference instead; what is longer could be another invoice's, too.
+    if body["currency"] == "EUR" and 0 < len(remittance.folded(body["number"])) <= remittance.MOST_REFERENCE:
+        facts.append(Fact(_("Creditor reference"), spaced_iban(remittance.creditor_reference(body["number"]))))
     return facts
 
 

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 import schwifty
+from schwifty import registry
 from schwifty.exceptions import SchwiftyException
 
 from core.refusal import Refused
@@ -80,3 +81,44 @@ def bic_of(bic: str) -> str:
         return str(schwifty.BIC(re.sub(r"\s", "", bic).upper()))
     except (SchwiftyException, ValueError) as error:
         raise Refused("bic.wrong", field="bic") from error
+
+
+_BEGINS = re.compile(r"[A-Z]{2}\s?\d\s?\d", re.IGNORECASE)
+
+
+def hidden(text: str) -> str:
+    """The text with every IBAN that somebody wrote into it cut down to its country.
+
+    No digit of it stays, so that nothing of it is taken for a number of a document.
+
+    >>> hidden("refund to DE89 3704 0044 0532 0130 00, thanks, RE-2026-0001")
+    'refund to DE••••, thanks, RE-2026-0001'
+    """
+    kept, place = [], 0
+    for begin in _BEGINS.finditer(text):
+        end = _end_of_iban(text, begin.start()) if begin.start() >= place else None
+        if end is not None:
+            kept += [text[place : begin.start() + 2], "••••"]
+            place = end
+    return "".join([*kept, text[place:]])
+
+
+def _end_of_iban(text: str, start: int) -> int | None:
+    """Where the IBAN that begins at `start` ends; None where none does."""
+    try:
+        length = registry.get_iban_spec(text[start : start + 2].upper()).iban_length
+    except (SchwiftyException, KeyError):
+        return None
+    signs = ""
+    for place in range(start, len(text)):
+        if text[place].isascii() and text[place].isalnum():
+            signs += text[place]
+        elif text[place] not in " \t.-":
+            return None
+        if len(signs) == length:
+            try:
+                schwifty.IBAN(signs.upper())
+            except (SchwiftyException, ValueError):
+                return None
+            return place + 1
+    return None

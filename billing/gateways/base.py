@@ -199,6 +199,10 @@ class BadSignature(ValueError):
     """The message isn't the provider's, is too old, or no secret is set."""
 
 
+class Unreachable(RuntimeError):
+    """The provider can't be asked just now whether a message is its own: the message is to come again."""
+
+
 class NotSupported(RuntimeError):
     """This gateway has no such thing; the caller should have asked `can`."""
 
@@ -210,6 +214,8 @@ class Gateway(ABC):
     #: What it is able to do: "page", "save", "charge", "refund", "messages", "disputes"; "leave": what waits on its
     #: page takes no money unless we ask for it.
     can: ClassVar[frozenset[str]]
+    #: Hours for which the provider certainly remembers the key of a charge.
+    key_hours: ClassVar[int] = 23
 
     def __init__(self, account: Account, *, address: str) -> None:
         self.account = account

@@ -33,6 +33,7 @@ from billing.gateways.base import (
     RefundFact,
     SavedMethod,
     SetUp,
+    Unreachable,
 )
 from billing.gateways.paypal_words import (
     REASONS,
@@ -84,6 +85,8 @@ class _Api(paypalrestsdk.Api):  # type: ignore[misc]
 class PayPalGateway(Gateway):
     kind: ClassVar[str] = "paypal"
     can: ClassVar[frozenset[str]] = frozenset({"page", "save", "charge", "refund", "messages", "disputes", "leave"})
+    #: PayPal keeps the request id of an order for six hours.
+    key_hours: ClassVar[int] = 5
 
     def __init__(self, account: Account, *, address: str) -> None:
         super().__init__(account, address=address)
@@ -208,16 +211,24 @@ class PayPalGateway(Gateway):
         if not self.account.webhook_id or any(name not in known for name in SIGNED.values()):
             raise BadSignature("no webhook id or no signature")
         try:
-            event, sent = json.loads(body), instant(known["paypal-transmission-time"])
+            text, sent = body.decode("utf-8"), instant(known["paypal-transmission-time"])
+            event = json.loads(text)
         except (ValueError, UnicodeDecodeError) as error:
             raise BadSignature("not a message") from error
+        if sent.tzinfo is None or not isinstance(event, dict):
+            raise BadSignature("not a message")
         if abs((clock.machine_now() - sent).total_seconds()) > TOLERANCE:
             raise BadSignature("too old")
         asked = {name: known[header] for name, header in SIGNED.items()} | {"webhook_id": self.account.webhook_id}
         # The bytes as they came: another order of keys would be another checksum.
-        text = json.dumps(asked)[:-1] + ', "webhook_event": ' + body.decode("utf-8") + "}"
-        answer = self.api.raw("v1/notifications/verify-webhook-signature", text)
-        if answer.get("verification_status") != "SUCCESS":
+        question = json.dumps(asked)[:-1] + ', "webhook_event": ' + text + "}"
+        try:
+            answer = self.api.raw("v1/notifications/verify-webhook-signature", question)
+        except (exceptions.BadRequest, exceptions.ResourceInvalid) as error:
+            raise BadSignature("PayPal can't read it") from error
+        except (requests.RequestException, exceptions.ConnectionError, ValueError, KeyError) as error:
+            raise Unreachable(type(error).__name__) from error
+        if not isinstance(answer, dict) or answer.get("verification_status") != "SUCCESS":
             raise BadSignature("the signature isn't PayPal's")
         return _message(event, body)
 
@@ -238,17 +249,13 @@ class PayPalGateway(Gateway):
         about = event.get("resource", {})
         if message.type == "PAYMENT.CAPTURE.REFUNDED":
             found = self._get(f"v2/payments/refunds/{about['id']}")
-            return [
-                RefundFact(
-                    found["id"], link_of(found, "up").rpartition("/")[2], found.get("custom_id", ""), of_refund(found)
-                )
-            ]
+            capture_id = link_of(found, "up").rpartition("/")[2]
+            refund = RefundFact(found["id"], capture_id, found.get("custom_id", ""), of_refund(found))
+            return [self._capture(capture_id), refund]
         if message.type == "PAYMENT.CAPTURE.REVERSED":
-            return [self._reversed(about)]
+            return self._reversed(about)
         if message.type.startswith("PAYMENT.CAPTURE."):
-            capture = self._get(f"v2/payments/captures/{about['id']}")
-            order_id = order_id_of(capture)
-            return [ChargeFact(order_id, capture.get("custom_id", ""), of_capture(capture, order_id=order_id))]
+            return [self._capture(about["id"])]
         if message.type.startswith("CHECKOUT.ORDER."):
             found = self._get(f"v2/checkout/orders/{about['id']}")
             return [ChargeFact(found["id"], found["purchase_units"][0].get("custom_id", ""), of_order(found))]
@@ -258,8 +265,15 @@ class PayPalGateway(Gateway):
             setup = about.get("metadata", {}).get("setup_token_id", "")
             return [MethodFact(about["id"], False, method_of(about), setup)]
         if message.type.startswith("CUSTOMER.DISPUTE."):
-            return [self._dispute(about["dispute_id"])]
+            dispute = self._dispute(about["dispute_id"])
+            return [self._capture(dispute.money_id), dispute]
         return []
+
+    def _capture(self, capture_id: str) -> ChargeFact:
+        """The money itself. It goes before whatever took it back: messages come in any order."""
+        capture = self._get(f"v2/payments/captures/{capture_id}")
+        order_id = order_id_of(capture)
+        return ChargeFact(order_id, capture.get("custom_id", ""), of_capture(capture, order_id=order_id))
 
     def _dispute(self, dispute_id: str) -> DisputeFact:
         row = self._get(f"v1/customer/disputes/{dispute_id}")
@@ -282,13 +296,20 @@ class PayPalGateway(Gateway):
             answer_by=instant(due) if due else None,
         )
 
-    def _reversed(self, about: dict[str, Any]) -> DisputeFact:
-        """PayPal or the bank took the money without a dispute."""
+    def _reversed(self, about: dict[str, Any]) -> list[Fact]:
+        """PayPal or the bank took money back: at the end of a lost dispute, which has told of it, or without one."""
         capture_id = link_of(about, "up").rpartition("/")[2] or about["id"]
         capture = self._get(f"v2/payments/captures/{capture_id}")
-        amount = capture["amount"]
-        return DisputeFact(
-            external_id=f"reversed-{capture_id}",
+        is_part = capture_id != about["id"]
+        amount = about["amount"] if is_part and "amount" in about else capture["amount"]
+        money = self._capture(capture_id)
+        query = urlencode({"disputed_transaction_id": capture_id, "page_size": "50"})
+        for row in self._get(f"v1/customer/disputes?{query}").get("items", []):
+            dispute = self._dispute(row["dispute_id"])
+            if dispute.state == "lost" and dispute.amount_minor == minor_of(amount):
+                return [money, dispute]
+        told = DisputeFact(
+            external_id=f"reversed-{about['id']}",
             money_id=capture_id,
             state="lost",
             amount_minor=minor_of(amount),
@@ -296,8 +317,9 @@ class PayPalGateway(Gateway):
             fee_minor=0,
             reason="refused_by_customer",
             detail="reversed",
-            opened_at=instant(capture.get("update_time") or capture["create_time"]),
+            opened_at=instant(about.get("create_time") or capture.get("update_time") or capture["create_time"]),
         )
+        return [money, told]
 
     # Talking
 
@@ -374,8 +396,8 @@ def _declined(error: exceptions.ResourceInvalid) -> Answer:
     except (TypeError, ValueError):
         return Answer(Outcome.UNKNOWN, detail=type(error).__name__)
     issues = [str(row.get("issue", "")) for row in body.get("details", [])]
-    if "ORDER_ALREADY_CAPTURED" in issues:
-        return Answer(Outcome.UNKNOWN, detail="captured already")
+    if "ORDER_ALREADY_CAPTURED" in issues or "DUPLICATE_INVOICE_ID" in issues:
+        return Answer(Outcome.UNKNOWN, detail="captured already")  # by an earlier try of ours
     reason = next((REASONS[issue] for issue in issues if issue in REASONS), "other")
     words = ", ".join(issues)[:300]
     page = link_of(body, "payer-action", "approve", "redirect")

@@ -6,6 +6,7 @@ here that its schema doesn't accept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -143,6 +144,38 @@ def _put_in(parent: Any, *tags: str) -> Any:
     return parent
 
 
+#: Where the number of a house stands before its street.
+_NUMBER_FIRST: Final = frozenset({"AU", "CA", "FR", "GB", "IE", "LU", "MC", "MT", "NZ", "US"})
+_LAST: Final = re.compile(
+    r"(?P<street>.*[^\W\d].*?),?\s+(?P<number>\d{1,5}\s?[a-zA-Z]?(?:\s?[-/+]\s?\d{0,5}[a-zA-Z]?)?)"
+)
+_FIRST: Final = re.compile(
+    r"(?P<number>\d{1,5}(?:\s?[-/]\s?\d{1,5})?(?:\s?(?:bis|ter|quater|[a-z](?=[\s,])))?),?\s+(?P<street>.*[^\W\d].*)",
+    re.IGNORECASE,
+)
+#: What is numbered and no house; and how long a street is at most that is taken apart.
+_BOX: Final = re.compile(
+    r"\b(?:postfach|p\.?\s?o\.?\s?box|b\.?p\.?|casella|apartado|postbus|postboks|km)\b", re.IGNORECASE
+)
+_LONGEST: Final = 200
+
+
+def street_and_number(text: str, country: str) -> tuple[str, str]:
+    """A street and the number of the house, by the country's order; the whole text and nothing where that isn't clear.
+
+    >>> street_and_number("Straße des 17. Juni 135 a", "DE"), street_and_number("12 bis, rue de la Paix", "FR")
+    (('Straße des 17. Juni', '135 a'), ('rue de la Paix', '12 bis'))
+    >>> street_and_number("Postfach 1234", "DE"), street_and_number("Schlossplatz", "AT")
+    (('Postfach 1234', ''), ('Schlossplatz', ''))
+    """
+    text = text.strip()
+    order = _FIRST if country.upper() in _NUMBER_FIRST else _LAST
+    found = order.fullmatch(text) if len(text) <= _LONGEST else None
+    if found is None or _BOX.search(text) is not None:
+        return text, ""
+    return found["street"].strip(" ,"), found["number"].strip()
+
+
 def _config(party: Party) -> dict[str, Any]:
     config = {"name": cleaned(party.name, NAME) or NO_NAME, "IBAN": party.iban, "batch": True, "currency": CURRENCY}
     return config | ({"BIC": party.bic} if party.bic else {})
@@ -154,7 +187,11 @@ def _address(place: Place | None) -> dict[str, Any]:
     town, country = cleaned(place.town, 35), place.country
     if not town or len(country) != 2 or not country.isascii() or not country.isalpha():
         return {}
-    parts = {"street_name": cleaned(place.street, 70), "postcode": cleaned(place.postal_code, 16)}
+    street, number = street_and_number(place.street, country)
+    parts = {
+        "street_name": cleaned(street, 70), "building_number": cleaned(number, 16),
+        "postcode": cleaned(place.postal_code, 16),
+    }  # fmt: skip
     return {name: text for name, text in parts.items() if text} | {"town": town, "country": country.upper()}
 
 

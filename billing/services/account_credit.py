@@ -28,7 +28,8 @@ REFUND_MOVES = {
     Refund.Status.PENDING: _ENDS | {Refund.Status.CANCELED},
     Refund.Status.SENT: _ENDS,
     Refund.Status.UNKNOWN: _ENDS,
-    Refund.Status.SETTLED: frozenset[Refund.Status](),
+    # A provider may find out later that it can't be delivered.
+    Refund.Status.SETTLED: frozenset({Refund.Status.FAILED}),
     Refund.Status.FAILED: frozenset[Refund.Status](),
     Refund.Status.CANCELED: frozenset[Refund.Status](),
 }
@@ -224,6 +225,13 @@ def _give_up(refund: Refund, to: Refund.Status, verb: str, reason: str, *, by: A
         if not moved:
             return refund
         refund.save(update_fields=["status"])
+        if refund.paid_on is not None:  # it was booked as paid out
+            amounts = [
+                ("transit" if refund.gateway_id else "cash", refund.currency, refund.amount_minor),
+                ("customer_credit", refund.currency, -refund.amount_minor),
+            ]
+            on = receivables.booking_day(company, max(clock.day_in(at, company.time_zone), refund.paid_on))
+            books.post(company=company, entries=[Entry(amounts, on, refund.customer_id, "refund", refund.pk)])
         rows = CreditBalance.objects.filter(
             credit__company=company,
             credit__customer_id=refund.customer_id,

@@ -13,13 +13,12 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from billing.gateways import reasons
+from billing.gateways import reasons, registry
 from billing.gateways.base import Answer, Outcome
 from billing.models import Attempt, Gateway, Invoice, InvoiceBalance, Payment, PaymentMethod
 from billing.services import debit_notices, payments, receivables
 from core import clock
 from core.actors import Actor
-from core.models import Company
 from core.refusal import Refused
 from core.services import outbox
 
@@ -27,7 +26,10 @@ State = Attempt.State
 
 #: Only the provider's word leads out of the last three but one way: money that came after all.
 MOVES: Final[dict[State, frozenset[State]]] = {
-    State.CREATED: frozenset({State.SENT, State.CANCELED}),
+    # One that waits to be sent again may have arrived after all.
+    State.CREATED: frozenset(
+        {State.SENT, State.PENDING, State.REQUIRES_ACTION, State.SETTLED, State.FAILED, State.CANCELED}
+    ),
     State.SENT: frozenset(State) - {State.SENT},
     State.PENDING: frozenset({State.SETTLED, State.FAILED, State.CANCELED, State.UNKNOWN, State.REQUIRES_ACTION}),
     State.UNKNOWN: frozenset(State) - {State.UNKNOWN, State.SENT},
@@ -41,7 +43,7 @@ MOVES: Final[dict[State, frozenset[State]]] = {
 CLOSED: Final = frozenset({State.SETTLED, State.FAILED, State.CANCELED})
 #: The outbox row that talks to the provider about an attempt.
 KIND: Final = "attempt"
-#: A key is good for so long; after that an attempt is only looked up.
+#: A key is good for so long, at most; after that an attempt is only looked up. See `key_life`.
 KEY_HOURS: Final = 23
 #: When an unknown attempt is looked up: after these times, then daily until a week is over.
 LOOK_AFTER: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=6))
@@ -101,7 +103,7 @@ def open_attempt(
     attempt = Attempt.objects.create(
         company_id=invoice.company_id,
         invoice=invoice,
-        customer_id=invoice.customer_id,
+        customer=invoice.customer,
         gateway=gateway,
         method=method,
         origin=origin,
@@ -134,22 +136,22 @@ def wake(attempt: Attempt, due_at: datetime | None = None) -> None:
 def begin(*, attempt_id: int, at: datetime) -> Attempt | None:
     """Commits that the attempt is being sent; None when it must not be (again).
 
-    What was paid otherwise meanwhile, and never sent, is canceled instead.
+    What was paid otherwise meanwhile is canceled instead, also one that the provider knows nothing of.
     """
     with transaction.atomic():
         attempt, balance = _lock(attempt_id)
         if attempt.state != State.CREATED or attempt.collect_on is not None:
             return None  # a debit with a collection day goes to the bank in its file
-        if attempt.first_sent_at is None and (
-            balance.status not in receivables.PAYABLE or receivables.open_of(balance) < attempt.amount_minor
-        ):
+        due = receivables.open_of(balance) if balance.status in receivables.PAYABLE else 0
+        # A part still due keeps one that was sent: only one attempt is alive, and the rest becomes credit.
+        if due <= 0 or (attempt.first_sent_at is None and due < attempt.amount_minor):
             _close(attempt, State.CANCELED, at, reason="")
             attempt.detail = ""
             _save(attempt)
             tell(attempt, "cancel", "canceled", by=SYSTEM, at=at)
             return None
         now = clock.machine_now()
-        if attempt.first_sent_at is not None and now - attempt.first_sent_at > timedelta(hours=KEY_HOURS):
+        if attempt.first_sent_at is not None and now - attempt.first_sent_at > key_life(attempt):
             attempt.state = State.UNKNOWN
             attempt.next_look_at = at
             _save(attempt)
@@ -203,14 +205,30 @@ def apply(*, attempt_id: int, answer: Answer, by: Actor, at: datetime) -> Attemp
     return attempt
 
 
+def key_life(attempt: Attempt) -> timedelta:
+    """How long the attempt's provider remembers its key."""
+    return timedelta(hours=min(KEY_HOURS, registry.of_kind(attempt.gateway.kind).key_hours))
+
+
 def begin_taking(*, attempt_id: int, at: datetime) -> Attempt | None:
     """Commits that the money the customer agreed to is asked for; None when the attempt waits for nobody (any more).
 
-    From here on nobody can leave it: see `leave`.
+    One that was asked for before, and no answer came, is asked for again. From here on nobody can leave it: see
+    `leave`.
     """
     with transaction.atomic():
-        attempt, _ = _lock(attempt_id)
-        if attempt.state != State.REQUIRES_ACTION:
+        attempt, balance = _lock(attempt_id)
+        is_over = attempt.next_look_at is not None and attempt.next_look_at <= at
+        if attempt.state not in (State.REQUIRES_ACTION, State.UNKNOWN) and not (
+            attempt.state == State.SENT and is_over
+        ):
+            return None
+        if balance.status not in receivables.PAYABLE or receivables.open_of(balance) <= 0:
+            before = State(attempt.state)  # paid another way meanwhile: nothing is taken
+            _close(attempt, State.CANCELED, at, reason="")
+            _save(attempt)
+            tell(attempt, "cancel", "canceled", by=SYSTEM, at=at)
+            _after(attempt, before, by=SYSTEM, at=at)
             return None
         attempt.state, attempt.next_look_at = State.SENT, at + LOOK_AFTER[0]
         _save(attempt)
@@ -287,7 +305,7 @@ def _absent(attempt: Attempt) -> State:
     if attempt.state in CLOSED:
         return State(attempt.state)
     first = attempt.first_sent_at
-    fresh = first is not None and clock.machine_now() - first <= timedelta(hours=KEY_HOURS)
+    fresh = first is not None and clock.machine_now() - first <= key_life(attempt)
     return State.CREATED if fresh else State.CANCELED
 
 
@@ -354,14 +372,15 @@ def when_moved(function: Any) -> Any:
 
 def _lock(attempt_id: int) -> tuple[Attempt, InvoiceBalance]:
     """The attempt and its invoice's balance, locked after the customer."""
-    whose = Attempt.objects.values_list("company_id", "customer_id").get(pk=attempt_id)
-    receivables.lock_customer(Company.objects.get(pk=whose[0]), whose[1])
-    attempt = (
-        Attempt.objects.select_for_update(of=("self",))
-        .select_related("invoice__company", "invoice__customer", "gateway", "method", "customer")
-        .get(pk=attempt_id)
-    )
-    balance = receivables.lock_balances(attempt.invoice.company, [attempt.invoice_id])[attempt.invoice_id]
+    whose = Attempt.objects.select_related("company").only("company", "customer_id").get(pk=attempt_id)
+    company = whose.company
+    customer = receivables.lock_customer(company, whose.customer_id)
+    rows = Attempt.objects.select_for_update(of=("self",)).select_related("invoice", "gateway", "method")
+    attempt = rows.get(pk=attempt_id)
+    # One company and one customer, read once, wherever they are asked for from here on.
+    customer.company = attempt.company = attempt.invoice.company = attempt.gateway.company = company
+    attempt.customer = attempt.invoice.customer = customer
+    balance = receivables.lock_balances(company, [attempt.invoice_id])[attempt.invoice_id]
     return attempt, balance
 
 

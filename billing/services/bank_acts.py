@@ -186,8 +186,10 @@ def book_back(line: BankLine, kind: str) -> None:
 
 
 def _book(line: BankLine, role: str, *, back: bool = False) -> None:
-    amount = -line.amount_minor if back else line.amount_minor
-    _post(line, [("cash", line.currency, amount), (role, line.currency, -amount)])
+    """The account against the role. A fee that the bank kept of a payout is booked as one: all of it has left."""
+    sign, fee = -1 if back else 1, line.fee_minor if role == "transit" else 0
+    amounts = [("cash", line.amount_minor), ("fee", fee), (role, -line.amount_minor - fee)]
+    _post(line, [(name, line.currency, sign * minor) for name, minor in amounts])
 
 
 def _post(line: BankLine, amounts: Sequence[tuple[str, str, int]]) -> None:

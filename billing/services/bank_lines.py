@@ -7,7 +7,7 @@ first suggestion. Money of which nobody says whose it is stays an open line.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -31,8 +31,9 @@ from customers.models import Customer
 log = structlog.get_logger(__name__)
 State = BankLine.State
 SYSTEM = Actor.system("Bank statements")
-#: Lines that are judged together.
+#: Lines that are judged together, and after how many somebody who waits hears of it.
 CHUNK: Final = 1_000
+TOLD: Final = 50
 #: How often open lines are looked at again, the newest first, and how many at most.
 EVERY: Final = timedelta(hours=6)
 AT_ONCE: Final = 5_000
@@ -40,14 +41,22 @@ AT_ONCE: Final = 5_000
 _UNDONE: Final = frozenset({"invoices", "customer", "unknown", "payment", "payout", "fee"})
 
 
-def match(*, company: Company, line_ids: Iterable[int], by: Actor = SYSTEM, at: datetime) -> Counter[str]:
+def match(
+    *,
+    company: Company,
+    line_ids: Iterable[int],
+    by: Actor = SYSTEM,
+    at: datetime,
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> Counter[str]:
     """Judges lines that nothing was done with, carries out what is certain, and keeps the other suggestions.
 
-    How many ended in which state. What a person took back stays for a person. Never inside a transaction; ended in the
-    middle, the next time does the rest.
+    How many ended in which state; `told(done, total)` hears after each fifty. What a person took back stays for a
+    person. Never inside a transaction; ended in the middle, the next time does the rest.
     """
     ended: Counter[str] = Counter()
-    ids = sorted(line_ids)
+    ids, done_count = sorted(line_ids), 0
+    told(0, len(ids))
     for start in range(0, len(ids), CHUNK):
         rows = BankLine.objects.filter(company=company, pk__in=ids[start : start + CHUNK], state__in=UNSETTLED)
         lines = list(rows.order_by("booked_on", "pk"))
@@ -57,6 +66,10 @@ def match(*, company: Company, line_ids: Iterable[int], by: Actor = SYSTEM, at: 
             chosen = sure.get(line.pk)
             done = chosen is not None and _carry_out_certain(line, chosen, by=by, at=at)
             ended[State.MATCHED if done else line.state] += 1
+            done_count += 1
+            if done_count % TOLD == 0:
+                told(done_count, len(ids))
+        told(min(start + CHUNK, len(ids)), len(ids))
     return ended
 
 

@@ -42,7 +42,8 @@ class Made:
 def make(*, case: DunningCase, step: DunningStep, late: Sequence[Late], on: date, by: Actor, at: datetime) -> Made:
     """Claims what the step asks for on each of these invoices. The caller holds the customer's lock.
 
-    A business owes the lump sum of the seller's country, where its currency is the euro; others the step's fee.
+    A business owes the lump sum of the seller's country, where its currency is the euro; others the step's fee, in the
+    company's currency.
     Interest runs from the day after the day dunning counts from, on what is open now, to today; each day once.
     """
     company, customer = case.customer.company, case.customer
@@ -86,7 +87,10 @@ def make(*, case: DunningCase, step: DunningStep, late: Sequence[Late], on: date
 
 def _fee(company: Company, currency: str, step: DunningStep, *, is_business: bool, on: date) -> int:
     rate = interest_rates.rate_on(company.country, on) if is_business and currency == LUMP_CURRENCY else None
-    return rate.flat_fee_minor if rate is not None and rate.flat_fee_minor else step.fee_minor
+    if rate is not None and rate.flat_fee_minor:
+        return rate.flat_fee_minor
+    # The policy names it in the company's currency.
+    return step.fee_minor if currency == company.currency else 0
 
 
 def _entry(claim: Claim, minor: int, on: date) -> Entry:

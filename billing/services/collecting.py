@@ -124,7 +124,7 @@ def _due(company: Company, today: date, after: int) -> list[Invoice]:
     tried = Attempt.objects.filter(invoice_id=OuterRef("invoice_id"))
     ids = balances.filter(Exists(stored), ~Exists(tried)).order_by("invoice_id").values_list("invoice_id", flat=True)
     chosen = list(dict.fromkeys(ids[:CHUNK]))
-    return list(Invoice.objects.filter(pk__in=chosen).select_related("customer").order_by("pk"))
+    return list(Invoice.objects.filter(pk__in=chosen).select_related("customer", "company").order_by("pk"))
 
 
 def _first(

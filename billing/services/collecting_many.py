@@ -25,7 +25,7 @@ from core.refusal import Refused
 
 ACTS: Final[dict[str, str | Promise]] = {
     "retry": gettext_lazy("Collect again"),
-    "cancel": gettext_lazy("Cancel the try"),
+    "cancel": gettext_lazy("Cancel the attempt"),
     "record": gettext_lazy("Record as paid by transfer"),
     "link": gettext_lazy("Send a pay link"),
 }

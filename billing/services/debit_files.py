@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 from django.db import transaction
+from django.db.models import Sum
 
 from billing.gateways import sepa_files
 from billing.gateways.base import Answer, Outcome
@@ -220,6 +221,12 @@ def cancel_batch(*, batch: DebitBatch, drops: bool = False, by: Actor, at: datet
                 attempts.apply_unsent(attempt_id=row.pk, answer=Answer(Outcome.CANCELED), at=at)
         _tell(batch, "cancel", "canceled", by=by, at=at)
     return batch
+
+
+def under_way(batch: DebitBatch) -> int:
+    """What the bank would credit of the file now: the debits still under way, in minor units."""
+    rows = Attempt.objects.filter(batch=batch, state__in=UNDER_WAY)
+    return int(rows.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
 
 
 def settle_batch(*, batch: DebitBatch, on: date, by: Actor, at: datetime) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Attempt, DunningCase, DunningEntry, Reversal
@@ -146,17 +147,21 @@ def _change(
 def dunning_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Cases opened, moved on and closed; steps done. One that fails stops nobody."""
     today = clock.day_in(at, company.time_zone)
-    before = DunningCase.objects.filter(company=company).count()
-    failed = 0
-    for customer_id, currency in _to_follow(company, today):
+    live = DunningCase.objects.filter(company=company, state__in=LIVE)
+    rows = list(live.values_list("pk", "customer_id", "currency", "overdue_minor"))
+    before = {row[0] for row in rows}
+    opened = failed = 0
+    for customer_id, currency in _to_follow(company, today, {(row[1], row[2]): row[3] for row in rows}):
         try:
-            follow(customer_id, currency, at)
+            case = follow(customer_id, currency, at)
+            opened += case is not None and case.pk not in before
         except Exception as error:  # noqa: BLE001  the next tick asks again
             log.warning("case_not_followed", customer=customer_id, error=f"{type(error).__name__}: {error}"[:300])
             failed += 1
+    if not before and not opened:
+        return {"opened": 0, "steps": 0, "failed": failed}
     steps: list[DunningEntry] = []
-    due = DunningCase.objects.filter(company=company, state__in=LIVE)
-    due = due.filter(Q(next_step_on__lte=today) | Q(state__in=[State.PROMISED, State.PAUSED]))
+    due = live.filter(Q(next_step_on__lte=today) | Q(state__in=[State.PROMISED, State.PAUSED]))
     for case_id in list(due.order_by("pk").values_list("pk", flat=True)):
         try:
             steps += dunning_steps.carry_on(case_id=case_id, at=at)
@@ -164,32 +169,33 @@ def dunning_tick(company: Company, at: datetime) -> dict[str, Any]:
             log.warning("steps_not_done", case=case_id, error=f"{type(error).__name__}: {error}"[:300])
             failed += 1
     _send(company, steps, at)
-    opened = DunningCase.objects.filter(company=company).count() - before
     return {"opened": opened, "steps": sum(step.result == Result.DONE for step in steps), "failed": failed}
 
 
-def _to_follow(company: Company, today: date) -> list[tuple[int, str]]:
-    """Customers and currencies whose case isn't what is open: to be opened, moved on or closed, or service is back."""
+def _to_follow(company: Company, today: date, known: dict[tuple[int, str], int]) -> list[tuple[int, str]]:
+    """Customers and currencies whose case isn't what is open: to be opened, moved on or closed, or service is back.
+
+    `known` are the cases that are there, with what was overdue in them when last looked at.
+    """
     late = lateness.of_company(company, today)
     same: dict[str, Any] = {"customer_id": OuterRef("customer_id"), "currency": OuterRef("currency")}
     live = DunningCase.objects.filter(state__in=LIVE, **same)
-    given_up = DunningCase.objects.filter(state=State.GIVEN_UP, closed_at__date__gt=OuterRef("payment_due_on"), **same)
+    closed_on = TruncDate("closed_at", tzinfo=clock.zone(company.time_zone))
+    given_up = DunningCase.objects.filter(state=State.GIVEN_UP, **same).alias(closed_on=closed_on)
+    given_up = given_up.filter(closed_on__gt=OuterRef("payment_due_on"))
     returned = Q(invoice__allocations__amount_minor__lt=0)
-    new = late.filter(~Exists(live)).filter(~Exists(given_up) | returned)
+    new = late.filter(~Exists(live), ~lateness.being_paid()).filter(~Exists(given_up) | returned)
     found = set(new.values_list("customer_id", "currency").distinct())
-    cases = DunningCase.objects.filter(company=company, state__in=LIVE)
-    known = {(customer, currency): minor for customer, currency, minor in
-             cases.values_list("customer_id", "currency", "overdue_minor")}  # fmt: skip
     if known:
         rows: Any = late.filter(Exists(live)).values_list("customer_id", "currency")
         sums = {(customer, currency): int(total) for customer, currency, total in
                 rows.annotate(total=Sum("open_minor")).order_by()}  # fmt: skip
         found |= {key for key, minor in known.items() if sums.get(key, 0) != minor}
-    # A dispute that is lost changes no sum, but the day that is counted from.
-    decided = Reversal.objects.filter(
-        company=company, kind=Reversal.Kind.DISPUTE, closed_on__gte=today - DECIDED
-    ).values_list("payment__customer_id", "currency")
-    found |= set(decided) & set(known)
+        # A dispute that is lost changes no sum, but the day that is counted from.
+        decided = Reversal.objects.filter(
+            company=company, kind=Reversal.Kind.DISPUTE, closed_on__gte=today - DECIDED
+        ).values_list("payment__customer_id", "currency")
+        found |= set(decided) & set(known)
     waiting = dunning_following.to_reinstate(company, today)
     if waiting:
         found |= set(Subscription.objects.filter(pk__in=waiting).values_list("customer_id", "currency"))

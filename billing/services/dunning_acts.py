@@ -118,14 +118,21 @@ def do(*, case: DunningCase, act: str, reason: str = "", by: Actor, at: datetime
     return ""
 
 
-def _held(case: DunningCase, at: datetime) -> tuple[DunningCase, list[Late], date]:
-    """The case under its customer's lock, what is late, and today. Refuses `dunning.not_open`."""
+def _held(case: DunningCase, at: datetime, *, by: Actor) -> tuple[DunningCase, list[Late], date]:
+    """The case as it is now, under its customer's lock, what is late, and today.
+
+    Refuses `dunning.not_open`, also where nothing is open any more.
+    """
     customer = dunning_following.locked_customer(case.customer_id)
     held = dunning_following.held_case(customer, case.currency)
-    if held is None or held.pk != case.pk:
-        raise Refused("dunning.not_open", state=DunningCase.objects.get(pk=case.pk).get_state_display())
     today = clock.day_in(at, customer.company.time_zone)
-    return held, lateness.read(customer.company, customer.pk, case.currency, today), today
+    late = lateness.read(customer.company, customer.pk, case.currency, today)
+    if held is not None and held.pk == case.pk and late:
+        held = dunning_following.refresh(customer, case.currency, held, at, by=by)
+    if held is None or held.pk != case.pk or not late:
+        known = DunningCase.objects.get(pk=case.pk).state
+        raise Refused("dunning.not_open", state=State.PAID.label if known in LIVE else State(known).label)
+    return held, late, today
 
 
 def _retry(case: DunningCase, *, by: Actor, at: datetime) -> str:
@@ -141,10 +148,12 @@ def _retry(case: DunningCase, *, by: Actor, at: datetime) -> str:
 def _mail(case: DunningCase, *, by: Actor, at: datetime) -> str:
     """The reminder of the last level that was sent, once more; the first one where none was."""
     with transaction.atomic():
-        held, late, today = _held(case, at)
+        held, late, today = _held(case, at, by=by)
+        if held.state != State.OPEN:
+            return dunning_words.reason_words(held.state)
         asked = [one for one in late if not one.stop]
         if not asked:
-            return dunning_words.reason_words(late[0].stop if late else "paid")
+            return dunning_words.reason_words(late[0].stop)
         sent: Any = (
             held.entries.filter(action="mail", result=Result.DONE).order_by("-pk").values_list("facts", flat=True)
         )
@@ -161,7 +170,7 @@ def _mail(case: DunningCase, *, by: Actor, at: datetime) -> str:
 
 def _hand_over(case: DunningCase, *, by: Actor, at: datetime) -> None:
     with transaction.atomic():
-        held, late, today = _held(case, at)
+        held, late, today = _held(case, at, by=by)
         message = dunning_letters.tell_colleagues(
             case=held, late=late, claims=claims.open_of(held.customer_id, held.currency), is_handed_over=True, on=today,
             at=at,
@@ -173,7 +182,7 @@ def _hand_over(case: DunningCase, *, by: Actor, at: datetime) -> None:
 def _write_off(case: DunningCase, reason: str, *, by: Actor, at: datetime) -> None:
     receivables.reasoned(reason)
     with transaction.atomic():
-        held, late, today = _held(case, at)
+        held, late, today = _held(case, at, by=by)
         for one in late:
             receivables.write_off(invoice=one.invoice, reason=reason, by=by, at=at)
         facts = {"invoices": [one.invoice.pk for one in late][:50], "why": reason[:500], "by": by.label}

@@ -24,7 +24,7 @@ from billing.models import (
     Payment,
 )
 from billing.services import acts_pausing, claims, dunning_policies, lateness, payments, receivables
-from billing.services.lateness import DISPUTED, Late
+from billing.services.lateness import DISPUTED, PENDING, Late
 from core import clock
 from core.actors import Actor
 from core.models import Company
@@ -85,7 +85,9 @@ def refresh(
     late = lateness.read(customer.company, customer.pk, currency, today)
     _count_money(customer, currency, case, today, at)
     if case is None:
-        case = _open(customer, currency, late, today, at, by=by) if late else None
+        # Money on its way, a debit the bank has yet to answer, is no failed payment: it opens no case.
+        asked_for = any(one.stop != PENDING for one in late)
+        case = _open(customer, currency, late, today, at, by=by) if asked_for else None
     elif not late:
         _close(case, today, at, by=by)
         case = None

@@ -309,8 +309,13 @@ def _cancel(subscription: Subscription, step: DunningStep, *, by: Actor, at: dat
 
 
 def _retry(case: DunningCase, late: Sequence[Late], today: date, at: datetime, *, by: Actor, is_forced: bool) -> Came:
-    """Tries again to collect what may come this time: a soft reason, or another method than last time."""
+    """Tries again to collect what may come this time: a soft reason, or another method than last time.
+
+    One method is tried again for an invoice as often as the policy has retries: money that a bank credits and takes
+    back each time begins the days anew, not the tries.
+    """
     invoices = [one.invoice for one in late]
+    most = sum(step.action == Action.RETRY for step in following.steps_of(case))
     methods = collecting.methods_for(invoices)
     may: list[tuple[Invoice, PaymentMethod]] = []
     why: list[str] = []
@@ -326,6 +331,8 @@ def _retry(case: DunningCase, late: Sequence[Late], today: date, at: datetime, *
             why.append("hard_decline" if reasons.kind_of(reason) == reasons.HARD else "no_method")
         elif last is not None and not _is_new(method, last) and reasons.kind_of(reason) != reasons.SOFT:
             why.append("hard_decline" if reasons.kind_of(reason) == reasons.HARD else "customer_must_act")
+        elif last is not None and not is_forced and _tries(invoice, method) >= most:
+            why.append("tries_over")
         else:
             waits = waits or (reason == "insufficient_funds" and _waits_for_pay_day(today))
             may.append((invoice, method))
@@ -371,6 +378,14 @@ def _last_reason(last: Attempt | None) -> str:
     if taken is None:
         return ""
     return "refused_by_customer" if taken.kind == Reversal.Kind.DISPUTE else taken.reason
+
+
+def _tries(invoice: Invoice, method: PaymentMethod) -> int:
+    """How often dunning has tried the invoice again with this method since it was given."""
+    rows = Attempt.objects.filter(invoice=invoice, method=method, origin=Attempt.Origin.RETRY)
+    if method.consented_at is not None:
+        rows = rows.filter(created_at__gte=method.consented_at)
+    return rows.count()
 
 
 def _is_new(method: PaymentMethod, last: Attempt) -> bool:

@@ -156,15 +156,14 @@ def fetch_missed(*, gateway: Gateway, at: datetime) -> int:
     """Stores the messages that never came; how many were new. Outside transactions."""
     begun = clock.machine_now()
     since = (gateway.synced_at or begun - FIRST_LOOK_BACK) - OVERLAP
-    known = GatewayEvent.objects.filter(gateway=gateway)
-    count = 0
-    for message in gateway_accounts.connect(gateway).messages_since(since):
-        if known.filter(external_id=message.external_id[:120]).exists():
-            continue
+    told = list(gateway_accounts.connect(gateway).messages_since(since))
+    known = GatewayEvent.objects.filter(gateway=gateway, external_id__in=[one.external_id[:120] for one in told])
+    heard = set(known.values_list("external_id", flat=True))
+    new = [message for message in told if message.external_id[:120] not in heard]
+    for message in new:
         store(gateway=gateway, message=message, headers={}, source="fetched")
-        count += 1
     Gateway.objects.filter(pk=gateway.pk).update(synced_at=begun)
-    return count
+    return len(new)
 
 
 def replay(*, event: GatewayEvent, by: Actor, at: datetime) -> GatewayEvent:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.models import (
     Allocation,
@@ -31,6 +31,8 @@ UNKNOWN: Final = "unknown"
 REQUIRES_ACTION: Final = "requires_action"
 PENDING: Final = "pending"
 STOPS: Final = (DISPUTED, UNKNOWN, REQUIRES_ACTION, PENDING)
+#: States of an attempt that needs nobody: money is on its way.
+UNDER_WAY: Final = sorted(set(Attempt.LIVE) - {Attempt.State.UNKNOWN, Attempt.State.REQUIRES_ACTION})
 _OF_STATE: Final[dict[str, str]] = {
     Attempt.State.UNKNOWN: UNKNOWN,
     Attempt.State.REQUIRES_ACTION: REQUIRES_ACTION,
@@ -58,6 +60,11 @@ def of_company(company: Company, on: date) -> QuerySet[InvoiceBalance]:
     return rows
 
 
+def being_paid() -> Exists:
+    """For balances: a payment of the invoice is under way, and nobody has anything to do."""
+    return Exists(Attempt.objects.filter(invoice_id=OuterRef("invoice_id"), state__in=UNDER_WAY))
+
+
 def read(company: Company, customer_id: int, currency: str, on: date) -> list[Late]:
     """The customer's overdue invoices in a currency, oldest first; those given up before are left out."""
     rows = of_company(company, on).filter(customer_id=customer_id, currency=currency)
@@ -70,8 +77,10 @@ def read(company: Company, customer_id: int, currency: str, on: date) -> list[La
     given_up = given_up_on(company, customer_id, currency)
     found: list[Late] = []
     for balance in balances:
-        counts_from = max(balance.payment_due_on, reopened.get(balance.invoice_id, date.min))
-        if given_up is not None and counts_from <= given_up:
+        opened_again = reopened.get(balance.invoice_id, date.min)
+        counts_from = max(balance.payment_due_on, opened_again)
+        # What was due on that very day was not late yet.
+        if given_up is not None and balance.payment_due_on < given_up and opened_again <= given_up:
             continue
         found.append(
             Late(

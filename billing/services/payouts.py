@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.gateways import bank_accounts, sepa_files
 from billing.gateways.sepa_files import CURRENCY, Party, Transfer
@@ -73,6 +74,22 @@ def waiting(company: Company) -> list[Refund]:
     """Refunds in euro that are to be paid out by hand and stand in no file, oldest first."""
     rows = Refund.objects.filter(company=company, status=Status.PENDING, gateway__isnull=True, currency=CURRENCY)
     return list(rows.select_related("customer", "credit").order_by("pk"))
+
+
+def files_of(company: Company) -> QuerySet[StoredFile]:
+    """The pay-out files that were made."""
+    return StoredFile.objects.filter(company=company, media_type=MEDIA_TYPE, name__regex=r"^PAY[0-9A-F]{29}\.xml$")
+
+
+def message_id_of(file: StoredFile) -> str:
+    """What the bank knows the file by."""
+    return file.name.removesuffix(".xml")
+
+
+def refunds_in(file: StoredFile) -> list[Refund]:
+    """The refunds a pay-out file pays, oldest first; none once it was taken apart."""
+    rows = Refund.objects.filter(company_id=file.company_id, key__startswith=f"{message_id_of(file)}:")
+    return list(rows.select_related("customer", "credit", "payment", "gateway").order_by("pk"))
 
 
 def payout_file(*, company: Company, refunds: Iterable[Refund], on: date, by: Actor, at: datetime) -> StoredFile:

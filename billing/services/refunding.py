@@ -15,7 +15,7 @@ from django.db.models import Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from billing.gateways.base import Answer, GiveBack, Outcome, RefundFact
-from billing.models import Allocation, Gateway, Payment, Refund
+from billing.models import Allocation, Gateway, Payment, Refund, Reversal
 from billing.services import account_credit, attempts, gateway_accounts, receivables, reversing
 from billing.services.attempts import KEY_HOURS, SYSTEM
 from core import clock
@@ -27,6 +27,9 @@ from core.services import ticks
 log = structlog.get_logger(__name__)
 Status = Refund.Status
 KINDS: Final = (Gateway.Kind.STRIPE, Gateway.Kind.PAYPAL)
+#: Money that came back to us again, under a name of ours: the provider can't give it back by that name.
+AGAIN: Final = (":won", ":back")
+NOT_THE_PROVIDERS: Final = Q(external_id="") | Q(external_id__endswith=AGAIN[0]) | Q(external_id__endswith=AGAIN[1])
 #: Refunds of a gateway that are not over.
 LIVE: Final = (Status.PENDING, Status.SENT, Status.UNKNOWN)
 AT_ONCE: Final = 200
@@ -44,7 +47,7 @@ def source_of(refund: Refund) -> Payment | None:
         status=Payment.Status.SETTLED,
         gateway__kind__in=KINDS,
         gateway__is_active=True,
-    ).exclude(external_id="")
+    ).exclude(NOT_THE_PROVIDERS)
     credit = refund.credit
     wanted: set[int] = set()
     if credit is not None and credit.credit_note_id is not None and credit.credit_note is not None:
@@ -63,9 +66,11 @@ def source_of(refund: Refund) -> Payment | None:
 
 
 def returned(payment: Payment) -> int:
-    """Minor units of the payment that went back, or are on their way, through its gateway or by hand."""
+    """Minor units of the payment that went back, or are on their way, through its gateway, its bank or by hand."""
     sent = Refund.objects.filter(payment=payment, status__in=[*LIVE, Status.SETTLED])
-    return int(sent.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
+    # What was won again came as a payment of its own.
+    taken = Reversal.objects.filter(payment=payment)
+    return sum(int(rows.aggregate(sum=Sum("amount_minor"))["sum"] or 0) for rows in (sent, taken))
 
 
 def route(*, refund: Refund, payment: Payment | None = None, by: Actor, at: datetime) -> Refund:
@@ -119,7 +124,8 @@ def give_back(
 def can_go_back(payment: Payment) -> bool:
     """Whether the gateway that took a payment can give it back."""
     gateway = payment.gateway
-    return gateway is not None and gateway.kind in KINDS and gateway.is_active and bool(payment.external_id)
+    is_known = bool(payment.external_id) and not payment.external_id.endswith(AGAIN)
+    return gateway is not None and gateway.kind in KINDS and gateway.is_active and is_known
 
 
 def send(*, refund_id: int, at: datetime) -> Refund:
@@ -146,6 +152,8 @@ def follow(*, refund_id: int, answer: Answer, by: Actor, at: datetime) -> Refund
     """Lets the refund follow the provider's word: paid out, failed (its credit is at hand again), or asked later."""
     with transaction.atomic():
         refund = _lock(refund_id)
+        if refund.status == Status.SETTLED and answer.outcome in (Outcome.DECLINED, Outcome.CANCELED):
+            return _came_back(refund, answer, by=by, at=at)
         if refund.status not in LIVE:
             return refund
         refund.external_id = refund.external_id or answer.external_id
@@ -161,10 +169,15 @@ def follow(*, refund_id: int, answer: Answer, by: Actor, at: datetime) -> Refund
                 refund.failure = answer.reason or "other"
                 refund.next_look_at = None
                 _save(refund)
-                return account_credit.fail_refund(refund=refund, reason=answer.detail or refund.failure, by=by, at=at)
+                return _failed(refund, answer.detail or refund.failure, by=by, at=at)
             case Outcome.ABSENT | Outcome.NOT_SENT:
                 first = refund.first_sent_at
                 fresh = first is None or clock.machine_now() - first <= timedelta(hours=KEY_HOURS)
+                if answer.outcome == Outcome.ABSENT and not fresh:
+                    # Too late to send it again, and the provider knows of none: it never was.
+                    refund.failure, refund.next_look_at = "other", None
+                    _save(refund)
+                    return _failed(refund, answer.detail or refund.failure, by=by, at=at)
                 refund.status = Status.PENDING if fresh else Status.UNKNOWN
                 refund.looks += 1
                 refund.next_look_at = at + min(attempts.AGAIN_AFTER * 2 ** min(refund.looks, 8), timedelta(days=1))
@@ -176,6 +189,25 @@ def follow(*, refund_id: int, answer: Answer, by: Actor, at: datetime) -> Refund
                 refund.next_look_at = at + later
         _save(refund)
     return refund
+
+
+def _came_back(refund: Refund, answer: Answer, *, by: Actor, at: datetime) -> Refund:
+    """A refund that was paid out could not be delivered after all: the provider holds the money for us again."""
+    refund.failure = answer.reason or "other"
+    _save(refund)
+    reason = answer.detail or refund.failure
+    if refund.key:
+        return _failed(refund, reason, by=by, at=at)
+    return reversing.foreign_refund_failed(refund=refund, reason=reason, by=by, at=at)
+
+
+def _failed(refund: Refund, reason: str, *, by: Actor, at: datetime) -> Refund:
+    """Its credit is at hand again; it first pays the invoice it came from, which a bank may have opened meanwhile."""
+    done = account_credit.fail_refund(refund=refund, reason=reason, by=by, at=at)
+    note = refund.credit.credit_note if refund.credit is not None else None
+    if note is not None:
+        account_credit.apply_credit(customer=refund.customer, invoice=note.invoice, by=by, at=at)
+    return done
 
 
 def take(*, gateway: Gateway, fact: RefundFact, by: Actor, at: datetime) -> str:
@@ -234,6 +266,8 @@ def _save(refund: Refund) -> None:
 )  # fmt: skip
 def refunds_tick(company: Company, at: datetime) -> dict[str, Any]:
     """Refunds a gateway can pay out are sent; those under way are looked up. One that fails stops nobody."""
+    if not Refund.objects.filter(company=company, status__in=LIVE).exists():
+        return {}
     # One that names its payment and no gateway is paid out by hand, as somebody said; see `give_back`.
     fresh = Refund.objects.filter(
         company=company, status=Status.PENDING, gateway__isnull=True, payment__isnull=True

@@ -13,12 +13,11 @@ from typing import Any
 from django.db import transaction
 
 from billing.gateways.base import ChargeFact, DisputeFact, Outcome, RefundFact
-from billing.models import Gateway, Payment, PaymentMethod, Refund, Reversal
-from billing.services import payments, receivables, returns
+from billing.models import Allocation, Gateway, Invoice, Payment, PaymentMethod, Refund, Reversal
+from billing.services import account_credit, payments, receivables, returns
 from billing.services.attempts import METHODS
 from core import clock
 from core.actors import Actor
-from core.refusal import Refused
 
 Kind, State = Reversal.Kind, Reversal.State
 
@@ -118,8 +117,12 @@ def take_foreign_refund(*, gateway: Gateway, fact: RefundFact, by: Actor, at: da
         today = clock.day_in(at, company.time_zone)
         on = max(min(clock.day_in(fact.answer.settled_at or at, company.time_zone), today), payment.received_on)
         amount = fact.answer.amount_minor or payment.amount_minor
-        if payment.customer_id is None:
-            return f"refund of unallocated money {fact.money_id}"
+        if payment.customer_id is None:  # nobody's: no refund of a customer, but gone all the same
+            told = _Told(
+                Kind.RETURN, fact.external_id, amount, 0, "other", fact.answer.detail or "refunded", on,
+                Payment.Status.REFUNDED, State.LOST,
+            )  # fmt: skip
+            return _take(payment, gateway, told, by=by, at=at).ref
         refund = Refund.objects.create(
             company=company, customer_id=payment.customer_id, payment=payment, gateway=gateway,
             currency=payment.currency,
@@ -130,7 +133,24 @@ def take_foreign_refund(*, gateway: Gateway, fact: RefundFact, by: Actor, at: da
             payment=payment, balance=balance, amount_minor=amount, reason=fact.answer.detail or "refunded",
             status=Payment.Status.REFUNDED, on=on, cause=("refund", refund.pk), by=by, at=at,
         )  # fmt: skip
+        _use_credit_of_it(payment, by=by, at=at)
     return refund.ref
+
+
+def foreign_refund_failed(*, refund: Refund, reason: str, by: Actor, at: datetime) -> Refund:
+    """A refund made at the provider came back: its money is there again, as a payment of its own. The caller holds the
+    customer's lock."""
+    payment, company = refund.payment, refund.company
+    assert payment is not None and refund.gateway is not None
+    refund.status = Refund.Status.FAILED
+    refund.save(update_fields=["status"])
+    payments.record(
+        company=company, customer=refund.customer, amount_minor=refund.amount_minor, currency=refund.currency,
+        method=payment.method, received_on=clock.day_in(at, company.time_zone), reference=payment.reference,
+        note=reason[:500], taken=payments.Taken(gateway=refund.gateway, external_id=f"{refund.external_id}:back"),
+        by=by, at=at,
+    )  # fmt: skip
+    return refund
 
 
 def unknown_money(*, gateway: Gateway, fact: ChargeFact, by: Actor, at: datetime) -> str:
@@ -152,21 +172,19 @@ def unknown_money(*, gateway: Gateway, fact: ChargeFact, by: Actor, at: datetime
         else None
     )
     today = clock.day_in(at, company.time_zone)
-    try:
-        payment = payments.record(
-            company=company,
-            customer=owner.customer if owner is not None else None,
-            amount_minor=answer.amount_minor,
-            currency=answer.currency,
-            method=METHODS[Gateway.Kind(gateway.kind)],
-            received_on=min(clock.day_in(answer.settled_at or at, company.time_zone), today),
-            reference=external_id[:140],
-            taken=payments.Taken(gateway=gateway, external_id=external_id, fee_minor=answer.fee_minor),
-            by=by,
-            at=at,
-        )
-    except Refused as refused:
-        return str(refused)[:200]
+    # What can't be recorded stays a message that failed, for people to see.
+    payment = payments.record(
+        company=company,
+        customer=owner.customer if owner is not None else None,
+        amount_minor=answer.amount_minor,
+        currency=answer.currency,
+        method=METHODS[Gateway.Kind(gateway.kind)],
+        received_on=min(clock.day_in(answer.settled_at or at, company.time_zone), today),
+        reference=external_id[:140],
+        taken=payments.Taken(gateway=gateway, external_id=external_id, fee_minor=answer.fee_minor),
+        by=by,
+        at=at,
+    )
     return payment.ref
 
 
@@ -206,7 +224,17 @@ def _take(payment: Payment, gateway: Gateway, told: _Told, *, by: Actor, at: dat
             at=at,
         )
         _tell(row, "take", "taken", by=by, at=at)
+        _use_credit_of_it(payment, by=by, at=at)
     return row
+
+
+def _use_credit_of_it(payment: Payment, *, by: Actor, at: datetime) -> None:
+    """What the payment paid was credited before, and opened again: that credit pays it, and isn't given back, too."""
+    if payment.customer is None:
+        return
+    paid = Allocation.objects.filter(payment=payment).values("invoice_id")
+    for invoice in Invoice.objects.filter(pk__in=paid, credit_notes__credits__balance__left_minor__gt=0).distinct():
+        account_credit.apply_credit(customer=payment.customer, invoice=invoice, by=by, at=at)
 
 
 def _tell(row: Reversal, verb: str, past: str, *, by: Actor, at: datetime) -> None:

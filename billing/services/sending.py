@@ -17,10 +17,11 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.gateways import registry
 from billing.gateways.base import Answer, Charge, Outcome, SavedMethod
-from billing.models import Attempt, PaymentMethod
-from billing.services import attempts, gateway_accounts, pay_links
+from billing.models import Attempt, Payment, PaymentMethod
+from billing.services import attempts, gateway_accounts, pay_links, payments
 from billing.services.attempts import KIND, SYSTEM
 from core import clock
+from core.actors import Actor
 from core.models import Company, Outbox
 from core.services import outbox, ticks
 from customers.services.customers import language_of
@@ -89,7 +90,10 @@ def look_up(*, attempt_id: int, at: datetime) -> Attempt:
         return attempt
     answer = _asked(attempt, "look_up")
     if answer.outcome == Outcome.APPROVED:
-        return take(attempt_id=attempt.pk, at=at)
+        done = take(attempt_id=attempt.pk, at=at)
+        if attempt.state == done.state == State.UNKNOWN:
+            _look_again(done, at)
+        return done
     if answer.outcome == Outcome.UNKNOWN and attempt.state != State.UNKNOWN and attempt.state != State.SENT:
         _look_again(attempt, at)
         return attempt
@@ -104,6 +108,9 @@ def take(*, attempt_id: int, at: datetime) -> Attempt:
     if attempts.begin_taking(attempt_id=attempt_id, at=at) is None:
         return _read(attempt_id)
     answer = _asked(_read(attempt_id), "look_up", may_take=True)
+    if answer.outcome in (Outcome.NOT_SENT, Outcome.ABSENT):
+        # The order is there, agreed to: it is asked for again, not made anew.
+        answer = replace(answer, outcome=Outcome.UNKNOWN)
     return attempts.apply(attempt_id=attempt_id, answer=answer, by=SYSTEM, at=at)
 
 
@@ -149,13 +156,25 @@ def _look_again(attempt: Attempt, at: datetime) -> None:
     Attempt.objects.filter(pk=attempt.pk, state=attempt.state).update(looks=attempt.looks, next_look_at=later)
 
 
+@payments.when_money_came
+def close_pages(payment: Payment, *, by: Actor, at: datetime) -> None:
+    """Pages on which somebody could still pay what is paid now are closed by the next tick."""
+    if payment.customer_id is None:
+        return
+    rows = Attempt.objects.filter(customer_id=payment.customer_id, state=State.REQUIRES_ACTION, collect_on__isnull=True)
+    rows.filter(invoice__balance__open_minor__lte=0).update(expires_at=at, next_look_at=at)
+
+
 @outbox.handler(KIND)
 def carry_out(row: Outbox) -> None:
     """Sends the attempt, or looks it up, as its state asks for."""
-    attempt = Attempt.objects.filter(pk=row.payload["attempt"], company_id=row.company_id).first()
+    rows = Attempt.objects.filter(pk=row.payload["attempt"], company_id=row.company_id).select_related("company")
+    attempt = rows.first()
     if attempt is None:
         return
-    at = clock.now(Company.objects.get(pk=row.company_id))
+    at = clock.now(attempt.company)
+    if attempt.state == State.SENT and attempt.next_look_at is not None and attempt.next_look_at > at:
+        return  # somebody is at it; if not, the tick looks it up
     care_for(attempt, at=at)
 
 

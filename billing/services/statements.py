@@ -1,14 +1,15 @@
 """Bank statements read in: each booking once, whatever file it comes in, and checked against the balances.
 
 The rule that matters: a line is known by account, day, amount, references, text and its place among its equals of the
-day, so that two equal bookings are two, and a file that overlaps adds only what is new.
+day, so that two equal bookings are two, and a file that overlaps adds only what is new. Accounts of others stand
+sealed; one that somebody wrote into a text is hidden there.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -20,6 +21,7 @@ from django.utils.translation import gettext
 
 from billing import bank_formats
 from billing.bank_formats.base import MOST_PROBLEMS, Line, Problem, Statement
+from billing.gateways.bank_accounts import hidden
 from billing.models import BankLine, BankStatement
 from billing.services import bank_acts, bank_lines
 from core.actors import Actor
@@ -48,6 +50,8 @@ class Imported:
     known: int = 0
     problems: list[Problem] = field(default_factory=list)
     ended: Counter[str] = field(default_factory=Counter)
+    #: The outside id of the job that does all this, where the file is large.
+    job: str | None = None
 
 
 def import_statement(
@@ -70,15 +74,31 @@ def import_statement(
     """
     checked(name, field="name", limit=200)
     kind, found = bank_formats.read(data, format=format, columns=columns, currency=currency or company.currency)
+    return import_read(company=company, kind=kind, found=found, data=data, name=name, account=account, by=by, at=at)
+
+
+def import_read(
+    *,
+    company: Company,
+    kind: str,
+    found: Sequence[Statement],
+    data: bytes,
+    name: str,
+    account: str,
+    told: Callable[[int, int], None] = lambda done, total: None,
+    by: Actor,
+    at: datetime,
+) -> Imported:
+    """The same for a file that was read already; `told(done, total)` hears how many lines were judged."""
     found = _once(found)
     result = Imported()
     for statement in found:
-        result.problems += [*statement.problems, *_sum_problem(statement)]
+        result.problems += [*map(_hidden, statement.problems), *_sum_problem(statement)]
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, company.pk % 2**31])
         ids = _write(company, kind, found, data, name, account or company.iban, result, by=by, at=at)
-    result.ended = bank_lines.match(company=company, line_ids=ids, by=bank_lines.SYSTEM, at=at)
+    result.ended = bank_lines.match(company=company, line_ids=ids, by=bank_lines.SYSTEM, at=at, told=told)
     return result
 
 
@@ -131,13 +151,19 @@ def _write(
     return ids
 
 
+def _hidden(problem: Problem) -> Problem:
+    """The same without accounts: a cell that can't be read may be that of another column."""
+    params = {name: hidden(said) if isinstance(said, str) else said for name, said in problem.params.items()}
+    return Problem(hidden(problem.place), problem.code, params)
+
+
 def _row(statement: BankStatement, line: Line, mark: str) -> BankLine:
     return BankLine(
         company_id=statement.company_id, statement=statement, fingerprint=mark, booked_on=line.booked_on,
-        value_on=line.value_on, currency=line.currency, amount_minor=line.amount_minor, name=line.name, iban=line.iban,
-        iban_fingerprint=fingerprint(line.iban) if line.iban else "", text=line.text,
-        end_to_end_id=line.end_to_end_id, mandate_reference=line.mandate_reference,
-        bank_reference=line.bank_reference, return_code=line.return_code, fee_minor=line.fee_minor,
+        value_on=line.value_on, currency=line.currency, amount_minor=line.amount_minor, name=hidden(line.name),
+        iban=line.iban, iban_fingerprint=fingerprint(line.iban) if line.iban else "", text=hidden(line.text),
+        end_to_end_id=hidden(line.end_to_end_id), mandate_reference=hidden(line.mandate_reference),
+        bank_reference=hidden(line.bank_reference), return_code=line.return_code, fee_minor=line.fee_minor,
     )  # fmt: skip
 
 

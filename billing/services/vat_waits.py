@@ -29,6 +29,8 @@ def issue_answered(company: Company, at: datetime) -> dict[str, Any]:
     """Issues what need not wait any longer: with the answer's tax, or, unanswered, with a consumer's."""
     by = Actor.system("VAT check")
     waiting = Invoice.objects.filter(company=company, sequence__isnull=True, waits_for=WAITS)
+    if not waiting.exists():
+        return {}
     pending = Q(customer__vat_state=Customer.VatState.PENDING)
     window = timedelta(hours=company.draft_hours)
     answered = waiting.filter(~pending).order_by("pk")

@@ -79,7 +79,9 @@ def set_logo(*, company: Company, name: str, content: bytes, by: Actor, at: date
     if not media_type or len(content) > LOGO_BYTES:
         raise Refused("company.logo", field="logo")
     with transaction.atomic():
-        stored = files.store(company_id=company.pk, name=name or "logo", media_type=media_type, content=content)
+        stored = files.store(
+            company_id=company.pk, name=name or "logo", media_type=media_type, content=content, is_public=True
+        )
         company = Company.objects.select_for_update().get(pk=company.pk)
         if company.logo_id != stored.pk:
             company.logo = stored

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('billing', '0026_bank_line_by_iban'),
-        ('core', '0022_tick_notes'),
+        ('core', '0012_tick_notes'),
         ('customers', '0007_dunning_group'),
         ('subscriptions', '0016_one_off_charges'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

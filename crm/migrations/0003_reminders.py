@@ -15,8 +15,8 @@ class Migration(migrations.Migration):
         ("catalog", "0008_a_discount_is_something"),
         ("core", "0008_collecting"),
         ("crm", "0002_guards"),
-        ("customers", "0021_mail_states"),
-        ("subscriptions", "0020_renewal_notices"),
+        ("customers", "0009_mail_states"),
+        ("subscriptions", "0017_renewal_notices"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from core.schema import LOCK_TIMEOUT, company_key
 
 
 class Migration(migrations.Migration):
-    dependencies = [("crm", "0003_reminders"), ("customers", "0021_mail_states")]
+    dependencies = [("crm", "0003_reminders"), ("customers", "0009_mail_states")]
     operations = [
         LOCK_TIMEOUT,
         company_key("crm_digest", "message_id", "customers_message", name="digest_message_same_company"),

@@ -54,6 +54,7 @@ def credit_notes(request: HttpRequest) -> HttpResponse:
     here = reverse("portal:invoices")
     context = {
         "rows": shown,
+        "refunds": [] if request.GET.get("after") else list(standing.refunds(visitor)[:PAGE]),
         "next_url": next_url,
         "paged": bool(next_url or request.GET.get("after")),
         "tabs": [
@@ -91,7 +92,9 @@ def invoice(request: HttpRequest, ref: str) -> HttpResponse:
 def credit_note(request: HttpRequest, ref: str) -> HttpResponse:
     visitor: Visitor = request.visitor  # type: ignore[attr-defined]
     row = found(visitor.credit_notes, ref)
-    return page(request, "credit_note", {"row": row, "crumbs": _crumbs(row.number), "lines": _lines(row)})
+    refunds = list(standing.refunds(visitor).filter(credit__credit_note=row))
+    context = {"row": row, "crumbs": _crumbs(row.number), "lines": _lines(row), "refunds": refunds}
+    return page(request, "credit_note", context)
 
 
 @require_safe

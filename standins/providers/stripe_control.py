@@ -12,6 +12,8 @@
 - POST /_control/stripe/authentication {"intent": "pi_... | seti_...", "succeeds": true}  the 3-D Secure page's buttons
 - POST /_control/stripe/late_balance {"on": true}  from now on a charge first has no balance transaction (so no fee)
 - POST /_control/stripe/late_balance/tell {}  all charges without one get it, each with a `charge.updated`
+- POST /_control/stripe/exchange {"from": "usd", "currency": "eur", "rate": "0.9"}  what is taken in one currency is
+  kept in another from now on: the balance transactions have it; without `currency` it no longer is
 - POST /_control/stripe/sessions/expire_due {}  closes every Checkout session whose time is over
 """
 
@@ -24,6 +26,7 @@ from standins.providers.stripe_cards import Decline
 from standins.providers.stripe_checkout import authenticated, expire_due, session_of
 from standins.providers.stripe_desk import P, changed, emit, fetch, write
 from standins.providers.stripe_moves import (
+    EXCHANGE,
     LATE_BALANCE,
     close_dispute,
     fail,
@@ -54,6 +57,7 @@ def routes(router: Router) -> None:
         ("authentication", authentication),
         ("late_balance", late_balance),
         ("late_balance/tell", tell_balances),
+        ("exchange", exchange),
         ("sessions/expire_due", expire_sessions),
     ):
         router.add("POST", f"/_control/stripe/{path}", handler, door="control")
@@ -190,6 +194,17 @@ def tell_balances(call: Call) -> Answer:
     for charge in late:
         tell_balance(call, charge)
     return Answer(200, {"charges": [charge.id for charge in late]})
+
+
+def exchange(call: Call) -> Answer:
+    """POST exchange"""
+    given = call.request.json()
+    known = {**(call.tx.setting(EXCHANGE) or {})}
+    known.pop(given["from"], None)
+    if given.get("currency"):
+        known[given["from"]] = {"currency": given["currency"], "rate": given["rate"]}
+    call.tx.set(EXCHANGE, known)
+    return Answer(200, known)
 
 
 def expire_sessions(call: Call) -> Answer:

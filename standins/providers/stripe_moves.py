@@ -17,7 +17,21 @@ from standins.providers.stripe_money_shapes import (
 from standins.providers.wire import Call, Refused
 
 LATE_BALANCE = "stripe late balance"
+EXCHANGE = "stripe exchange"
 KIND_OF = {"card": ("charge", "charge"), "sepa_debit": ("payment", "charge")}
+
+
+def movement_of(call: Call, movement: Thing) -> Thing:
+    """Writes a movement on the account, in the account's own currency where the desk was told of an exchange."""
+    told = (call.tx.setting(EXCHANGE) or {}).get(movement.body["currency"])
+    if told:
+        body, rate = movement.body, float(told["rate"])
+        body.update(currency=told["currency"], exchange_rate=rate)
+        body.update({name: round(body[name] * rate) for name in ("amount", "fee")})
+        body["net"] = body["amount"] - body["fee"]
+        for detail in body["fee_details"]:
+            detail.update(amount=body["fee"], currency=told["currency"])
+    return write(call, movement)
 
 
 def book(call: Call, kind: str, thing: Thing, charge: Thing, amount: int, fee: int = 0) -> None:
@@ -46,7 +60,7 @@ def take(call: Call, intent: Thing, charge: Thing) -> None:
     amount, currency = charge.body["amount"], charge.body["currency"]
     fee = min(amount, payment_fee(amount, currency, type, country))
     kind, category = KIND_OF[type]
-    movement = write(
+    movement = movement_of(
         call, balance_transaction(call.now, charge, kind, category, amount, fee, charge.body["description"])
     )
     outcome = {
@@ -169,7 +183,7 @@ def give_back(call: Call, charge: Thing, amount: int | None, reason: str | None,
     if card and card.after == "refund_pends":
         thing.body.update(status="pending", pending_reason="processing")
     kind = "refund" if body["payment_method_details"]["type"] == "card" else "payment_refund"
-    movement = write(call, balance_transaction(call.now, thing, kind, "refund", -amount, 0, "REFUND FOR CHARGE"))
+    movement = movement_of(call, balance_transaction(call.now, thing, kind, "refund", -amount, 0, "REFUND FOR CHARGE"))
     thing.body["balance_transaction"] = movement.id
     write(call, thing)
     book(call, "refund", thing, charge, -amount)
@@ -195,7 +209,7 @@ def settle_refund(call: Call, thing: Thing, fails: bool, reason: str = "expired_
         return
     amount = thing.body["amount"]
     movement = balance_transaction(call.now, thing, "refund_failure", "refund_failure", amount, 0, "REFUND FAILURE")
-    write(call, movement)
+    movement_of(call, movement)
     before = changed(thing, status="failed", failure_reason=reason, failure_balance_transaction=movement.id)
     thing.body.pop("pending_reason", None)
     write(call, thing)
@@ -220,7 +234,7 @@ def open_dispute(call: Call, charge: Thing, amount: int | None, reason: str, *, 
     fee = DISPUTE_FEE * unit // 100 if not returned else 350 * unit // 100
     kind = "return" if returned else "dispute"
     movement = balance_transaction(call.now, thing, "adjustment", "dispute", -amount, fee, f"Chargeback of {charge.id}")
-    thing.body["balance_transactions"] = [write(call, movement).body]
+    thing.body["balance_transactions"] = [movement_of(call, movement).body]
     if returned:
         thing.body["status"] = "lost"
         thing.body["evidence_details"]["due_by"] = None
@@ -245,7 +259,7 @@ def close_dispute(call: Call, thing: Thing, won: bool) -> None:
         amount = thing.body["amount"]
         text = f"Chargeback reversal of {charge.id}"
         movement = balance_transaction(call.now, thing, "adjustment", "dispute_reversal", amount, 0, text)
-        thing.body["balance_transactions"].append(write(call, movement).body)
+        thing.body["balance_transactions"].append(movement_of(call, movement).body)
         write(call, thing)
         book(call, "dispute_won", thing, charge, amount)
         emit(call, "charge.dispute.funds_reinstated", thing)

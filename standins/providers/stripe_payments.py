@@ -84,22 +84,37 @@ def create(call: Call) -> Answer:
     body.update(types_of(form, money), metadata=form.metadata(), **{name: form.text(name) for name in PLAIN})
     body["capture_method"] = form.text("capture_method", "automatic_async")
     body["setup_future_usage"] = form.choice("setup_future_usage", ("off_session", "on_session"))
-    if wanted := form.text("customer"):
-        body["customer"] = intent.customer = alive(call, wanted).id
-    confirming = form.flag("confirm")
-    for name in ("off_session", "return_url", "mandate", "mandate_data", "error_on_requires_action"):
-        if form.has(name) and not confirming:
-            message = f"You can only use `{name}` when `confirm` is true."
-            raise Refused(invalid(message, code="payment_intent_invalid_parameter", param=name))
-    method = _method(call, form, intent)
-    if method:
-        body.update(payment_method=method.id, status="requires_confirmation")
-    write(call, intent)
-    emit(call, "payment_intent.created", intent)
+    method, confirming = put_down(
+        call, form, intent, only_confirmed=("off_session", "return_url", "mandate", "mandate_data",
+                                            "error_on_requires_action"), code="payment_intent_invalid_parameter",
+    )  # fmt: skip
     return _confirm(call, form, intent, method) if confirming else answer(call, body, form)
 
 
-def _method(call: Call, form: Form, intent: Thing) -> Thing | None:
+def put_down(
+    call: Call, form: Form, intent: Thing, *, only_confirmed: tuple[str, ...], code: str = ""
+) -> tuple[Thing | None, bool]:
+    """Writes a new intent, of a payment or a set-up, with its customer and method.
+
+    Returns the method, if any, and whether it is to be confirmed at once; `only_confirmed` go with that alone.
+    """
+    body = intent.body
+    if wanted := form.text("customer"):
+        body["customer"] = intent.customer = alive(call, wanted).id
+    confirming = form.flag("confirm")
+    for name in only_confirmed:
+        if form.has(name) and not confirming:
+            message = f"You can only use `{name}` when `confirm` is true."
+            raise Refused(invalid(message, code=code, param=name))
+    method = method_of(call, form, intent)
+    if method:
+        body.update(payment_method=method.id, status="requires_confirmation")
+    write(call, intent)
+    emit(call, f"{intent.kind}.created", intent)
+    return method, confirming
+
+
+def method_of(call: Call, form: Form, intent: Thing) -> Thing | None:
     """The method a form names or describes, checked; None when it does neither."""
     wanted = form.text("payment_method")
     if wanted is None and not form.has("payment_method_data"):
@@ -109,18 +124,24 @@ def _method(call: Call, form: Form, intent: Thing) -> Thing | None:
     return method
 
 
+def needs_a_way_back(form: Form, body: dict[str, Any], name: str) -> str:
+    """Why an intent (`name` it) can't be confirmed without a `return_url`; empty when it can."""
+    may_redirect = body["automatic_payment_methods"]["allow_redirects"] == "always"
+    if not may_redirect or body.get("allowed_payment_method_types") or form.text("return_url"):
+        return ""
+    return (
+        f"This {name} takes payment methods that might redirect your customer: provide a `return_url`, or set"
+        " `automatic_payment_methods[allow_redirects]` to `never`."
+    )
+
+
 def _confirm(call: Call, form: Form, intent: Thing, method: Thing | None) -> Answer:
     body = intent.body
     if method is None:
         message = "You cannot confirm this PaymentIntent because it's missing a payment method."
         raise Refused(invalid(message, code="payment_intent_unexpected_state", payment_intent=body))
     off_session = form.values.get("off_session") in ("true", "one_off", "recurring")
-    may_redirect = body["automatic_payment_methods"]["allow_redirects"] == "always"
-    if may_redirect and not body.get("allowed_payment_method_types") and not form.text("return_url"):
-        message = (
-            "This PaymentIntent takes payment methods that might redirect your customer: provide a `return_url`, or set"
-            " `automatic_payment_methods[allow_redirects]` to `never`."
-        )
+    if message := needs_a_way_back(form, body, "PaymentIntent"):
         raise Refused(invalid(message, code="payment_intent_invalid_parameter", param="return_url"))
     intent.private = {
         "off_session": off_session,
@@ -154,7 +175,7 @@ def confirm(call: Call) -> Answer:
         )
         message = f"You cannot confirm this PaymentIntent because {why}."
         raise Refused(invalid(message, code="payment_intent_unexpected_state", payment_intent=intent.body))
-    method = _method(call, form, intent)
+    method = method_of(call, form, intent)
     if method is None and intent.body["payment_method"]:
         method = fetch(call, "payment_method", intent.body["payment_method"], "payment_method")
         check_method(call, intent, method)
@@ -188,7 +209,7 @@ def update(call: Call) -> Answer:
         body["customer"] = intent.customer = alive(call, form.needed("customer")).id
     if "setup_future_usage" in early:
         body["setup_future_usage"] = form.choice("setup_future_usage", ("off_session", "on_session"))
-    if method := _method(call, form, intent):
+    if method := method_of(call, form, intent):
         body.update(payment_method=method.id, status="requires_confirmation")
     write(call, intent)
     return answer(call, body, form)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from standins.providers.store import Thing
-from standins.providers.stripe_confirm import accept_mandate, check_method, set_up
-from standins.providers.stripe_customers import alive, from_form, usable
+from standins.providers.stripe_confirm import accept_mandate, set_up
 from standins.providers.stripe_desk import answer, changed, emit, fetch, listing, write
 from standins.providers.stripe_errors import invalid
 from standins.providers.stripe_form import Form, confirms
-from standins.providers.stripe_payments import types_of
+from standins.providers.stripe_payments import method_of, needs_a_way_back, put_down, types_of
 from standins.providers.stripe_shapes import setup_intent
 from standins.providers.wire import Answer, Call, Charges, Handler, Refused, Router
 
@@ -37,27 +36,8 @@ def create(call: Call) -> Answer:
     body = intent.body
     body.update(types_of(form, "eur"), metadata=form.metadata(), description=form.text("description"))
     body["usage"] = form.choice("usage", ("off_session", "on_session"), "off_session")
-    if wanted := form.text("customer"):
-        body["customer"] = intent.customer = alive(call, wanted).id
-    confirming = form.flag("confirm")
-    for name in ("return_url", "mandate_data"):
-        if form.has(name) and not confirming:
-            raise Refused(invalid(f"You can only use `{name}` when `confirm` is true.", param=name))
-    method = _method(call, form, intent)
-    if method:
-        body.update(payment_method=method.id, status="requires_confirmation")
-    write(call, intent)
-    emit(call, "setup_intent.created", intent)
+    method, confirming = put_down(call, form, intent, only_confirmed=("return_url", "mandate_data"))
     return _confirm(call, form, intent, method) if confirming else answer(call, body, form)
-
-
-def _method(call: Call, form: Form, intent: Thing) -> Thing | None:
-    wanted = form.text("payment_method")
-    if wanted is None and not form.has("payment_method_data"):
-        return None
-    method = usable(call, wanted) if wanted else from_form(call, form.inner("payment_method_data"))
-    check_method(call, intent, method)
-    return method
 
 
 def _confirm(call: Call, form: Form, intent: Thing, method: Thing | None) -> Answer:
@@ -65,15 +45,7 @@ def _confirm(call: Call, form: Form, intent: Thing, method: Thing | None) -> Ans
     if method is None:
         message = "You cannot confirm this SetupIntent because it's missing a payment method."
         raise Refused(invalid(message, code="setup_intent_unexpected_state", setup_intent=body))
-    if (
-        body["automatic_payment_methods"]["allow_redirects"] == "always"
-        and not body.get("allowed_payment_method_types")
-        and not form.text("return_url")
-    ):
-        message = (
-            "This SetupIntent takes payment methods that might redirect your customer: provide a `return_url`, or set"
-            " `automatic_payment_methods[allow_redirects]` to `never`."
-        )
+    if message := needs_a_way_back(form, body, "SetupIntent"):
         raise Refused(invalid(message, param="return_url"))
     intent.private = {
         "return_url": form.text("return_url"),
@@ -92,7 +64,7 @@ def confirm(call: Call) -> Answer:
     if intent.body["status"] not in ("requires_payment_method", "requires_confirmation", "requires_action"):
         message = f"You cannot confirm this SetupIntent because it has a status of {intent.body['status']}."
         raise Refused(invalid(message, code="setup_intent_unexpected_state", setup_intent=intent.body))
-    method = _method(call, form, intent)
+    method = method_of(call, form, intent)
     if method is None and intent.body["payment_method"]:
         method = fetch(call, "payment_method", intent.body["payment_method"], "payment_method")
     return _confirm(call, form, intent, method)

@@ -148,5 +148,7 @@ def _text(value: Decimal | None) -> str | None:
 )  # fmt: skip
 def look(company: Company, at: datetime) -> dict[str, Any]:
     """Levels that are held grow by time alone: thresholds are looked at without new events, too."""
+    if not UsageThreshold.objects.filter(company=company).exists():
+        return {}
     with transaction.atomic():
         return {"passed": tell_passed(company, Slot.objects.filter(company=company), at)}

@@ -99,3 +99,10 @@ def test_the_timeline_tells_what_happened_newest_first(api, company):
     assert entries[1]["actor"] == "test"
     older = api.get(f"customers/{ref}/timeline?before={entries[0]['at']}").body["data"]
     assert older == entries[1:]
+
+
+def test_a_customer_is_put_in_a_dunning_group(api):
+    made = api.post("customers", {"name": "Beck", "dunning_group": "gentle"}).body
+    assert made["dunning_group"] == "gentle"
+    assert api.patch(f"customers/{made['id']}", {"dunning_group": "strict"}).body["dunning_group"] == "strict"
+    assert api.get(f"customers/{made['id']}").body["dunning_group"] == "strict"

@@ -213,3 +213,42 @@ def test_a_file_of_debits_is_shown_and_canceled(api, office):
 
 def test_without_an_account_no_file_is_made(api):
     assert api.post("debit-batches/make", {}).body["code"] == "attempt.no_way"
+
+
+def a_waiting_refund(office: Any) -> Any:
+    """5.00 of credit to be paid out by hand, to the account of a mandate."""
+    from billing.services import account_credit, payments
+    from tests.money.debits import a_creditor, a_mandate
+
+    day = NOW.date()
+    a_mandate(office.customer, a_creditor(office.company), on=day)
+    payments.record(company=office.company, customer=office.customer, amount_minor=500, currency="EUR", by=BY, at=NOW,
+                    method="transfer", received_on=day)  # fmt: skip
+    return account_credit.refund_credit(
+        customer=office.customer, currency="EUR", amount_minor=500, reason="Overpaid", by=BY, at=NOW
+    )
+
+
+def test_a_pay_out_file_is_made_and_fetched_again(api, office):
+    refund = a_waiting_refund(office)
+    made = api.post("payout-files", {})
+    assert made.status_code == 201
+    assert [(row["id"], row["status"]) for row in made.body["refunds"]] == [(refund.ref, "sent")]
+    content = base64.b64decode(api.get(f"payout-files/{made.body['id']}/file").body["content"])
+    assert b'<InstdAmt Ccy="EUR">5.00</InstdAmt>' in content
+    assert made.body["message_id"].encode() in content
+    listed = api.get("payout-files").body["data"]
+    assert [(row["id"], row["refunds"]) for row in listed] == [(made.body["id"], None)]
+    assert api.post("payout-files", {}).body["code"] == "refund.not_payable"
+
+
+def test_a_pay_out_file_taken_apart_lets_its_refunds_wait_again(api, office):
+    refund = a_waiting_refund(office)
+    made = api.post("payout-files", {"refunds": [refund.ref]}).body
+    assert api.post(f"payout-files/{made['id']}/take-apart").body["refunds"] == []
+    assert api.get(f"refunds/{refund.ref}").body["status"] == "pending"
+
+
+def test_another_file_is_no_pay_out_file(api, office):
+    batch = money.a_batch(office, money.an_account(office, "sepa"))
+    assert api.get(f"payout-files/{batch.file.ref}/file").status_code == 404

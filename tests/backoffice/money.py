@@ -5,10 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.factories import BY
+from tests.factories import BY, at_noon
 
 if TYPE_CHECKING:
     from tests.backoffice.conftest import Office
+
+
+def url(name: str, *args: Any, query: str = "") -> str:
+    """An address of the office by its name."""
+    from django.urls import reverse
+
+    return reverse(f"backoffice:{name}", args=args) + query
+
+
+def late(office: Office, days: int = 5) -> None:
+    """So many days go by."""
+    from tests.backoffice.conftest import TODAY
+
+    office.company.clock_at = at_noon(TODAY + timedelta(days=days))
+    office.company.save(update_fields=["clock_at"])
 
 
 def an_account(office: Office, kind: str = "stripe", **fields: Any) -> Any:
@@ -104,3 +119,11 @@ def a_batch(office: Office, gateway: Any) -> Any:
         company=office.company, gateway=gateway, message_id="DD1", collection_on=TODAY, scheme="CORE", sequence="RCUR",
         count=0, total_minor=0, file=stored, created_at=office.at,
     )  # fmt: skip
+
+
+def a_payout_file(office: Office) -> Any:
+    """A file of no transfers, as it stands in the list."""
+    from core.services import files
+
+    name = f"PAY{office.company.pk:029X}.xml"
+    return files.store(company_id=office.company.pk, name=name, media_type="application/xml", content=b"<Document/>")

@@ -17,7 +17,7 @@ from tests.api.caller import Caller, key_for
 #: A country whose standard rate is the case's one rate on all days of the cases.
 COUNTRY_OF = {"0": "DE", "20": "FR"}
 #: Acts whose steps need a gateway's answer, not only a payment.
-GATEWAY_ACTS = frozenset({"return", "return_won", "pending", "settle"})
+GATEWAY_ACTS = frozenset({"return", "return_won", "pending", "settle", "pay", "method"})
 
 
 class Undescribed(Caller):
@@ -32,8 +32,9 @@ def needs_gateway(part: dict[str, Any]) -> bool:
     setup = part.get("setup", {})
     return (
         "dunning" in setup
+        or "settled_currency" in setup
         or setup.get("payment", "auto") not in ("auto", "none")
-        or any(step["act"] in GATEWAY_ACTS for step in part.get("steps", ()))
+        or any(step["act"] in GATEWAY_ACTS or step["args"].get("refund") for step in part.get("steps", ()))
     )
 
 
@@ -45,6 +46,9 @@ class Sandbox:
         from tests.factories import a_company
 
         self.setup = setup
+        #: Of the documents; another one where a case's money is kept in the company's.
+        self.currency = setup.get("currency", "EUR")
+        self.hours = 12
         self.rate = str(setup.get("tax_rate", "0"))
         self.zone = ZoneInfo(setup.get("time_zone", "UTC"))
         begins = setup.get("clock_instant")
@@ -63,7 +67,7 @@ class Sandbox:
         self.customer = self.made(
             "customers",
             {
-                "name": "Ada Beck", "kind": "person", "currency": "EUR", "time_zone": str(self.zone),
+                "name": "Ada Beck", "kind": "person", "currency": self.currency, "time_zone": str(self.zone),
                 "address": {"lines": ["Weg 1"], "postal_code": "10115", "city": "Town", "country": country},
             },
         )["id"]  # fmt: skip
@@ -74,7 +78,7 @@ class Sandbox:
         self.count = itertools.count(1)
 
     def noon(self, day: date) -> datetime:
-        return datetime.combine(day, time(12), self.zone)
+        return datetime.combine(day, time(self.hours), self.zone)
 
     def made(self, address: str, body: dict[str, Any] | None = None) -> Any:
         answer = self.api.post(address, body)
@@ -108,7 +112,7 @@ class Sandbox:
         job = self.made("clock/advance", {"to": self.noon(day).isoformat()})
         jobs.work(Job.objects.get(public_id=Job.public_id_of(job["id"])).pk)
         assert self.api.get(f"jobs/{job['id']}").body["state"] == "done"
-        self.today = day
+        self.today, self.hours = day, 12 if day > self.today else self.hours
 
     def settle_open(self) -> None:
         if self.pays:
@@ -177,7 +181,12 @@ class Sandbox:
                 "items": [
                     {
                         "product": item["product"],
-                        "prices": [{"currency": "EUR", "unit_amount": item["unit_amount"], "valid_from": "2000-01-01"}],
+                        "prices": [
+                            {
+                                "currency": self.currency, "unit_amount": item["unit_amount"],
+                                "valid_from": "2000-01-01",
+                            }
+                        ],
                     }
                     for item in items if "meter" not in item
                 ],
@@ -185,7 +194,7 @@ class Sandbox:
         )  # fmt: skip
         self.made(f"plans/{plan['id']}/publish")
         body: dict[str, Any] = {
-            "customer": self.customer, "plan": plan["id"], "items": items, "currency": "EUR",
+            "customer": self.customer, "plan": plan["id"], "items": items, "currency": self.currency,
             "start_on": args.get("start", str(self.today)),
         }  # fmt: skip
         if "minimum" in args:
@@ -265,9 +274,6 @@ class Sandbox:
     def act_credit(self, args: dict[str, Any]) -> None:
         body = {"customer": self.customer, "amount": args["amount"], "currency": "EUR", "method": "transfer"}
         self.made("payments", body | {"received_on": str(self.today)})
-
-    def act_method(self, args: dict[str, Any]) -> None:
-        self.pays = args["result"] == "auto"
 
     def act_advance(self, args: dict[str, Any]) -> None:
         """The clock stands there already."""

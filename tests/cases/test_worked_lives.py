@@ -1,6 +1,6 @@
 """Worked cases of two public billing systems, lived through over the HTTP API in a sandbox with its own clock.
 
-What needs a gateway's answers (declines, retries, returns, dunning) is listed here and waits for the gateways.
+What needs a provider's answers (declines, retries, disputes, dunning) is paid by card at the stand-in of the provider.
 """
 
 from __future__ import annotations
@@ -10,29 +10,52 @@ from typing import Any
 
 import pytest
 
+from tests.money.providers import Providers
+
+from .by_card import PaidByCard
 from .sandbox import Sandbox, needs_gateway
 from .worked import CASES
 
 pytestmark = pytest.mark.django_db
 
 RUNS = [
-    pytest.param(part, id=f"{case['id']}-{number}")
+    (f"{case['id']}-{number}", part)
     for case in CASES
     for number, part in enumerate(case["parts"], 1)
-    if "setup" in part and not needs_gateway(part)
+    if "setup" in part
 ]
-#: Their payments are declined, returned or dunned.
-WAITING = {"kb-ovd-003", "kb-ovd-009", "kb-ret-004", "kb-ref-006"}
+BY_HAND = [pytest.param(part, id=name) for name, part in RUNS if not needs_gateway(part)]
+BY_CARD = [pytest.param(part, id=name) for name, part in RUNS if needs_gateway(part)]
 
 
-def test_nothing_but_gateways_is_left_out() -> None:
-    left_out = {case["id"] for case in CASES for part in case["parts"] if "setup" in part and needs_gateway(part)}
-    assert left_out == WAITING
+def test_the_cases_that_need_a_provider_are_lived_with_one() -> None:
+    found = {case["id"] for case in CASES for part in case["parts"] if needs_gateway(part)}
+    assert found == {"kb-crd-002", "kb-ovd-003", "kb-ovd-009", "kb-ret-004", "kb-ref-002", "kb-ref-006"}
+    assert found == {case["id"] for case in CASES if case["needs_gateway"]}
 
 
-@pytest.mark.parametrize("part", RUNS)
+@pytest.mark.parametrize("part", BY_HAND)
 def test_the_api_gives_the_figures(part: dict[str, Any]) -> None:
-    sandbox = Sandbox(part["setup"])
+    _live(Sandbox(part["setup"]), part)
+
+
+@pytest.mark.parametrize("part", BY_CARD)
+def test_the_api_and_a_provider_give_the_figures(part: dict[str, Any], providers: Providers) -> None:
+    sandbox = PaidByCard(part["setup"], providers)
+    _live(sandbox, part)
+    for check in part["check"]:
+        if check["what"] == "dunning":
+            assert sandbox.seen_dunning() == check["steps"]
+        elif check["what"] == "attempts":
+            assert sandbox.seen_attempts() == check["list"]
+        elif check["what"] == "refunds":
+            assert sandbox.seen_refunds() == check["list"]
+        elif check["what"] == "settled":
+            assert sandbox.seen_settled() == check["list"]
+
+
+def _live(sandbox: Sandbox, part: dict[str, Any]) -> None:
+    """Lives through a case's steps; then its documents, balance and refusals are as it says."""
     checks = part["check"]
     stops = {date.fromisoformat(check["date"]) for check in checks if "date" in check}
     for step in part["steps"]:

@@ -207,7 +207,7 @@ def test_roles_as_they_came_got_the_rights_that_were_new() -> None:
 
     from core.rights import ROLES
 
-    migration = import_module("core.migrations.0023_roles_of_the_clockwork")
+    migration = import_module("core.migrations.0013_roles_of_the_clockwork")
     for _name, rights in ROLES.values():
         before = sorted(set(rights) - set(migration.NEW))
         assert {*before, *migration.more(before)} == rights

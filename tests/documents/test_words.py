@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,19 @@ def test_nothing_to_pay_says_why() -> None:
     body = a_paper(credit_used=1190, to_pay=0).body
     assert words.payment_note(body, SELLER, EN) == "Nothing is left to pay: your account credit covered this invoice."
     assert words.bank_facts(body, SELLER) == []
+
+
+def test_an_invoice_in_euro_names_its_creditor_reference() -> None:
+    from pricing import remittance
+
+    def said(**changes: Any) -> str:
+        facts = words.bank_facts({**a_paper().body, **changes}, SELLER)
+        return {fact.label: fact.value for fact in facts}.get("Creditor reference", "")
+
+    assert said(number="5390-0754-7034") == "RF18 5390 0754 7034"
+    assert remittance.creditor_references(said(number="RE-2026-00012")) == ["RE202600012"]
+    assert said(number="RE-2026-00012", currency="CHF") == ""
+    assert said(number="A" * 22) == ""
 
 
 def test_the_closing_words_fall_back_to_a_language_there_is() -> None:

@@ -168,6 +168,7 @@ def _money(company: Any, customer: Any, invoice: Any, payment: Any) -> dict[str,
         "attempt": money.a_try(office, invoice, method).ref, "dispute": taken.ref, "case": case.ref,
         "policy": case.policy.ref, "statement": money.a_statement(office).ref,
         "line": BankLine.objects.get(company=company).ref, "batch": money.a_batch(office, gateway).ref,
+        "file": money.a_payout_file(office).ref,
     }  # fmt: skip
 
 

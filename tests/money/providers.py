@@ -60,6 +60,13 @@ class Providers:
     def faults(self, *rules: dict[str, Any], seed: int = 1) -> None:
         self.control("faults", {"seed": seed, "rules": list(rules)})
 
+    def events(self, object_id: str) -> list[dict[str, Any]]:
+        """Stripe's messages about an object as it would send them, oldest first."""
+        asked = Request(f"{self.stripe}/v1/events?limit=100", headers={"Authorization": "Bearer sk_test_shop"})
+        with urlopen(asked, timeout=60) as answer:
+            rows = json.load(answer)["data"]
+        return [row for row in rows[::-1] if row["data"]["object"]["id"] == object_id]
+
     def moved(self, **wanted: Any) -> list[tuple[str, int]]:
         """Kinds and amounts of the money that moved, in order."""
         rows = self.control("ledger?limit=10000")["rows"]

@@ -145,6 +145,19 @@ def test_a_payout_of_a_provider_moves_its_money_to_the_account(company):
     }
 
 
+def test_a_fee_kept_of_a_payout_is_booked_beside_it_and_the_provider_is_cleared(company):
+    from billing.services import books, gateway_accounts
+
+    gateway_accounts.save(company=company, kind="stripe", name="Stripe", secret="sk_test_x", by=BY, at=at_noon(TODAY))
+    [line] = come(company, Booking("99.20", "STRIPE PAYOUT 1", name="Stripe Technology Europe", fee="0.80"))
+    line = do("confirm", line, suggestion=line.suggestions[0])
+    assert {code: amount for _, code, amount in books.entries_of("bank_line", line.pk)} == {
+        "1200": 9920, "4970": 80, "1360": -10000,
+    }  # fmt: skip
+    do("undo", line, reason="no")
+    assert [balance for *_, balance in books.trial_balance(company, TODAY) if balance] == []
+
+
 def a_refund(company, customer, amount=500):
     from billing.services import account_credit, payments
 

@@ -1,4 +1,4 @@
-"""Dunning with cards at the stand-in provider: tries, asked for another card, paid after all; ninety days of each."""
+"""Dunning with cards at the stand-in provider: tries, asked for another card, paid after all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from tests.factories import BY, TODAY, a_company, a_customer, at_noon
-from tests.money.dunning import a_policy, bill, case_of, days, history, mails, pay, set_day, walk
+from tests.money.dunning import a_policy, bill, case_of, days, history, mails, pay, set_day
 from tests.money.providers import a_card, a_gateway
 
 pytestmark = pytest.mark.django_db
@@ -187,66 +187,6 @@ def test_the_customers_own_page_sends_no_mail(company, customer, providers):
     invoice = bill(company, customer)
     attempt = collecting.pay_now(invoice=invoice, gateway=gateway, by=BY, at=at_noon(TODAY))
     assert (attempt.state, mails(customer)) == ("requires_action", [])
-
-
-def by_group(company, group):
-    """A customer of the group; the company's default policies."""
-    return a_customer(company, dunning_group=group)
-
-
-#: Day of each mail without anything being paid, and of each step that isn't a try or a mail.
-NINETY = {
-    "": ([(3, 0), (10, 1), (20, 2), (30, 3)], [(24, "alert")], [2, 5, 9, 14]),
-    "gentle": ([(10, 0), (24, 1)], [(30, "alert")], [5]),
-    "strict": (
-        [(3, 0), (10, 1), (20, 2), (30, 3)],
-        [(21, "claim"), (24, "alert"), (35, "suspend"), (60, "cancel"), (75, "hand_over"), (90, "write_off")],
-        [2, 5, 9, 14],
-    ),
-}
-
-
-@pytest.mark.parametrize("group", NINETY)
-def test_ninety_days_without_a_card(company, group):
-    customer = by_group(company, group)
-    bill(company, customer, unit="year")
-    walk(company, TODAY, days(90))
-    letters, others, retries = NINETY[group]
-    assert mails(customer) == [(days(day), f"reminder_{level}") for day, level in letters]
-    assert [row for row in history(customer) if row[1] != "mail"] == [(days(day), action) for day, action in others]
-    skipped = history(customer, results=["skipped", "failed"])
-    assert skipped == [(days(day), "retry", "no_method") for day in retries]
-    assert tries(customer) == []
-
-
-@pytest.mark.parametrize("group", NINETY)
-def test_ninety_days_with_a_card_that_is_always_refused(company, providers, group):
-    customer = by_group(company, group)
-    refuses(company, customer, providers)
-    invoice = bill(company, customer, unit="year")
-    live(company, TODAY, days(90))
-    letters, others, retries = NINETY[group]
-    assert [row[0] for row in tries(customer)] == [TODAY, *[days(day) for day in retries]]
-    assert {row[2] for row in tries(customer)} == {"failed"}
-    assert mails(customer) == [(days(day), f"reminder_{level}") for day, level in letters]
-    assert [row for row in history(customer) if row[1] not in ("mail", "retry")] == [
-        (days(day), action) for day, action in others
-    ]
-    assert providers.moved(invoice=invoice.ref) == []
-
-
-@pytest.mark.parametrize("group", NINETY)
-@pytest.mark.parametrize("paid_after", [1, 4, 25])
-def test_nothing_goes_out_after_payment(company, providers, group, paid_after):
-    customer = by_group(company, group)
-    refuses(company, customer, providers)
-    invoice = bill(company, customer)
-    live(company, TODAY, days(paid_after))
-    pay(invoice, days(paid_after))
-    before = (mails(customer), tries(customer), history(customer))
-    live(company, days(paid_after + 1), days(90))
-    assert (mails(customer), tries(customer), history(customer)) == before
-    assert case_of(customer).state == "paid"
 
 
 def test_failed_payments_are_counted_by_reason(company, providers):

@@ -68,8 +68,10 @@ def test_a_payment_under_way_stops_its_invoice_and_says_so_once(company, custome
     from billing.models import Attempt
 
     a_policy(company, (3, "mail"))
-    attempt = an_attempt(bill(company, customer), state)
-    walk(company, days(1), days(6))
+    invoice = bill(company, customer)
+    tick(company, days(1))
+    attempt = an_attempt(invoice, state)
+    walk(company, days(2), days(6))
     assert mails(customer) == []
     assert history(customer, results=["skipped"]) == [(days(3), "mail", reason)]
     Attempt.objects.filter(pk=attempt.pk).update(state="failed", reason="generic_decline", closed_at=at_noon(days(6)))
@@ -193,6 +195,27 @@ def test_a_case_given_up_starts_no_other_for_what_was_late_then_but_for_what_com
     assert (case.pk != given_up.pk, case.overdue_minor, mails(customer)) == (True, 5_950, [(days(13), "reminder_0")])
 
 
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles"])
+def test_what_is_due_on_the_day_a_case_is_given_up_is_late_the_day_after_and_dunned(zone):
+    from datetime import datetime, time
+    from zoneinfo import ZoneInfo
+
+    from billing.services import dunning
+
+    company = a_company(payment_terms_days=0, time_zone=zone)
+    customer = a_customer(company)
+    a_policy(company, (3, "mail"))
+    bill(company, customer)
+    tick(company, days(1))
+    # In the evening, when the next day has begun elsewhere.
+    evening = datetime.combine(days(2), time(20), ZoneInfo(zone))
+    bill(company, customer, on=days(2), amount="50.00")
+    given_up = dunning.give_up(case=case_of(customer), reason="not worth it", by=BY, at=evening)
+    walk(company, days(3), days(5))
+    case = case_of(customer)
+    assert (case.pk != given_up.pk, case.overdue_minor, mails(customer)) == (True, 5_950, [(days(5), "reminder_0")])
+
+
 def test_a_person_does_the_next_step_at_once_and_it_is_not_done_again(company, customer):
     from billing.services import dunning
 
@@ -232,6 +255,39 @@ def test_nobody_forces_a_step_while_a_payment_is_under_way_or_promised(company, 
     with pytest.raises(Refused, match=r"dunning\.not_open"):
         dunning.step_now(case=case_of(customer), by=BY, at=at_noon(days(1)))
     assert mails(customer) == []
+
+
+def test_no_reminder_is_sent_by_hand_while_payment_is_promised(company, customer):
+    from billing.services import dunning, dunning_acts
+
+    a_policy(company, (3, "mail"))
+    bill(company, customer)
+    tick(company, days(1))
+    case = case_of(customer)
+    dunning.promise(case=case, until=days(9), by=BY, at=at_noon(days(1)))
+    # As on a page that was opened before the promise.
+    told = dunning_acts.do(case=case, act="mail", by=BY, at=at_noon(days(1)))
+    assert (told, mails(customer)) == ("payment is promised", [])
+
+
+@pytest.mark.parametrize("act", ["mail", "hand_over", "write_off"])
+def test_what_is_paid_meanwhile_is_neither_reminded_nor_handed_over_nor_written_off(company, customer, act):
+    from billing.models import DunningCase, InvoiceBalance
+    from billing.services import dunning_acts, receivables
+    from customers.models import Message
+
+    a_policy(company, (3, "mail"))
+    invoice = bill(company, customer)
+    tick(company, days(1))
+    case = case_of(customer)
+    # Gone without a payment: the case doesn't know of it yet.
+    receivables.write_off(invoice=invoice, reason="gone", by=BY, at=at_noon(days(1)))
+    assert DunningCase.objects.get(pk=case.pk).state == "open"
+    with pytest.raises(Refused, match=r"dunning\.not_open"):
+        dunning_acts.do(case=case, act=act, reason="x", by=BY, at=at_noon(days(1)))
+    assert not Message.objects.filter(company=company).exists()
+    assert history(customer) == []
+    assert InvoiceBalance.objects.get(invoice=invoice).status == "uncollectible"
 
 
 def test_acts_on_a_closed_case_are_refused(company, customer):
@@ -323,6 +379,23 @@ def test_two_currencies_are_two_cases(company, customer):
     assert sorted(DunningCase.objects.values_list("currency", flat=True)) == ["EUR", "USD"]
 
 
+def test_the_fee_of_a_policy_is_the_companys_currency_and_not_claimed_in_another(company):
+    from decimal import Decimal
+
+    from billing.models import Claim, ExchangeRate
+    from billing.services import acts
+    from tests.factories import a_plan
+
+    a_policy(company, (5, "claim", {"fee_minor": 500}))
+    customer = a_customer(company, kind="person")
+    ExchangeRate.objects.create(day=TODAY, currency="JPY", rate=Decimal("160"), source="test")
+    acts.start(company=company, customer=customer, plan=a_plan(company, amount="9000", currency="JPY"), currency="JPY",
+               start_on=TODAY, on=TODAY, by=BY, at=at_noon(TODAY))  # fmt: skip
+    walk(company, days(1), days(6))
+    assert history(customer, results=["skipped"]) == [(days(5), "claim", "nothing_to_claim")]
+    assert not Claim.objects.exists()
+
+
 def test_a_customer_without_an_address_gets_no_mail_and_the_entry_says_so(company):
     customer = a_customer(company, email="")
     a_policy(company, (3, "mail"))
@@ -348,3 +421,24 @@ def test_a_day_that_is_counted_from_a_second_time_does_no_step_twice(company, cu
     walk(company, days(11), days(19))
     assert case_of(customer).counts_from_on == days(9)
     assert mails(customer) == [(days(10), "reminder_0"), (days(19), "reminder_1")]
+
+
+@pytest.mark.parametrize("state", ["sent", "pending"])
+def test_money_on_its_way_past_the_due_day_opens_no_case_until_it_fails(company, customer, state):
+    from billing.models import Attempt, DunningCase
+
+    a_policy(company, (3, "mail"))
+    attempt = an_attempt(bill(company, customer), state)
+    walk(company, days(0), days(4))
+    assert DunningCase.objects.count() == 0
+    Attempt.objects.filter(pk=attempt.pk).update(state="failed", closed_at=at_noon(days(4)))
+    walk(company, days(5), days(5))
+    assert (case_of(customer).counts_from_on, history(customer)[-1]) == (days(0), (days(5), "mail"))
+
+
+def test_one_that_waits_for_the_customer_opens_a_case(company, customer):
+    from billing.models import DunningCase
+
+    an_attempt(bill(company, customer), "requires_action")
+    tick(company, days(1))
+    assert DunningCase.objects.count() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.core.cache import cache
@@ -142,6 +143,27 @@ def test_a_card_that_ends_soon_has_its_banner(client, company, customer, provide
     assert "expires soon" not in client.get("/portal/").content.decode()
     PaymentMethod.objects.filter(pk=card.pk).update(expires_on=TODAY + timedelta(days=30))
     assert f"{card.label} expires soon." in client.get("/portal/").content.decode()
+
+
+def test_a_card_that_a_subscription_names_has_its_banner_though_another_is_the_default(
+    client, company, customer, providers
+):
+    from billing.models import PaymentMethod
+    from billing.services import payment_methods
+    from subscriptions.models import Subscription
+
+    gateway = a_gateway(company, providers)
+    a_card(customer, gateway)
+    other = a_card(customer, gateway, "pm_card_mastercard")
+    billed(company, customer)
+    PaymentMethod.objects.filter(pk=other.pk).update(status="broken")
+    sign_in(client, customer)
+    assert "can't be charged any more" not in unescape(client.get("/portal/").content.decode())
+    PaymentMethod.objects.filter(pk=other.pk).update(status="active")
+    other.refresh_from_db()
+    payment_methods.use_for(subscription=Subscription.objects.get(), method=other, by=BY, at=at_noon(TODAY))
+    PaymentMethod.objects.filter(pk=other.pk).update(status="broken")
+    assert f"{other.label} can't be charged any more." in unescape(client.get("/portal/").content.decode())
 
 
 def test_a_mailed_link_adds_a_method_and_shows_none(client, company, customer, providers):

@@ -62,7 +62,7 @@ def test_the_file_says_who_how_much_when_and_by_which_mandate(company, gateway):
         "<Cd>CORE</Cd>",
         "<DtOfSgntr>2026-01-01</DtOfSgntr>",
         "<BICFI>COBADEFFXXX</BICFI>",
-        "<StrtNm>Street 1</StrtNm><PstCd>10115</PstCd><TwnNm>Town</TwnNm><Ctry>DE</Ctry>",
+        "<StrtNm>Street</StrtNm><BldgNb>1</BldgNb><PstCd>10115</PstCd><TwnNm>Town</TwnNm><Ctry>DE</Ctry>",
         f"<EndToEndId>{attempt.ref[4:]}</EndToEndId>",
         "urn:iso:std:iso:20022:tech:xsd:pain.008.001.08",
     ):
@@ -492,3 +492,26 @@ def test_credited_and_returned_from_many_sides_at_once_is_booked_once():
         "returned", "returned", "settled", "settled",
     ]  # fmt: skip
     assert Reversal.objects.filter(company=company).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "street", "number"),
+    [
+        ("Straße des 17. Juni 135 a", "DE", "Straße des 17. Juni", "135 a"),
+        ("C 4, 12", "DE", "C 4", "12"),
+        ("Hauptstr. 5-7", "AT", "Hauptstr.", "5-7"),
+        ("Via Roma 12/A", "IT", "Via Roma", "12/A"),
+        ("12 bis, rue de la Paix", "FR", "rue de la Paix", "12 bis"),
+        ("221B Baker Street", "GB", "Baker Street", "221B"),
+        # Not clear, or no house: left as it is.
+        ("rue de la Paix 12", "FR", "rue de la Paix 12", ""),
+        ("Schlossplatz", "DE", "Schlossplatz", ""),
+        ("Postfach 1234", "DE", "Postfach 1234", ""),
+        ("17", "DE", "17", ""),
+        ("", "DE", "", ""),
+    ],
+)
+def test_street_and_number_stand_apart_where_that_is_clear(text, country, street, number):
+    from billing.gateways.sepa_files import street_and_number
+
+    assert street_and_number(text, country) == (street, number)

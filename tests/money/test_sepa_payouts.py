@@ -132,3 +132,33 @@ def test_the_account_the_money_came_from_goes_before_the_mandates(company, gatew
     assert found is not None
     assert found.iban in (IBANS[3], IBANS[0])
     assert (found.name, found.iban) == (("Otto", IBANS[3]) if refund.credit_id else (customer.name, IBANS[0]))
+
+
+def test_the_office_fetches_a_file_again_and_takes_it_apart(company, gateway, client):
+    from django.urls import reverse
+
+    from billing.services import payouts
+    from core.models import User
+
+    customer = a_customer(company)
+    a_mandate(customer, gateway)
+    refund = a_refund(company, customer)
+    file = pay(company, refund)
+    staff = User.objects.create_user("ada@x.example", name="Ada")
+    _member(company, staff)
+    client.force_login(staff, backend="allauth.account.auth_backends.AuthenticationBackend")
+    (row,) = client.get(reverse("backoffice:debits")).context["payouts"]
+    assert (row.pk, row.count, row.total_minor, row.is_under_way) == (file.pk, 1, 500, True)
+    assert client.get(reverse("backoffice:payout-file", args=[file.ref])).content == bytes(file.content)
+    client.post(reverse("backoffice:payout-take-out", args=[file.ref]))
+    assert [one.pk for one in payouts.waiting(company)] == [refund.pk]
+    (row,) = client.get(reverse("backoffice:debits")).context["payouts"]
+    assert (row.count, row.is_under_way) == (0, False)
+
+
+def _member(company, user):
+    from core.models import Membership, Role
+    from core.rights import ROLES
+
+    role = Role.objects.get(company=company, rights=sorted(ROLES["admin"][1]))
+    Membership.objects.create(company=company, user=user, role=role)

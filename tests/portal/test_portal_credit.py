@@ -26,3 +26,27 @@ def test_home_shows_credit_that_can_still_be_used_in_its_order(ada, house):
     assert "Credit granted to you:" in page
     # Why it was granted is for colleagues.
     assert "secret thoughts" not in page
+
+
+def test_a_refund_stands_on_its_credit_note_and_among_the_credit_notes(ada, house):
+    from billing.models import CreditNote
+    from billing.services import account_credit, crediting, payments
+
+    at, day = factories.at_noon(TODAY), TODAY
+    payments.record(
+        company=house.company, customer=house.customer, amount_minor=house.invoice.gross_minor, currency="EUR",
+        method="transfer", received_on=day, invoice=house.invoice, by=factories.BY, at=at,
+    )  # fmt: skip
+    crediting.credit_invoice(invoice=house.invoice, reason="Not used", by=factories.BY, at=at)
+    refund = account_credit.refund_credit(
+        customer=house.customer, currency="EUR", amount_minor=1000, reason="Not used", by=factories.BY, at=at
+    )
+    note = CreditNote.objects.get()
+    for path in (f"credit-notes/{note.ref}/", "credit-notes/"):
+        page = ada.get(f"/portal/{path}").content.decode()
+        assert "Refund on its way" in page
+        assert "€10.00" in page
+    account_credit.settle_refund(refund=refund, paid_on=day, by=factories.BY, at=at)
+    page = ada.get(f"/portal/credit-notes/{note.ref}/").content.decode()
+    assert "Refunded" in page
+    assert "Refund on its way" not in page

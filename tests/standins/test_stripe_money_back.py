@@ -164,3 +164,23 @@ def test_the_fee_may_be_known_only_later(shop: Standin, client: stripe.StripeCli
     assert told.balance_transaction.fee == 90
     assert shop.events(charged) == ["charge.succeeded", "charge.updated"]
     shop.control("stripe/late_balance", {"on": False})
+
+
+def test_what_is_taken_in_one_currency_is_kept_in_another(shop: Standin, client: stripe.StripeClient) -> None:
+    shop.control("stripe/exchange", {"from": "usd", "currency": "eur", "rate": "0.9"})
+    try:
+        intent = charge(client, *saved(client), currency="usd", amount=10_000)
+        taken = client.v1.balance_transactions.list({"source": str(intent.latest_charge)}).data[0]
+        # 3.25 % + 0.25 of 100.00 USD is 3.50 USD.
+        assert (intent.currency, intent.amount_received) == ("usd", 10_000)
+        assert (taken.currency, taken.exchange_rate) == ("eur", 0.9)
+        assert (taken.amount, taken.fee, taken.net) == (9000, 315, 8685)
+        assert [detail.amount for detail in taken.fee_details] == [315]
+        back = client.v1.refunds.create({"payment_intent": intent.id, "amount": 1000})
+        given = client.v1.balance_transactions.retrieve(str(back.balance_transaction))
+        assert (given.currency, given.amount, given.net) == ("eur", -900, -900)
+    finally:
+        shop.control("stripe/exchange", {"from": "usd"})
+    later = charge(client, *saved(client), currency="usd", amount=10_000)
+    kept = client.v1.balance_transactions.list({"source": str(later.latest_charge)}).data[0]
+    assert (kept.currency, kept.amount) == ("usd", 10_000)

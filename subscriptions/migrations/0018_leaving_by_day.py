@@ -8,7 +8,7 @@ from core.schema import LOCK_TIMEOUT
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscriptions', '0020_renewal_notices'),
+        ('subscriptions', '0017_renewal_notices'),
     ]
 
     operations = [

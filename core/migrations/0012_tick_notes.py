@@ -9,7 +9,7 @@ from core.schema import LOCK_TIMEOUT
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0021_webhook_guards'),
+        ('core', '0011_webhook_guards'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from core.schema import LOCK_TIMEOUT
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0023_roles_of_the_clockwork'),
+        ('core', '0013_roles_of_the_clockwork'),
     ]
 
     operations = [

@@ -12,7 +12,7 @@ from core.schema import LOCK_TIMEOUT
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0008_collecting'),
+        ('core', '0009_sealed_files'),
     ]
 
     operations = [

@@ -67,7 +67,7 @@ INDEXES = migrations.RunSQL(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0020_webhooks")]
+    dependencies = [("core", "0010_webhooks")]
     operations = [
         LOCK_TIMEOUT,
         company_key(

@@ -53,5 +53,5 @@ def add(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("core", "0022_tick_notes")]
+    dependencies = [("core", "0012_tick_notes")]
     operations = [LOCK_TIMEOUT, migrations.RunPython(add, migrations.RunPython.noop)]

@@ -10,8 +10,8 @@ from core.schema import LOCK_TIMEOUT, company_key
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0024_mail'),
-        ('customers', '0020_mail_texts'),
+        ('core', '0014_mail'),
+        ('customers', '0008_mail_texts'),
     ]
 
     operations = [

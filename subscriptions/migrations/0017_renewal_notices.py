@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0008_a_discount_is_something"),
         ("core", "0008_collecting"),
-        ("customers", "0021_mail_states"),
+        ("customers", "0009_mail_states"),
         ("subscriptions", "0016_one_off_charges"),
     ]
 
