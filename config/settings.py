@@ -5,6 +5,7 @@ Business settings are typed columns on Company; nothing here decides an amount o
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -253,5 +254,6 @@ LOGGING = logs.logging_settings(
 logs.configure()
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO  # refused by us, and told to whoever asked
 # Who may read /metrics, as a bearer; empty: this machine alone.
 METRICS_TOKEN = os.environ.get("TURNUS_METRICS_TOKEN", "")

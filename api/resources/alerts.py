@@ -200,10 +200,11 @@ class OneRule(RuleView):
 
 def _roles(company: Company, names: str) -> list[Role]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    found = {role.name: role for role in Role.objects.filter(company=company, name__in=wanted)}
-    if any(name not in found for name in wanted):
-        raise Refused("not_found", field="teams")
-    return [found[name] for name in wanted]
+    known = {role.name: role for role in Role.objects.filter(company=company)}
+    for name in wanted:
+        if name not in known:
+            raise Refused("field.choice", field="teams", value=name[:80], choices=", ".join(sorted(known)))
+    return [known[name] for name in wanted]
 
 
 class Timetable(ApiView):

@@ -141,6 +141,10 @@ _FIGURES: Final[dict[str, str | Promise]] = {
     "tasks": _("tasks"),
     "matched": _("matched"),
     "suggested": _("suggested"),
+    "tried": _("tried again"),
+    "billed": _("billed"),
+    "parked": _("parked"),
+    "canceled": _("canceled"),
 }
 
 

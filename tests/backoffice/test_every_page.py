@@ -23,13 +23,14 @@ POSTS_ONLY = {
     "attempt-confirm", "attempt-drop", "method-default", "method-remove", "invoice-send-link", "customer-method-link",
     "recovery-bulk", "case-act", "dunning-policy-off", "bank-line-confirm", "bank-line-choose", "debits-make",
     "refunds-file", "chart-choose", "debit-sent", "debit-credited", "debit-cancel",
+    "payout-take-out",
 } | {
     "outbox-replay-all", "outbox-cancel", "webhook-test", "webhook-switch", "webhook-delivery-resend",
     "tasks-bulk", "task-comment", "task-act", "alerts-note", "tick-run", "message-resend", "blocked-address-lift",
     "reminder-rule-switch", "reminder-take-back", "offer-archive",
 }  # fmt: skip
 #: Files: their pages are no pages.
-FILES = {"logo", "attempt-proof", "debit-download"}
+FILES = {"logo", "attempt-proof", "debit-download", "payout-file"}
 ROLES = ("admin", "accounting", "sales", "support", "viewer")
 
 
@@ -151,6 +152,8 @@ def a_blocked_address(company: Any, at: Any) -> Any:
 def money_of(office: Office, invoice: Any) -> dict[str, Any]:
     """A gateway with a message, a method, a try of which nobody knows the end, a case with a claim."""
     from billing.models import Account, BankLine
+    from billing.services import payouts
+    from core.services import files
     from tests.backoffice.money import a_batch, a_case, a_claim, a_message, a_method, a_statement, a_try, an_account
 
     gateway = an_account(office)
@@ -161,7 +164,9 @@ def money_of(office: Office, invoice: Any) -> dict[str, Any]:
         "attempt": a_try(office, invoice, method), "recovery": case, "claim": a_claim(case, invoice),
         "policy": case.policy, "bank-statement": a_statement(office),
         "bank-line": BankLine.objects.get(company=office.company), "debit-file": a_batch(office, gateway),
-        "account": Account.objects.filter(company=office.company).first(),
+        "account": Account.objects.filter(company=office.company).first(), "payout-file": files.store(
+            company_id=office.company.pk, name=f"PAY{'A' * 29}.xml", media_type=payouts.MEDIA_TYPE, content=b"<x/>"
+        ),
     }  # fmt: skip
 
 
@@ -233,6 +238,8 @@ def argument(name: str, route: str, rows: dict[str, Any]) -> list[Any]:
     kind = route.partition("/")[0].removesuffix("s")
     if route.startswith("messages/blocked"):
         kind = "suppression"
+    if route.startswith("debit-files/refunds/"):
+        kind = "payout-file"
     if route.startswith("reminders/rules"):
         kind = "reminder-rule"
     if route.startswith("settings/keys"):
