@@ -57,6 +57,9 @@ register(
             "status": "returned",
         }),
         "payment.disputed": (_("A payment was taken back by a dispute."), _TAKEN | {"status": "disputed"}),
+        "payment.refunded": (_("A payment was given back at the provider, not from here."), _TAKEN | {
+            "status": "refunded",
+        }),
         "payment.canceled": (_("A recorded payment was taken back: it had not come in."), _TAKEN | {
             "status": "canceled",
         }),

@@ -122,6 +122,8 @@ if os.environ.get("TURNUS_REPORTS_URL"):
 DATABASE_ROUTERS = ["core.replica.Router"]
 # A benchmark may bill live companies on a server that forgets (`core.durability`); nobody else should.
 SILENCED_SYSTEM_CHECKS = ["core.E028"] if flag("TURNUS_MAY_FORGET") else []
+# Tests: an event of a type that no page explains fails what wrote it.
+STRICT_EVENTS = flag("TURNUS_STRICT_EVENTS")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
 

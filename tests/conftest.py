@@ -26,6 +26,7 @@ _GIVEN = {name: os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL")}
 # Only the addresses; nothing is started yet. Settings read them when Django is set up, after this module.
 os.environ.update(servers.variables(places.state_folder(), servers.TEST))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ["TURNUS_STRICT_EVENTS"] = "1"
 os.environ["TURNUS_VIES_URL"] = ""  # no test asks the real service
 
 settings.register_profile(
