@@ -131,6 +131,17 @@ def dump() -> dict[str, Any]:
     return dumping.state(Company.objects.get(slug=SLUG))
 
 
+def doctor() -> list[str]:
+    """What the doctor finds broken in queue, runs, payments, numbers, chain, books and days."""
+    from core.services import doctoring
+
+    wanted = ("outbox", "jobs", "runs", "attempts", "numbers", "chain", "books", "days")
+    found = doctoring.examine(clock.machine_now(), names=wanted)
+    return [
+        f"{one.name}: {finding.text}" for one, findings in found for finding in findings if finding.level == "broken"
+    ]
+
+
 def names() -> list[str]:
     """The ticks in their order."""
     return [one.name for one in ticks.all_ticks()]

@@ -5,100 +5,24 @@ The rule that matters: both lives ask the same ticks on the same days by the sam
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
-from typing import Any, Final
+from time import monotonic
+from typing import Final
 
-from faults.town import ROOT, Town
+from faults.hands import Hand
+from faults.plan import NIGHTS, Injection, deed_of
+from faults.strikes import Strikes
+from faults.town import Town
 
 FIRST: Final = date(2025, 1, 1)
 #: When the day's ticks are asked, and how long after that they are asked again until nothing waits: past the leases,
 #: past the looks at what is unknown, past the waiting times of effects.
 MORNING: Final = time(6, 0)
-LATER: Final = tuple(timedelta(minutes=minutes) for minutes in (4, 11, 50, 150, 330, 600, 760))
-
-
-@dataclass(slots=True)
-class Running:
-    """A process that does a deed."""
-
-    pid: int
-    hand: Hand
-    out: Path
-
-    def wait(self, seconds: float = 120) -> int | None:
-        """How it ended; None when it still lives after so long."""
-        code: int | None = self.hand.ask({"wait": self.pid, "seconds": seconds})["code"]
-        return code
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-
-
-class Hand:
-    """This side of `hand.py`."""
-
-    def __init__(self, town: Town) -> None:
-        self.town = town
-        self.log = town.folder / "deeds.log"
-        self.count = 0
-        with (town.folder / "hand.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "faults.hand"], cwd=town.code, env=town.environment, stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
-
-    def ask(self, asked: dict[str, Any]) -> dict[str, Any]:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError((self.town.folder / "hand.log").read_text()[-2000:])
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    def begin(self, deed: str, *, at: datetime | None = None, arm: str = "", **given: Any) -> Running:
-        """Starts a process for a deed by the clock `at`, with a point armed or none."""
-        self.count += 1
-        out = self.town.folder / f"out-{self.count}.json"
-        asked = {
-            "deed": deed, "at": at.isoformat() if at else None, "arm": arm, "given": given, "log": str(self.log),
-            "out": str(out),
-        }  # fmt: skip
-        return Running(self.ask(asked)["pid"], self, out)
-
-    def do(self, deed: str, *, at: datetime | None = None, seconds: float = 120, **given: Any) -> int:
-        """Does a deed to its end; its exit code. One that never ends is killed and says -9."""
-        running = self.begin(deed, at=at, **given)
-        code = running.wait(seconds)
-        if code is None:
-            running.kill()
-            running.wait()
-            code = -9
-        running.out.unlink(missing_ok=True)
-        return code
-
-    def read(self, deed: str, *, at: datetime | None = None, seconds: float = 300, **given: Any) -> Any:
-        """Does a deed and returns what it found. Raises RuntimeError when it fails."""
-        running = self.begin(deed, at=at, **given)
-        code = running.wait(seconds)
-        if code != 0:
-            raise RuntimeError(f"{deed} ended with {code}: {self.log.read_text()[-2500:]}")
-        found = json.loads(running.out.read_text())
-        running.out.unlink()
-        return found
-
-    def end(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+LATER: Final = tuple(timedelta(minutes=minutes) for minutes in (40, 47, 90, 190, 370, 600, 760))
+#: From one strike to the next: no lease ends meanwhile.
+BETWEEN: Final = timedelta(seconds=20)
 
 
 def days(months: int, step: int) -> list[date]:
@@ -111,4 +35,58 @@ def morning(day: date) -> datetime:
     return datetime.combine(day, MORNING, UTC)
 
 
-__all__ = ["FIRST", "ROOT", "Hand", "Running", "days", "morning"]
+@dataclass(slots=True)
+class Told:
+    """What came of a life: injections that struck, how many were asked for again, days on which something stayed."""
+
+    struck: list[Injection] = field(default_factory=list)
+    unmet: list[Injection] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def live(town: Town, hand: Hand, calendar: list[date], plan: list[Injection], *, seed: int) -> Told:
+    """Lives these days. Injections of the plan are spread over them; one that met nothing waits for another day."""
+    begun, told, strikes = monotonic(), Told(), Strikes(town, hand, seed)
+    waiting = deque(plan)
+    nights = {date.fromisoformat(night) for night in NIGHTS} if plan else set()
+    for left, day in zip(range(len(calendar), 0, -1), calendar, strict=True):
+        # More are tried than must strike: not every point is passed on every day.
+        most = min(len(waiting), -(-len(waiting) // left) * 2)
+        chosen = sorted((waiting.popleft() for _ in range(most)), key=lambda one: one.place)
+        at = morning(day)
+        for deed in ("tick", "people_pay", "relay"):
+            for one in [one for one in chosen if deed_of(one) == deed]:
+                at += BETWEEN
+                if strikes.strike(one, at):
+                    told.struck.append(one)
+                else:
+                    one.waited += 1
+                    waiting.append(one)
+            if deed != "relay":
+                at += BETWEEN
+                hand.do(deed, at=at)
+        left_over = _settle_down(hand, day)
+        if left_over:
+            told.stuck.append(f"{day}: {left_over}")
+        for night in sorted(night for night in nights if night == day):
+            nights.remove(night)
+            strikes.night(datetime.combine(night, time(1), UTC))
+            told.struck.append(Injection("daylight_saving"))
+    told.unmet = list(waiting)
+    told.seconds = monotonic() - begun
+    return told
+
+
+def _settle_down(hand: Hand, day: date) -> str:
+    """The machines go on, undisturbed, until nothing waits; what still does when the day is over."""
+    found: dict[str, int] = {}
+    for number, later in enumerate(LATER):
+        at = morning(day) + later
+        if number:
+            hand.do("tick", at=at)
+        hand.do("relay", at=at)
+        found = hand.read("waiting", at=at)
+        if not any(found.values()):
+            return ""
+    return ", ".join(f"{count} {name}" for name, count in found.items() if count)

@@ -47,6 +47,8 @@ class Town:
         self.money = places.private_folder(self.folder / "providers")
         self.ports = {name: free_port() for name in ("smtp", "mailpage", "hooks", "stripe", "paypal")}
         self.processes: dict[str, subprocess.Popen[Any]] = {}
+        #: Whether its database lies on a disk that can be full.
+        self.has_own_disk = False
         self.log = (self.folder / "standins.log").open("ab")
 
     # What runs
@@ -185,8 +187,8 @@ class Town:
     def copy_to(self, other: Town) -> None:
         """Gives another world, none of whose servers was ever started, the state of this one, which must be stopped."""
         for source, target in ((self.cluster.data, other.cluster.data), (self.money, other.money)):
-            shutil.rmtree(target, ignore_errors=True)
-            subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+            target.mkdir(exist_ok=True)
+            subprocess.run(["cp", "-a", f"{source}/.", str(target)], check=True)
 
 
 def _children(pid: int) -> list[int]:
