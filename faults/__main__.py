@@ -1,4 +1,4 @@
-"""`python -m faults`: strikes the product for months and says what came of it; 1 when anything is lost, double, stuck."""
+"""`python -m faults`: strikes the product for months and says what came of it; 1 when it is not fine."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from faults.dump import differences
 from faults.hands import Hand
 from faults.life import LATER, Told, days, live, morning
 from faults.plan import Injection
@@ -170,6 +169,17 @@ class Report:
         said += [f"{len(self.differing)} rows differ"]
         said += [f"seconds: {self.quiet.told.seconds:.0f} in peace, {told.seconds:.0f} struck"]
         return said
+
+
+def differences(quiet: dict[str, Any], struck: dict[str, Any]) -> list[str]:
+    """How the two end states differ, row by row; empty when they are equal."""
+    said = []
+    for name, rows in quiet["tables"].items():
+        other = struck["tables"].get(name, {})
+        for row in sorted(set(rows) | set(other)):
+            if rows.get(row, 0) != other.get(row, 0):
+                said.append(f"{name}: {rows.get(row, 0)} in peace, {other.get(row, 0)} after faults: {row}")
+    return said
 
 
 def run(seed: int, customers: int, months: int, step: int, plan: list[Injection]) -> Report:

@@ -69,7 +69,8 @@ TABLES: Final = {
         FROM subscriptions_movement v JOIN customers_customer c ON c.id = v.customer_id WHERE v.company_id = %s""",
     "postings": """
         SELECT a.code, p.booked_on, p.cause_kind, sum(p.amount_minor), count(*)
-        FROM billing_posting p JOIN billing_account a ON a.id = p.account_id WHERE p.company_id = %s GROUP BY 1, 2, 3""",
+        FROM billing_posting p JOIN billing_account a ON a.id = p.account_id WHERE p.company_id = %s
+        GROUP BY 1, 2, 3""",
     "numbers": "SELECT series, year, last_number, last_on FROM core_numberseries WHERE company_id = %s",
     "alerts": """
         SELECT coalesce(c.name, ''), a.kind, a.state
@@ -146,7 +147,7 @@ def _sent_mails(company: Company) -> list[str]:
 def _delivered(company: Company) -> list[str]:
     from core.models import Event
 
-    rows = Event.objects.filter(company=company, webhookdelivery__state="delivered")
+    rows = Event.objects.filter(company=company, deliveries__state="delivered")
     return sorted(event.ref for event in rows.distinct())
 
 
@@ -157,14 +158,3 @@ def _card_money(company: Company) -> int:
 
     rows = Payment.objects.filter(company=company, method="card", status="settled")
     return int(rows.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
-
-
-def differences(quiet: dict[str, Any], struck: dict[str, Any]) -> list[str]:
-    """How the two end states differ, row by row; empty when they are equal."""
-    said = []
-    for name, rows in quiet["tables"].items():
-        other = struck["tables"].get(name, {})
-        for row in sorted(set(rows) | set(other)):
-            if rows.get(row, 0) != other.get(row, 0):
-                said.append(f"{name}: {rows.get(row, 0)} in peace, {other.get(row, 0)} after faults: {row}")
-    return said

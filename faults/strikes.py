@@ -1,6 +1,7 @@
 """How each kind of injection is carried out. Each says whether it struck: a fault nobody met does not count.
 
-The rule that matters: what was broken is whole again when a strike ends; what the product makes of it is its own affair.
+The rule that matters: what was broken is whole again when a strike ends; what the product makes of it is its
+own affair.
 """
 
 from __future__ import annotations
