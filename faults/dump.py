@@ -52,13 +52,13 @@ TABLES: Final = {
         SELECT c.name, r.occasion, m.occasion_on FROM crm_reminder m JOIN crm_reminderrule r ON r.id = m.rule_id
         JOIN customers_customer c ON c.id = m.customer_id WHERE m.company_id = %s""",
     "messages": """
-        SELECT coalesce(c.name, ''), m.template, m.category, m.language, m.recipients, m.state,
-               (m.created_at AT TIME ZONE 'Europe/Berlin')::date
+        SELECT coalesce(c.name, ''), m.template, m.category, m.language, m.recipients, m.state
         FROM customers_message m LEFT JOIN customers_customer c ON c.id = m.customer_id WHERE m.company_id = %s""",
     "events": f"""
-        SELECT coalesce(c.name, ''), e.type, (e.occurred_at AT TIME ZONE 'Europe/Berlin')::date
+        SELECT coalesce(c.name, ''), e.type
         FROM core_event e LEFT JOIN customers_customer c ON c.id = e.customer_id
         WHERE e.company_id = %s AND e.type NOT LIKE 'alert.%%' AND e.type NOT LIKE 'task.%%'
+          AND e.type NOT LIKE 'attempt.%%'
           AND e.type NOT LIKE 'run.%%' AND e.type NOT LIKE 'webhook%%' AND e.type NOT IN {_NOISE}""",
     "subscriptions": """
         SELECT c.name, s.state, s.start_on, s.term_start_on, s.term_ends_on, s.ends_on, s.next_bill_on, s.next_move_on,
@@ -78,7 +78,7 @@ TABLES: Final = {
         WHERE a.company_id = %s AND a.kind IN ('payment_failed', 'payment_pending', 'cancellation', 'dunning')""",
     "webhooks": """
         SELECT e.type, d.state FROM core_webhookdelivery d JOIN core_event e ON e.id = d.event_id
-        WHERE d.company_id = %s AND e.type NOT LIKE 'webhook%%'""",
+        WHERE d.company_id = %s AND e.type NOT LIKE 'webhook%%' AND e.type <> 'subscription.parked'""",
 }  # fmt: skip
 
 
@@ -120,11 +120,12 @@ def wrong(company: Company) -> list[str]:
             AND a.component = b.component AND a.id < b.id AND a.days && b.days
             AND a.released_at IS NULL AND b.released_at IS NULL WHERE a.company_id = %s""",
         "invoices without their mail": """
-            SELECT count(*) FROM billing_invoice i WHERE i.company_id = %s AND i.notifies AND NOT EXISTS (
+            SELECT string_agg(i.number || ' of ' || i.issued_on, ', ') FROM billing_invoice i
+            WHERE i.company_id = %s AND i.notifies AND NOT EXISTS (
                 SELECT FROM customers_message m WHERE m.subject_kind = 'invoice' AND m.subject_id = i.id)""",
         "invoices mailed twice": """
             SELECT count(*) FROM (SELECT subject_id FROM customers_message WHERE company_id = %s
-            AND subject_kind = 'invoice' AND template IN ('invoice', 'invoice_settled')
+            AND subject_kind = 'invoice' AND template = 'invoice_issued'
             GROUP BY 1 HAVING count(*) > 1) twice""",
     }  # fmt: skip
     with connection.cursor() as cursor:

@@ -20,9 +20,11 @@ FIRST: Final = date(2025, 1, 1)
 #: When the day's ticks are asked, and how long after that they are asked again until nothing waits: past the leases,
 #: past the looks at what is unknown, past the waiting times of effects.
 MORNING: Final = time(6, 0)
-LATER: Final = tuple(timedelta(minutes=minutes) for minutes in (40, 47, 90, 190, 370, 600, 760))
-#: From one strike to the next: no lease ends meanwhile.
+LATER: Final = tuple(timedelta(minutes=minutes) for minutes in (50, 57, 100, 190, 370, 600, 760))
+#: From one struck tick to the next.
 BETWEEN: Final = timedelta(seconds=20)
+#: From one struck relay to the next: what the first had leased is free again.
+LEASE: Final = timedelta(seconds=130)
 
 
 def days(months: int, step: int) -> list[date]:
@@ -53,11 +55,11 @@ def live(town: Town, hand: Hand, calendar: list[date], plan: list[Injection], *,
     for left, day in zip(range(len(calendar), 0, -1), calendar, strict=True):
         # More are tried than must strike: not every point is passed on every day.
         most = min(len(waiting), -(-len(waiting) // left) * 2)
-        chosen = sorted((waiting.popleft() for _ in range(most)), key=lambda one: one.place)
+        chosen = sorted((waiting.popleft() for _ in range(most)), key=lambda one: one.place(left))
         at = morning(day)
         for deed in ("tick", "people_pay", "relay"):
             for one in [one for one in chosen if deed_of(one) == deed]:
-                at += BETWEEN
+                at += BETWEEN if deed == "tick" else LEASE
                 if strikes.strike(one, at):
                     told.struck.append(one)
                 else:
@@ -83,10 +85,10 @@ def _settle_down(hand: Hand, day: date) -> str:
     found: dict[str, int] = {}
     for number, later in enumerate(LATER):
         at = morning(day) + later
-        if number:
-            hand.do("tick", at=at)
-        hand.do("relay", at=at)
+        hand.do("tick", at=at)
+        hand.do("relay", at=at + BETWEEN)
         found = hand.read("waiting", at=at)
-        if not any(found.values()):
+        # What a tick began, another goes on with: once is not enough, in peace either.
+        if number and not any(found.values()):
             return ""
     return ", ".join(f"{count} {name}" for name, count in found.items() if count)

@@ -23,6 +23,11 @@ RELAY: Final = (
     "outbox.claiming", "outbox.claimed", "mail.composed", "mail.keeping", "mail.sent", "outbox.effected",
     "webhook.claimed", "webhook.sent", "webhook.recording",
 )  # fmt: skip
+#: Which tick comes by a point: it alone is asked, so that a strike that meets nothing leaves the others their work.
+TICK_OF: Final = {
+    "moves": "subscriptions.moves", "billing": "billing.run", "attempt": "billing.collect",
+    "dunning": "billing.dunning", "reminder": "crm.reminders", "alert": "crm.alerts",
+}  # fmt: skip
 DEED_OF: Final = {
     **dict.fromkeys(TICK, "tick"), **dict.fromkeys(PEOPLE, "people_pay"), **dict.fromkeys(RELAY, "relay"),
 }  # fmt: skip
@@ -54,10 +59,18 @@ class Injection:
     def name(self) -> str:
         return f"{self.kind} at {self.point}" if self.point else self.kind
 
+    def place(self, day: int) -> tuple[int, bool]:
+        """Within a day and a deed: points in the order they are passed, kills first, since they leave the work undone.
+
+        What needs no point comes before them on every other day, and else finds what they left.
+        """
+        return PLACE.get(self.point, -1 if day % 2 else len(PLACE)), self.kind != "kill"
+
     @property
-    def place(self) -> int:
-        """Within a day and a deed: what needs no point first, then points in the order they are passed."""
-        return PLACE.get(self.point, -1)
+    def given(self) -> dict[str, str]:
+        """What the deed is told."""
+        tick = TICK_OF.get(self.point.partition(".")[0]) if self.point in TICK else None
+        return {"name": tick} if tick else {}
 
 
 def deed_of(injection: Injection) -> str:
@@ -74,7 +87,8 @@ def planned(seed: int, share: float = 1.0, kinds: set[str] | None = None) -> lis
     for point in DEED_OF:
         assert point in POINTS
         for kind, most in AT_POINTS.items():
-            found += [Injection(kind, point, dice.choice((1, 1, 2))) for _ in range(max(1, round(most * share)))]
+            passes = (1, 2, 3) if point.startswith("mail") else (1,)
+            found += [Injection(kind, point, dice.choice(passes)) for _ in range(max(1, round(most * share)))]
     for kind, most in OTHERS.items():
         found += [Injection(kind) for _ in range(max(1, round(most * share)))]
     for one in found:

@@ -47,13 +47,13 @@ class Strikes:
     # At a point
 
     def _killed(self, one: Injection, at: datetime) -> bool:
-        running = self.hand.begin(DEED_OF[one.point], at=at, arm=f"{one.point}@{one.number}!kill")
+        running = self.hand.begin(DEED_OF[one.point], at=at, arm=f"{one.point}@{one.number}!kill", **one.given)
         return self._ended(running) == -signal.SIGKILL
 
     def _held(self, one: Injection, at: datetime) -> bool:
         """The process waits at its point while its surroundings are struck, and then goes on."""
         file = self.town.folder / f"held-{self.hand.count}"
-        running = self.hand.begin(DEED_OF[one.point], at=at, arm=f"{one.point}@{one.number}!wait:{file}")
+        running = self.hand.begin(DEED_OF[one.point], at=at, arm=f"{one.point}@{one.number}!wait:{file}", **one.given)
         if not wait_for(file, PATIENCE, lambda: _lives(running.pid)):
             self._ended(running)
             return False
