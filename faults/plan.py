@@ -41,6 +41,7 @@ OTHERS: Final = {
     "valkey_flushed": 3, "three_beats": 6, "clock_plus_hour": 3, "clock_minus_hour": 3, "relay_plus_40_days": 3,
     "poison_effect": 3, "poison_row": 3, "disk_full": 4, "smtp_refuses": 3, "smtp_hangs": 2, "smtp_drops": 3,
     "hooks_refuse": 3, "hooks_hang": 2, "hooks_drop": 3, "provider_gone": 3, "provider_silent": 2,
+    "provider_mute": 4, "two_relays": 4, "days_twice": 2,
 }  # fmt: skip
 #: Of these two nights the local clock skips an hour, or has one twice.
 NIGHTS: Final = ("2025-03-30", "2025-10-26")
@@ -77,7 +78,7 @@ def deed_of(injection: Injection) -> str:
     """The deed that it strikes at, or is tried beside."""
     if injection.point:
         return DEED_OF[injection.point]
-    return "relay" if injection.kind.startswith(("relay", "smtp", "hooks", "poison_effect")) else "tick"
+    return "relay" if injection.kind.startswith(("relay", "smtp", "hooks", "poison_effect", "two_relays")) else "tick"
 
 
 def planned(seed: int, share: float = 1.0, kinds: set[str] | None = None) -> list[Injection]:
@@ -94,7 +95,7 @@ def planned(seed: int, share: float = 1.0, kinds: set[str] | None = None) -> lis
     for one in found:
         if one.kind == "disk_full":
             one.point = dice.choice(("billing.claimed", "billing.lines", "attempt.opened", "mail.composed"))
-        if one.kind.startswith("provider"):
+        if one.kind in ("provider_gone", "provider_silent"):
             one.point = "attempt.intent"
         if one.kind.startswith("valkey"):
             one.point = dice.choice(("billing.numbered", "mail.composed"))

@@ -65,7 +65,7 @@ def write(*, seed: int, customers: int) -> dict[str, Any]:
         )  # fmt: skip
         if pays in ("card", "broken"):
             _card(customer, gateway, "pm_card_visa" if pays == "card" else "pm_card_chargeCustomerFail")
-        start_on = FIRST + timedelta(days=dice.randrange(28))
+        start_on = FIRST + timedelta(days=dice.randrange(31))
         specs.append(AgreementSpec(customer=customer, plan=dice.choice(plans), start_on=start_on))
     made = agree_many(company=company, specs=specs, on=FIRST, by=BY, at=AT)
     for subscription in made:

@@ -131,6 +131,22 @@ class Strikes:
             self._ended(running)
         return True
 
+    def _two_relays(self, at: datetime) -> bool:
+        crowd = [self.hand.begin("relay", at=at) for _ in range(3)]
+        for running in crowd:
+            self._ended(running)
+        return True
+
+    def _days_twice(self, at: datetime) -> bool:
+        """Whatever bug it may be: days that are billed are written once more. The database refuses it."""
+        self.hand.do("tick", at=at)
+        self.hand.do(
+            "sql", at=at,
+            text="INSERT INTO billing_billeddays (company_id, slot_id, component, days, line_id, kind) SELECT "
+            "company_id, slot_id, component, days, line_id, kind FROM billing_billeddays ORDER BY id LIMIT 1",
+        )  # fmt: skip
+        return True
+
     # The clock
 
     def _clock_plus_hour(self, at: datetime) -> bool:
@@ -156,6 +172,16 @@ class Strikes:
         for running in both:
             self._ended(running)
         return True
+
+    def _provider_mute(self, at: datetime) -> bool:
+        """The provider takes the money and its answer is lost."""
+        before = self.town.control("faults")["spent"]["reset_after"]
+        self.town.control("faults", {"seed": 1, "rules": [{"kind": "reset_after", "operation": "payment_intents.*",
+                                                           "quota": 2}]})  # fmt: skip
+        self.hand.do("tick", at=at)
+        spent: int = self.town.control("faults")["spent"]["reset_after"]
+        self.town.control("faults", {"seed": 1, "rules": []})
+        return spent > 0 or before > spent
 
     # Poison
 
