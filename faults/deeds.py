@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from core import clock
 from core.actors import Actor
@@ -60,7 +60,7 @@ def relay_without_end() -> None:
 def people_pay() -> int:
     """Customers who pay by transfer and mean well pay what is a week old; how many did."""
     from billing.models import InvoiceBalance
-    from billing.services import payments
+    from billing.services import payments, receivables
 
     company = Company.objects.get(slug=SLUG)
     at = clock.now(company)
@@ -72,11 +72,17 @@ def people_pay() -> int:
     count = 0
     for balance in rows.select_related("invoice__customer").order_by("invoice_id"):
         invoice = balance.invoice
-        payments.record(
-            company=company, customer=invoice.customer, amount_minor=balance.open_minor, currency=balance.currency,
-            method="transfer", received_on=today, invoice=invoice, reference=invoice.number, by=BY, at=at,
-        )  # fmt: skip
-        count += 1
+        with transaction.atomic():
+            # Somebody else may be doing the same: what is open is read again under the customer's lock.
+            receivables.lock_customer(company, invoice.customer_id)
+            balance.refresh_from_db()
+            if balance.status == "open" and balance.open_minor > 0:
+                payments.record(
+                    company=company, customer=invoice.customer, amount_minor=balance.open_minor,
+                    currency=balance.currency, method="transfer", received_on=today, invoice=invoice,
+                    reference=invoice.number, by=BY, at=at,
+                )  # fmt: skip
+                count += 1
     return count
 
 

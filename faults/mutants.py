@@ -79,7 +79,12 @@ MUTANTS: Final = (
                 "[last, series])\n",
             ),
         ),
-        sql=("CREATE SEQUENCE mutant_invoice", "CREATE SEQUENCE mutant_credit_note"),
+        sql=(
+            "CREATE SEQUENCE mutant_invoice",
+            "CREATE SEQUENCE mutant_credit_note",
+            "SELECT setval('mutant_invoice', greatest(max(last_number), 1), max(last_number) IS NOT NULL) "
+            "FROM core_numberseries WHERE series = 'invoice'",
+        ),
     ),
     Mutant(
         "acknowledge before commit",
@@ -139,6 +144,18 @@ MUTANTS: Final = (
                 "Outbox.objects.filter(",
             ),
         ),
+    ),
+    Mutant(
+        "lock removed",
+        (Injection("three_payers"), Injection("three_payers")),
+        edits=(
+            (
+                "billing/services/receivables.py",
+                "found = Customer.objects.select_for_update(no_key=True).filter(company=company",
+                "found = Customer.objects.filter(company=company",
+            ),
+        ),
+        calendar=(date(2025, 1, 1), date(2025, 1, 8), date(2025, 1, 12), date(2025, 1, 20)),
     ),
     Mutant(
         "month from the previous date",
@@ -222,7 +239,7 @@ def main(names: Sequence[str]) -> int:
         for line in told[:3]:
             print(f"          {line[:200]}", flush=True)
     print(f"{count} of {len(chosen)} caught", flush=True)
-    if names:
+    if names and names != ["nothing"]:
         return 0 if count == len(chosen) else 1
     told, seconds = caught(NOTHING)
     print(f"{'CAUGHT' if told else 'alive '}  {seconds:4.0f} s  {NOTHING.name}, all of these strikes")

@@ -41,7 +41,7 @@ OTHERS: Final = {
     "valkey_flushed": 3, "three_beats": 6, "clock_plus_hour": 3, "clock_minus_hour": 3, "relay_plus_40_days": 3,
     "poison_effect": 3, "poison_row": 3, "disk_full": 4, "smtp_refuses": 3, "smtp_hangs": 2, "smtp_drops": 3,
     "hooks_refuse": 3, "hooks_hang": 2, "hooks_drop": 3, "provider_gone": 3, "provider_silent": 2,
-    "provider_mute": 4, "two_relays": 4, "days_twice": 2,
+    "provider_mute": 4, "two_relays": 4, "three_payers": 4, "days_twice": 2,
 }  # fmt: skip
 #: Of these two nights the local clock skips an hour, or has one twice.
 NIGHTS: Final = ("2025-03-30", "2025-10-26")
@@ -78,6 +78,8 @@ def deed_of(injection: Injection) -> str:
     """The deed that it strikes at, or is tried beside."""
     if injection.point:
         return DEED_OF[injection.point]
+    if injection.kind == "three_payers":
+        return "people_pay"
     return "relay" if injection.kind.startswith(("relay", "smtp", "hooks", "poison_effect", "two_relays")) else "tick"
 
 

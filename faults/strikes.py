@@ -137,6 +137,13 @@ class Strikes:
             self._ended(running)
         return True
 
+    def _three_payers(self, at: datetime) -> bool:
+        crowd = [self.hand.begin("people_pay", at=at) for _ in range(3)]
+        for running in crowd:
+            running.wait(PATIENCE)
+        paid = sum(int(running.out.read_text()) for running in crowd if running.out.exists())
+        return paid > 0
+
     def _days_twice(self, at: datetime) -> bool:
         """Whatever bug it may be: days that are billed are written once more. The database refuses it."""
         self.hand.do("tick", at=at)
