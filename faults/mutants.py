@@ -7,6 +7,7 @@ a differing end state, or something lost, double or stuck. Run it: python -m fau
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -249,4 +250,6 @@ def main(names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Told to stop, it takes its worlds down first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))
