@@ -73,7 +73,7 @@ MUTANTS: Final = (
                 "core/services/numbering.py",
                 "        last, last_on = cursor.fetchone()\n",
                 "        last, last_on = cursor.fetchone()\n"
-                "        cursor.execute(\"SELECT nextval('mutant_' || %s) FROM generate_series(1, %s)\", "
+                "        cursor.execute(\"SELECT nextval(('mutant_' || %s)::regclass) FROM generate_series(1, %s)\", "
                 "[series, count])\n"
                 "        last = cursor.fetchall()[-1][0]\n"
                 '        cursor.execute("UPDATE core_numberseries SET last_number = %s WHERE series = %s", '
