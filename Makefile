@@ -10,7 +10,7 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python -m ops with $(BIN)/python manage.py
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup setup-dev demo run stop test lint types floors pytest bench bench-large shots docs lock messages
+.PHONY: help setup setup-dev demo run stop test lint types floors pytest bench bench-large faults mutants shots docs lock messages
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,12 @@ bench: setup-dev ## Measure the billing run and PDFs against their floors
 
 bench-large: setup-dev ## The same up to a million subscriptions
 	@$(BIN)/python -m ops with $(BIN)/python -m benchmarks --large
+
+faults: setup-dev ## Strike 13 months of a company's life at named points and at random, and compare (SEED=1)
+	@$(BIN)/python -m faults --seed $(or $(SEED),1)
+
+mutants: setup-dev ## Plant faults in a copy of the product; each must be caught by the strikes aimed at it
+	@$(BIN)/python -m faults.mutants
 
 shots: setup-dev ## Take pictures of the demo's pages into .turnus/shots
 	@$(BIN)/python -m ops with $(BIN)/python -m docs.shots

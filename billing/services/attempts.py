@@ -19,6 +19,7 @@ from billing.models import Attempt, Gateway, Invoice, InvoiceBalance, Payment, P
 from billing.services import debit_notices, payments, receivables
 from core import clock
 from core.actors import Actor
+from core.fault_points import point
 from core.refusal import Refused
 from core.services import outbox
 
@@ -119,6 +120,7 @@ def open_attempt(
         wake(attempt)
     else:
         debit_notices.announce(attempt_id=attempt.pk, at=at)
+    point("attempt.opened")
     return attempt
 
 
@@ -202,6 +204,7 @@ def apply(*, attempt_id: int, answer: Answer, by: Actor, at: datetime) -> Attemp
         if attempt.state != before:
             tell(attempt, attempt.state, attempt.state, by=by, at=at)
             _after(attempt, before, by=by, at=at)
+        point("attempt.applied")
     return attempt
 
 

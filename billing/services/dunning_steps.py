@@ -31,6 +31,7 @@ from billing.services import dunning_following as following
 from billing.services.lateness import Late
 from core import clock
 from core.actors import Actor
+from core.fault_points import point
 from core.refusal import Refused
 from subscriptions.models import Subscription
 from subscriptions.services import moves
@@ -152,6 +153,7 @@ def _next(case_id: int, tried: set[int], at: datetime, *, by: Actor) -> tuple[Du
         return _wait(case, step, came, today, at), False
     entry = _keep(case, step, came, today, at, by=by)
     following.refresh(case.customer, case.currency, case, at, by=by)
+    point("dunning.step")
     return entry, False
 
 

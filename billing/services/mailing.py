@@ -23,6 +23,7 @@ from billing.services import pay_links
 from billing.services.loading import Also, AlsoRow, ask
 from core import clock
 from core.actors import Actor
+from core.fault_points import point
 from core.models import Outbox, StoredFile
 from core.refusal import Refused
 from core.services import outbox, trail
@@ -100,6 +101,7 @@ def first_mail(row: Outbox) -> None:
             message = _write(document, read(document), addresses, clock.now(company)).pk
         held.payload = {**held.payload, "message": message}
         held.save(update_fields=["payload"])
+        point("mail.composed")
 
 
 def _write(document: Invoice | CreditNote, content: Content, addresses: list[str], at: datetime) -> Message:

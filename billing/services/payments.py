@@ -31,6 +31,7 @@ from billing.services.returns import take_back
 from core import checks, clock
 from core.actors import Actor
 from core.design import formats
+from core.fault_points import point
 from core.models import Company
 from core.refusal import Refused
 from core.texts import checked
@@ -156,6 +157,7 @@ def record(
         receivables.tell_payment(payment, balance, "record", "recorded", paid, by=by, at=at)
         receivables.tell_paid(company, moved, at=at)
         _say_money_came(payment, by=by, at=at)
+        point("payment.recorded")
     return payment
 
 

@@ -22,6 +22,7 @@ from billing.services import attempts, gateway_accounts, pay_links, payments
 from billing.services.attempts import KIND, SYSTEM
 from core import clock
 from core.actors import Actor
+from core.fault_points import point
 from core.models import Company, Outbox
 from core.services import outbox, ticks
 from customers.services.customers import language_of
@@ -80,7 +81,10 @@ def send(*, attempt_id: int, at: datetime) -> Attempt | None:
     attempt = attempts.begin(attempt_id=attempt_id, at=at)
     if attempt is None:
         return None
-    return attempts.apply(attempt_id=attempt.pk, answer=_asked(attempt, "charge"), by=SYSTEM, at=at)
+    point("attempt.intent")
+    answer = _asked(attempt, "charge")
+    point("attempt.called")
+    return attempts.apply(attempt_id=attempt.pk, answer=answer, by=SYSTEM, at=at)
 
 
 def look_up(*, attempt_id: int, at: datetime) -> Attempt:

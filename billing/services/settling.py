@@ -39,6 +39,7 @@ from billing.services.usage_reading import Foreseen, foresee
 from billing.services.windows import Issuing
 from core import clock
 from core.actors import Actor
+from core.fault_points import point
 from core.models import Company
 from subscriptions.services.schedule import Agreement
 
@@ -152,6 +153,7 @@ def _settle_locked(
         company, invoices, frozen, accounts=known.accounts, entries=entries, allocations=allocations,
         more_days=found.free_days,
     )  # fmt: skip
+    point("billing.lines")
     used = uses(company, found.discounts, found.drafts, at=at)
     minimums = commitments.closed_through(found.minimum, found.billed)
     made = {note.credit_id for note in given_back.notes}
@@ -169,8 +171,10 @@ def _settle_locked(
     seller_hash = snapshots.sha256(seller) if seller else ""
     crediting.number_notes(company, given_back.notes, seller=seller_hash, today=today)
     issuing.number_invoices(company, invoices, frozen, seller=seller_hash)
+    point("billing.numbered")
     hashes = [note.sha256 for note in given_back.notes] + [document.sha256 for document in invoices]
     issuing.link(company, link_id=link_id, hashes=hashes, at=at)
+    point("billing.linked")
     crediting.write_notes(company, given_back.notes, known.accounts, link_id=link_id, at=at)
     if made:
         carry_out(spending.clauses(company, invoices, allocations=allocations, made=made, is_made=True, at=at))

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from core import clock
+from core.fault_points import point
 from core.models import Job, User
 
 JobFunction = Callable[["Job", "Progress"], dict[str, Any]]
@@ -83,6 +84,7 @@ def work(job_id: int) -> Job | None:
         job.save(update_fields=["state", "beat_at", "started_at"])
     progress = Progress(job)
     try:
+        point("job.begun")
         job.result = _kinds[job.kind](job, progress)
         job.state = Job.State.DONE
     except Exception as error:  # noqa: BLE001  the job's page shows it

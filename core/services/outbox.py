@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Min, Q
 
 from core import clock
+from core.fault_points import point
 from core.models import Outbox
 
 Handler = Callable[[Outbox], None]
@@ -103,6 +104,7 @@ def claim(
             rows = rows.exclude(kind__in=without)
         claimed = list(rows.order_by("due_at", "id")[:limit])
         Outbox.objects.filter(pk__in=[row.pk for row in claimed]).update(lease_until=at + LEASE, lease_by=worker)
+        point("outbox.claiming")
     return claimed
 
 
@@ -126,6 +128,7 @@ def relay(
     """
     outcome = Relayed()
     claimed = claim(worker=worker, limit=limit, company_id=company_id, kinds=kinds, without=without)
+    point("outbox.claimed")
     for position, row in enumerate(claimed):
         if stopping():
             _give_back(claimed[position:], worker)
@@ -134,6 +137,7 @@ def relay(
             continue
         try:
             _handlers[row.kind](row)
+            point("outbox.effected")
         except Exception as error:  # noqa: BLE001  a poisoned row must not stop the others
             _note_failure(row, error, outcome)
         else:

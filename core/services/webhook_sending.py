@@ -19,6 +19,7 @@ from django.db.models import F
 
 from core import clock
 from core.actors import Actor
+from core.fault_points import point
 from core.models import Company, WebhookDelivery, WebhookEndpoint, WebhookTry
 from core.services import webhook_endpoints
 from core.services.webhook_requests import Outcome, body_of, send
@@ -89,6 +90,7 @@ def claim(*, worker: str, limit: int, company_id: int | None = None) -> list[Web
         ids = [pk for (pk,) in cursor.fetchall()]
     if not ids:
         return []
+    point("webhook.claimed")
     rows = WebhookDelivery.objects.filter(pk__in=ids).select_related("event", "endpoint__company")
     return list(rows.order_by("pk"))
 
@@ -135,6 +137,7 @@ def record(delivery: WebhookDelivery, outcome: Outcome, *, sent_at: datetime, wo
             _failed(held, outcome, now)
             _fails(endpoint, outcome, sent_at, now)
             held.refresh_from_db(fields=["state"])
+        point("webhook.recording")
     return held.state
 
 
@@ -215,6 +218,7 @@ class Sender:
     def _note(self, delivery: WebhookDelivery, came: Outcome, sent_at: datetime) -> str:
         """Writes down what came; an answer that can't be kept is a failure like any other, and stops nobody."""
         try:
+            point("webhook.sent")
             return record(delivery, came, sent_at=sent_at, worker=self.worker)
         except (OperationalError, InterfaceError):
             raise  # the database is away; the lease ends and another try follows

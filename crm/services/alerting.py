@@ -18,6 +18,7 @@ from django.db.models import Max
 from django.utils.translation import override
 
 from core import clock
+from core.fault_points import point
 from core.models import Company, Event, User
 from crm.models import Alert, AlertAudience, AlertRule, Task
 from crm.services import alert_closing, alert_kinds, alert_rules, tasks
@@ -62,6 +63,7 @@ def look(*, company: Company, at: datetime, slow: bool | None = None) -> Looked:
             with transaction.atomic():
                 fresh, gone = _differences(kind, Look(company, rule, at, today))
                 looked.raised += _raise(company, kind, rule, fresh, at)
+                point("alert.raised")
                 looked.resolved += alert_closing.resolve(company=company, alert_ids=gone, at=at)
         except Exception as error:
             log.exception("alerts_not_asked", kind=kind.name, error=f"{type(error).__name__}: {error}"[:300])

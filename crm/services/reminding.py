@@ -17,6 +17,7 @@ from django.utils.translation import override
 
 from billing.services.copying import take_ids
 from core import clock
+from core.fault_points import point
 from core.ids import encode, new_id
 from core.models import Company, Event
 from core.services import ticks, trail
@@ -57,6 +58,7 @@ def remind_due(*, company: Company, at: datetime) -> dict[str, int]:
                     break
                 found = occasions.found(rule, company, window, after=after, limit=CHUNK)
                 writer.write(found)
+                point("reminder.written")
             if len(found) < CHUNK:
                 break
             after = found[-1].subject_id, found[-1].occasion_on

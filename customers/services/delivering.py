@@ -19,6 +19,7 @@ from django.db import transaction
 
 from core import clock, smtp
 from core.actors import Actor
+from core.fault_points import point
 from core.models import Outbox
 from core.refusal import Refused
 from core.services import outbox
@@ -73,6 +74,7 @@ def deliver(row: Outbox) -> None:
         if outbox.is_last_try(row):
             _give_up(message, str(error))
         raise
+    point("mail.sent")
     _take(message, addresses, outcome, is_last=outbox.is_last_try(row))
     return None
 
@@ -125,6 +127,7 @@ def _keep(message: Message, *, is_last: bool) -> None:
         if listener is not None:
             listener(message)
         mail_events.match(message, ids)
+        point("mail.keeping")
 
 
 def _give_up(message: Message, words: str) -> None:

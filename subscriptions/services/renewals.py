@@ -15,6 +15,7 @@ from django.db import transaction
 from catalog.models import AnchorRule, Plan
 from core import clock
 from core.actors import Actor
+from core.fault_points import point
 from core.models import Company
 from subscriptions.models import Change as PlannedChange
 from subscriptions.models import Slot, SlotTerms, Subscription
@@ -79,6 +80,7 @@ def move_due(
                     moved = advance(company=company, subscriptions=held, day=day, at=at, by=by)
                     if after_ends is not None and moved.ended:
                         after_ends(moved.ended, day)
+                    point("moves.moved")
                 counts += moved.counts
             except Exception as error:  # noqa: BLE001  one bad customer stops nobody; the reason is kept
                 if len(batch) > 1:

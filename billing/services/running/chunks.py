@@ -25,6 +25,7 @@ from billing.services.running.halving import in_halves
 from billing.services.settling import Settlement, settle
 from core import clock
 from core.actors import Actor
+from core.fault_points import point
 
 #: A run that writes more than so many times the lines it counted before waits for a person.
 MOST = 1.5
@@ -98,6 +99,7 @@ def _bill_once(**which: int) -> Step:
             if chunk is None:
                 return Step.NONE
             customer_ids = chunk.due_customer_ids  # type: ignore[attr-defined]
+            point("billing.claimed")
             batch = Batch.of(chunk.run)
             return _write(chunk, batch, customer_ids)
     except TooMany:
@@ -160,6 +162,7 @@ def _write(chunk: BillingChunk, batch: Batch, customer_ids: Sequence[int]) -> St
     if not outcome.skipped_customer_ids:
         chunk.state, chunk.done_at = BillingChunk.State.DONE, clock.machine_now()
     chunk.save()
+    point("billing.written")
     return Step.BUSY if outcome.skipped_customer_ids else Step.DONE
 
 

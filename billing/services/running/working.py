@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connection, connections
 from billing.models import BillingRun
 from billing.services.running.chunks import Step, bill_next
 from billing.services.running.progress import close_if_over
+from core.fault_points import point
 
 #: Seconds to wait while others hold the customers or the chunks that are left.
 PAUSE = 0.2
@@ -72,6 +73,7 @@ def _loop(
     while not stopping():
         try:
             step = bill_next(run)
+            point("billing.committed")
             if step is Step.NONE and close_if_over(run):
                 break
             failures = 0
