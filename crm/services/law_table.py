@@ -12,9 +12,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
 _DATA: Final = Path(__file__).resolve().parent.parent / "data"
 #: After so many days a person should compare a rule with its source again.
 CHECK_AGAIN_DAYS: Final = 365
+#: How the law wants it said, by the word in the table's column `channel`.
+WAYS: Final[dict[str, str | Promise]] = {
+    "dedicated": gettext_lazy("by a letter or mail of its own, with the last day to cancel in a box"),
+    "chosen": gettext_lazy("in writing, by text message or the electronic way the consumer chose"),
+    "provable": gettext_lazy("in any way that can be proven"),
+    "indefinite_only": gettext_lazy(
+        "No notice; a contract renews silently only for an indefinite time and then ends with a month's notice at most."
+    ),
+}
 
 
 class Law(NamedTuple):
@@ -41,9 +54,31 @@ class Law(NamedTuple):
     def holds(self, on: date) -> bool:
         return self.valid_from <= on and (self.valid_until is None or on <= self.valid_until)
 
+    @property
+    def words(self) -> str:
+        """When and how the notice is to be given, in the reader's language."""
+        way = str(WAYS[self.channel])
+        if not self.needs_notice:
+            return way
+        latest = _("at the latest %(length)s before") % {"length": length(self.latest)}
+        if not self.earliest:
+            return f"{latest}, {way}"
+        return _("%(earliest)s to %(latest)s before, %(way)s") % {
+            "earliest": length(self.earliest), "latest": length(self.latest), "way": way,
+        }  # fmt: skip
+
     def is_stale(self, on: date) -> bool:
         """Whether nobody compared it with its source for a year."""
         return on > self.checked_on + timedelta(days=CHECK_AGAIN_DAYS)
+
+
+def length(text: str) -> str:
+    """A length of the table, such as `3 month`, in words."""
+    number, unit = text.split()
+    count = int(number)
+    if unit == "month":
+        return ngettext("%(count)s month", "%(count)s months", count) % {"count": count}
+    return ngettext("%(count)s day", "%(count)s days", count) % {"count": count}
 
 
 @lru_cache(maxsize=1)
