@@ -112,7 +112,7 @@ def _again(stored: IdempotencyRecord) -> HttpResponse:
 
 
 @ticks.tick(
-    "api.idempotency", order=95, every=timedelta(hours=24), title=_("Answers of the API"),
+    "api.idempotency", order=95, every=timedelta(hours=24), about_now=True, title=_("Answers of the API"),
     text=_("Forgets answers kept for repeated API calls once they are a month old."),
 )  # fmt: skip
 def forget_old(company: Company, at: datetime) -> dict[str, int]:

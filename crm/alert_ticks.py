@@ -19,7 +19,7 @@ def _look(company: Company, at: datetime, slow: bool) -> dict[str, Any]:
 
 
 @ticks.tick(
-    "crm.alerts", order=80, every=timedelta(minutes=1), title=_("Alerts"),
+    "crm.alerts", order=80, every=timedelta(minutes=1), about_now=True, title=_("Alerts"),
     text=_("Raises alerts about what needs somebody, makes tasks of them, and closes those whose cause is gone."),
 )  # fmt: skip
 def alerts_tick(company: Company, at: datetime) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def alerts_tick(company: Company, at: datetime) -> dict[str, Any]:
 
 
 @ticks.tick(
-    "crm.watch", order=81, every=timedelta(hours=1), title=_("Alerts about customers"),
+    "crm.watch", order=81, every=timedelta(hours=1), about_now=True, title=_("Alerts about customers"),
     text=_("Looks for customers who may leave, big renewals and payment methods that will not do."),
 )  # fmt: skip
 def watch_tick(company: Company, at: datetime) -> dict[str, Any]:

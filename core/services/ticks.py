@@ -29,7 +29,9 @@ log = structlog.get_logger(__name__)
 class Tick:
     """`order` places it among the others; `every` is how often live companies are asked.
 
-    `title` and `text` say to a person what it is for, in a few words and in one sentence.
+    `title` and `text` say to a person what it is for, in a few words and in one sentence. One that is `about_now` looks
+    at how things stand and does nothing that is due on a day: a test company's clock asks it where it arrives, not on
+    every day on the way.
     """
 
     name: str
@@ -38,18 +40,25 @@ class Tick:
     function: TickFunction
     title: str | Promise = ""
     text: str | Promise = ""
+    about_now: bool = False
 
 
 _ticks: dict[str, Tick] = {}
 
 
 def tick(
-    name: str, *, order: int, every: timedelta, title: str | Promise = "", text: str | Promise = ""
+    name: str,
+    *,
+    order: int,
+    every: timedelta,
+    title: str | Promise = "",
+    text: str | Promise = "",
+    about_now: bool = False,
 ) -> Callable[[TickFunction], TickFunction]:
     """Registers a tick: `function(company, at)` does what is due at `at` and says what it did."""
 
     def register(function: TickFunction) -> TickFunction:
-        _ticks[name] = Tick(name, order, every, function, title, text)
+        _ticks[name] = Tick(name, order, every, function, title, text, about_now)
         return function
 
     return register
@@ -134,6 +143,8 @@ def advance(*, company: Company, to: datetime, told: Callable[[datetime], None] 
         Company.objects.filter(pk=company.pk, clock_at__lt=moment).update(clock_at=moment)
         company.clock_at = moment
         for entry in all_ticks():
+            if entry.about_now and moment != to:
+                continue
             run_tick(name=entry.name, company=company, at=moment, notes_quiet=moment == to)
         if told:
             told(moment)
