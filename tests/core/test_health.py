@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
-from unittest import mock
 
 import pytest
-from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from core import clock
+from core import clock, health
 from core.models import Outbox, TickRun
+from ops.places import ROOT
 from tests.core.test_doctor import a_live_company
 from tests.factories import a_company
 
@@ -38,11 +41,31 @@ def test_ready_when_the_database_answers(client: Client) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "problems": []})
 
 
-def test_unready_when_it_does_not(client: Client) -> None:
-    with mock.patch.object(connection, "cursor", side_effect=OperationalError("gone")):
-        answer = client.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json()["problems"] == ["The database doesn't answer: OperationalError"]
+def test_unready_when_it_does_not() -> None:
+    asked = """
+import django; django.setup()
+from django.test import Client
+for path in ("/healthz", "/readyz"):
+    answer = Client().get(path)
+    print(answer.status_code, answer.json().get("problems", ""))
+"""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.splitlines() == ["200 ", '503 ["The database doesn\'t answer: OperationalError"]']
+
+
+def test_unready_while_migrations_are_missing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_migrated", False)
+    MigrationRecorder.Migration.objects.filter(app="crm").latest("id").delete()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["problems"]) == (503, ["Migrations are missing: run manage.py migrate."])
+    assert not health._migrated
 
 
 def test_metrics_tell_what_waits_and_for_how_long(client: Client) -> None:
