@@ -10,7 +10,7 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python -m ops with $(BIN)/python manage.py
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup setup-dev demo run stop test lint types floors pytest bench bench-large faults mutants shots docs lock messages
+.PHONY: help setup setup-dev demo run stop test lint types floors pytest bench bench-large scale faults mutants shots docs lock messages
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,13 +46,16 @@ types: setup-dev ## Check types in the domain rooms
 	@$(BIN)/mypy
 
 pytest: setup-dev
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 bench: setup-dev ## Measure the billing run and PDFs against their floors
 	@$(BIN)/python -m ops with $(BIN)/python -m benchmarks
 
 bench-large: setup-dev ## The same up to a million subscriptions
 	@$(BIN)/python -m ops with $(BIN)/python -m benchmarks --large
+
+scale: setup-dev ## Measure what one PostgreSQL carries: 1, 2 and 4 workers, mails, bytes a year (CUSTOMERS=20000)
+	@$(BIN)/python -m ops with $(BIN)/python -m benchmarks.scale --customers $(or $(CUSTOMERS),20000)
 
 faults: setup-dev ## Strike 13 months of a company's life at named points and at random, and compare (SEED=1)
 	@$(BIN)/python -m faults --seed $(or $(SEED),1)
@@ -62,6 +65,7 @@ mutants: setup-dev ## Plant faults in a copy of the product; each must be caught
 
 shots: setup-dev ## Take pictures of the demo's pages into .turnus/shots
 	@$(BIN)/python -m ops with $(BIN)/python -m docs.shots
+	@$(BIN)/python -m ops with $(BIN)/python -m docs.calendars
 
 docs: setup-dev ## Write the reference pages that come from the code
 	@$(MANAGE) write_openapi

@@ -27,6 +27,10 @@ EXAMPLE_PARAMS = {
     "reason": "Expecting value.",
     "limit": 1048576,
     "request_id": "4f1c",
+    "name": "Brevo",
+    "detail": "Key not found",
+    "list": "7",
+    "lines": "20000",
 }
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -56,11 +60,15 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 }
 
 
-def statuses(*, method: str, finds_a_row: bool, refusals: Sequence[str]) -> dict[str, dict[str, Any]]:
+def statuses(
+    *, method: str, finds_a_row: bool, gives_a_file: bool, refusals: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """The answers other than success of one operation; what many share is referred to."""
     found = {401, 403, 422, 429, 500}
     if finds_a_row:
         found.add(404)
+    if gives_a_file:
+        found.add(503)
     if method != "get":
         found |= {400, 413, 415, 503}
     if method in ("patch", "put", "delete"):

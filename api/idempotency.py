@@ -9,20 +9,19 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
-from django.utils.translation import gettext_lazy as _
 
 from api.models import IdempotencyRecord
 from api.problems import Problem
 from core import clock
 from core.models import Company
-from core.services import ticks
+from core.services import sweeping
 
 KEPT = timedelta(days=30)
 KEPT_HEADERS = ("ETag", "Location", "Content-Language")
@@ -111,12 +110,4 @@ def _again(stored: IdempotencyRecord) -> HttpResponse:
     return response
 
 
-@ticks.tick(
-    "api.idempotency", order=95, every=timedelta(hours=24), about_now=True, title=_("Answers of the API"),
-    text=_("Forgets answers kept for repeated API calls once they are a month old."),
-)  # fmt: skip
-def forget_old(company: Company, at: datetime) -> dict[str, int]:
-    """Answers older than a month are forgotten."""
-    limit = clock.machine_now() - KEPT
-    gone, _ = IdempotencyRecord.objects.filter(company=company, created_at__lt=limit).delete()
-    return {"forgotten": gone}
+sweeping.log("answers", kept=lambda: KEPT, portion=sweeping.rows(IdempotencyRecord, at="created_at"))

@@ -21,6 +21,7 @@ from rest_framework import exceptions
 from rest_framework.exceptions import ErrorDetail
 
 import api.refusals  # noqa: F401  the words
+from core.bucket import BucketError
 from core.ids import BadId
 from core.refusal import Refused
 from pricing.errors import PricingError
@@ -177,6 +178,9 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         case OperationalError():
             logger.warning("A write over the API met a lock or a lost connection", exc_info=error)
             return problem(503, "busy", words("busy"), headers={"Retry-After": "1"})
+        case BucketError():
+            logger.warning("A file could not be read for the API", exc_info=error)
+            return problem(503, "busy", words("busy"), headers={"Retry-After": "30"})
     request_id = uuid.uuid4().hex
     logger.error("Unexpected fault %s over the API", request_id, exc_info=error)
     return problem(500, "internal_error", words("internal_error", request_id=request_id))

@@ -1,6 +1,7 @@
 """Words of what this door itself refuses, before any verb is asked. Each code has one HTTP status."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from core.refusal import register
 
@@ -38,7 +39,9 @@ WORDS = {
     "idempotency_key_reused": _("This Idempotency-Key was used for another request."),
     "idempotency_key_in_use": _("A request with this Idempotency-Key is being carried out."),
     "precondition_failed": _("This was changed since you read it; read it again."),
-    "rate_limited": _("Too many requests; wait %(seconds)s seconds."),
+    "rate_limited": ngettext_lazy(
+        "Too many requests; wait %(seconds)s second.", "Too many requests; wait %(seconds)s seconds.", "seconds"
+    ),
     "conflict": _("This collides with something that exists already."),
     "busy": _("Others are changing the same things; try again."),
     "internal_error": _("Something went wrong on our side; it was noted under %(request_id)s."),

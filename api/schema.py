@@ -24,7 +24,9 @@ from api.query import DEFAULT_LIMIT, MOST, Filter
 from api.shapes import Computed, Id, Link
 from core.services.keys import SCOPES, scopes_with
 
-JSON, PDF = "application/json", "application/pdf"
+JSON, PDF, ZIP, CSV = "application/json", "application/pdf", "application/zip", "text/csv"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+FILES = (PDF, ZIP, XLSX, CSV)
 SCOPE_ORDER = list(SCOPES).index
 EXAMPLE_ID = "01h455vb4pex5vsknk084sn02q"
 
@@ -147,7 +149,10 @@ class Schema(AutoSchema):
         if operation.method == "get" and not operation.paged and hasattr(operation.answer, "Meta"):
             answers["304"] = {"description": "Not changed since the ETag in If-None-Match."}
         statuses = described_errors.statuses(
-            method=operation.method, finds_a_row="{" in self.path, refusals=operation.refusals
+            method=operation.method,
+            finds_a_row="{" in self.path,
+            gives_a_file=operation.answer in FILES or hasattr(operation.answer, "OF_A_FILE"),
+            refusals=operation.refusals,
         )
         return dict(sorted({**answers, **statuses}.items()))
 
@@ -155,11 +160,11 @@ class Schema(AutoSchema):
         headers = {"RateLimit": {"$ref": "#/components/headers/RateLimit"}}
         if operation.answer is None:
             return {"description": "Done; no content.", "headers": headers}
-        if operation.answer == PDF:
+        if operation.answer in FILES:
             return {
-                "description": "The document.",
+                "description": "The document." if operation.answer == PDF else "The file.",
                 "headers": headers,
-                "content": {PDF: {"schema": {"type": "string", "contentMediaType": PDF}}},
+                "content": {operation.answer: {"schema": {"type": "string", "contentMediaType": operation.answer}}},
             }
         shape = operation.answer
         component = self.resolve_serializer(page_of(shape) if operation.paged else shape, "response")

@@ -9,7 +9,9 @@ from django.urls import URLPattern, URLResolver, path
 from api import docs
 
 RESOURCES = (
+    "merging",
     "customers",
+    "personal_data",
     "vat_checks",
     "messages",
     "mails",
@@ -27,6 +29,7 @@ RESOURCES = (
     "invoices",
     "invoice_acts",
     "credit_notes",
+    "accounts",
     "payments",
     "refunds",
     "payouts",
@@ -40,12 +43,20 @@ RESOURCES = (
     "runs",
     "discounts",
     "given_discounts",
+    "bulk_acts",
     "imports",
     "sandboxes",
+    "leads",
+    "quotes",
+    "activities",
     "tasks",
     "alerts",
     "reminders",
+    "segments",
+    "mailings",
+    "ties",
     "facts",
+    "reports",
     "webhooks",
 )
 

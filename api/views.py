@@ -136,10 +136,17 @@ class ResourceView(ApiView):
     order: ClassVar[Order] = Order()
     #: Parts that lists leave out unless asked, and that a row shown alone always has.
     shown_alone: ClassVar[frozenset[str]] = frozenset()
+    #: Links of which lists show the id alone, unless they are expanded.
+    links: ClassVar[tuple[str, ...]] = ()
 
     def rows(self) -> QuerySet[Any]:
-        """The rows a key may see, with what the shape reads from others. A resource extends it."""
-        return self.model._default_manager.filter(company=self.company)
+        """The rows a key may see, with what the shape reads from others. A resource extends it.
+
+        They know their company, as those of a reverse manager do, without reading it a hundred times.
+        """
+        rows = self.model._default_manager.filter(company=self.company)
+        rows._known_related_objects = {self.model._meta.get_field("company"): {self.company.pk: self.company}}  # type: ignore[attr-defined]
+        return rows
 
     def find(self, ref: str) -> Any:
         """The row with this id, or 404. With `If-Match` it is locked first, and must be as the caller read it."""
@@ -182,7 +189,20 @@ class ResourceView(ApiView):
 
     def page(self, rows: QuerySet[Any] | None = None) -> HttpResponse:
         """A page of rows, newest first."""
-        return self.listed(self.rows() if rows is None else rows, self.shape, self.order)
+        rows = self.rows() if rows is None else rows
+        for name in self.links:
+            if name not in self.asked.expand:
+                rows = rows.defer(*_beyond_id(self.model, name))
+        return self.listed(rows, self.shape, self.order)
+
+
+@cache
+def _beyond_id(model: type[Model], link: str) -> tuple[str, ...]:
+    """What a link's row has beside its ids."""
+    linked: Any = model._meta.get_field(link).related_model
+    return tuple(
+        f"{link}__{field.name}" for field in linked._meta.concrete_fields if field.name not in ("id", "public_id")
+    )
 
 
 @cache

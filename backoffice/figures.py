@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from django.db.models import Q, Sum
@@ -48,6 +48,15 @@ def _gathered(rows: Iterable[tuple[int, str, int]]) -> dict[int, Amounts]:
     for owner, currency, minor in rows:
         found[owner][currency] = int(minor)
     return found
+
+
+def together(amounts: Mapping[int, Amounts]) -> Amounts:
+    """The sums over all customers, by currency."""
+    sums: Amounts = defaultdict(int)
+    for one in amounts.values():
+        for currency, minor in one.items():
+            sums[currency] += minor
+    return dict(sums)
 
 
 def shown_state(invoice: Invoice, on: date) -> str:

@@ -11,8 +11,10 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from billing.models import CreditNote, Invoice, Payment
+from catalog.models import Plan
 from core.models import Company, NumberSeries
 from customers.models import Customer
+from customers.services import merged
 from subscriptions.models import Subscription
 
 LONGEST = 200
@@ -53,15 +55,32 @@ def customers(company: Company, q: str) -> QuerySet[Customer]:
         return rows.filter(by_id)
     wanted = Q(name__icontains=q) | Q(email__icontains=q) | Q(external_id=q) | Q(vat_id=q.replace(" ", "").upper())
     if (key := _key(q, Customer.PREFIX.upper())) is not None:
-        wanted |= Q(pk=key)
+        # The number of one that was merged leads to the one that stays.
+        stays = rows.filter(pk=key).values_list("merged_into_id", flat=True).first()
+        wanted |= Q(pk__in=[key] if stays is None else [key, stays])
     return rows.filter(wanted)
 
 
-def _of_customers(company: Company, q: str) -> Q:
-    return Q(customer_id__in=customers(company, q).values("pk")[:FOLLOWED])
+def followed(company: Company, q: str) -> list[int]:
+    """Keys of customers the text finds, at most 500, for `of` of the other kinds.
+
+    Asked for first: beside other conditions a question within the question is answered by reading every row.
+    """
+    return list(customers(company, q).values_list("pk", flat=True)[:FOLLOWED])
 
 
-def subscriptions(company: Company, q: str) -> QuerySet[Subscription]:
+def _of(company: Company, q: str, of: list[int] | None) -> Q:
+    return Q(customer_id__in=followed(company, q) if of is None else of)
+
+
+def _called(company: Company, q: str) -> Q:
+    """By name: that of its plan, in any language, or its own where it has none."""
+    plans = Plan.objects.filter(company=company).values_list("pk", "name")
+    called = [pk for pk, names in plans if any(q.casefold() in name.casefold() for name in names.values())]
+    return Q(plan_id__in=called) | Q(plan__isnull=True, name__icontains=q)
+
+
+def subscriptions(company: Company, q: str, of: list[int] | None = None) -> QuerySet[Subscription]:
     """Subscriptions with this number, external id, order reference or name, or of such customers."""
     rows, q = Subscription.objects.filter(company=company), cleaned(q)
     if not q:
@@ -71,7 +90,7 @@ def subscriptions(company: Company, q: str) -> QuerySet[Subscription]:
     key = _key(q, Subscription.PREFIX.upper())
     if key is not None and q.upper().startswith("SUB-"):
         return rows.filter(pk=key)
-    wanted = Q(external_id=q) | Q(po_reference=q) | Q(name__icontains=q) | _of_customers(company, q)
+    wanted = Q(external_id=q) | Q(po_reference=q) | _called(company, q) | _of(company, q, of)
     return rows.filter(wanted | Q(pk=key) if key is not None else wanted)
 
 
@@ -87,40 +106,46 @@ def numbered(company: Company, series: str, q: str) -> Q | None:
     return places if q.isascii() and q.isdigit() else places & Q(number__iexact=q)
 
 
-def _documents(model: Any, series: str, company: Company, q: str) -> QuerySet[Any]:
+def _documents(model: Any, series: str, company: Company, q: str, of: list[int] | None) -> QuerySet[Any]:
     rows, q = model.objects.filter(company=company), cleaned(q)
     if not q:
         return rows
     if (by_id := _outside(model, q)) is not None:
         return rows.filter(by_id)
-    wanted = _of_customers(company, q)
+    wanted = _of(company, q, of)
     if (by_number := numbered(company, series, q)) is not None:
         wanted |= by_number
     return rows.filter(wanted)
 
 
-def invoices(company: Company, q: str) -> QuerySet[Invoice]:
+def invoices(company: Company, q: str, of: list[int] | None = None) -> QuerySet[Invoice]:
     """Invoices with this number, or of customers the text finds."""
-    return _documents(Invoice, "invoice", company, q)
+    return _documents(Invoice, "invoice", company, q, of)
 
 
-def credit_notes(company: Company, q: str) -> QuerySet[CreditNote]:
+def credit_notes(company: Company, q: str, of: list[int] | None = None) -> QuerySet[CreditNote]:
     """Credit notes with this number, or of customers the text finds."""
-    return _documents(CreditNote, "credit_note", company, q)
+    return _documents(CreditNote, "credit_note", company, q, of)
 
 
-def payments(company: Company, q: str) -> QuerySet[Payment]:
+def payments(company: Company, q: str, of: list[int] | None = None) -> QuerySet[Payment]:
     """Payments whose reference holds the text, or of customers the text finds."""
     rows, q = Payment.objects.filter(company=company), cleaned(q)
     if not q:
         return rows
     if (by_id := _outside(Payment, q)) is not None:
         return rows.filter(by_id)
-    return rows.filter(Q(reference__icontains=q) | _of_customers(company, q))
+    # The index holds no empty ones, and that has to be said.
+    return rows.filter(Q(reference__icontains=q) & ~Q(reference="") | _of(company, q, of))
 
 
 def exact(company: Company, model: Any, q: str) -> Any:
-    """The one row of a kind that has exactly this number or outside id, or None."""
+    """The one row of a kind that has exactly this number or outside id, or None; for one merged, the one that stays."""
+    row = _exact(company, model, q)
+    return merged.standing(row) if isinstance(row, Customer) else row
+
+
+def _exact(company: Company, model: Any, q: str) -> Any:
     q = cleaned(q)
     by_id = _outside(model, q)
     if by_id is not None:

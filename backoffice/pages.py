@@ -62,6 +62,7 @@ def navigation(request: HttpRequest, bell: int = 0) -> list[dict[str, Any]]:
             [
                 ("", "home", _("Home"), "house", "h"),
                 ("task.read", "tasks", _("Tasks"), "list-checks", "w"),
+                ("task.read", "activities", _("Activities"), "phone", ""),
                 ("task.read", "alerts", _("Alerts"), "bell", "u"),
             ],
         ),
@@ -69,6 +70,8 @@ def navigation(request: HttpRequest, bell: int = 0) -> list[dict[str, Any]]:
             request,
             _("Sell"),
             [
+                ("lead.read", "leads", _("Leads"), "user-round", "f"),
+                ("quote.read", "quotes", _("Quotes"), "file-pen", "q"),
                 ("customer.read", "customers", _("Customers"), "users", "c"),
                 ("subscription.read", "subscriptions", _("Subscriptions"), "repeat", "s"),
                 ("catalog.read", "plans", _("Plans"), "layers", "l"),
@@ -76,6 +79,8 @@ def navigation(request: HttpRequest, bell: int = 0) -> list[dict[str, Any]]:
                 ("catalog.read", "meters", _("Meters"), "gauge", "e"),
                 ("catalog.read", "discounts", _("Discounts"), "percent", "d"),
                 ("reminder.read", "reminders", _("Reminders"), "calendar-clock", "r"),
+                ("segment.read", "segments", _("Segments"), "list-filter", "z"),
+                ("campaign.read", "mailings", _("Mailings"), "send", "x"),
             ],
         ),
         _group(
@@ -87,6 +92,7 @@ def navigation(request: HttpRequest, bell: int = 0) -> list[dict[str, Any]]:
                 ("payment.read", "payments", _("Payments"), "wallet", "p"),
                 ("payment.read", "recovery", _("Recovery"), "life-buoy", "y"),
                 ("payment.read", "bank", _("Bank"), "landmark", "a"),
+                ("report.read", "reports", _("Reports"), "chart-no-axes-column", "v"),
                 ("report.read", "journal", _("Ledger"), "book-open", "g"),
                 ("run.read", "runs", _("Billing runs"), "play", "b"),
                 ("import.run", "imports", _("Imports"), "upload", "m"),
@@ -96,7 +102,7 @@ def navigation(request: HttpRequest, bell: int = 0) -> list[dict[str, Any]]:
             request,
             _("Company"),
             [
-                ("customer.read", "messages", _("Mails"), "mail", "w"),
+                ("customer.read", "messages", _("Mails"), "mail", "n"),
                 ("customer.read", "jobs", _("Jobs"), "list-checks", "j"),
                 ("settings.read", "settings", _("Settings"), "settings", "o"),
             ],

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.dateparse import parse_datetime
-from django.utils.translation import gettext_lazy as _
 
-from crm.models import Task
+from crm.models import Lead, Task
+from crm.services import lead_timeline
 from customers.models import Customer
-from customers.services import timeline, titles
-from subscriptions.services import end_reasons
+from customers.services import timeline
 
 SHOWN = 30
-titles.register(
-    {
-        "subscription.start": _("Agreed"),
-        "subscription.cancel": _("Cancellation planned"),
-        "subscription.undo_cancel": _("Cancellation taken back"),
-        "subscription.end": _("Subscription ended after cancellation"),
-        "subscription.import": _("Import"),
-        "import.undo": _("Take the import back"),
-        "subscription.park": _("Billing gave up on it"),
-        "subscription.converted": _("Trial over, goes on paid"),
-    }
-)
-titles.register_reasons(end_reasons.WORDS)
 LOOKS = {
     "note": ("sticky-note", ""),
     "message": ("mail", "info"),
@@ -41,6 +28,13 @@ LOOKS = {
     "audit": ("history", ""),
     "task": ("list-checks", ""),
     "alert": ("bell", "warn"),
+    "lead": ("user-round", "info"),
+    "quote": ("file-text", "info"),
+    "activity.call": ("phone", ""),
+    "activity.meeting": ("users", "info"),
+    "activity.visit": ("map-pin", "info"),
+    "activity.mail_in": ("inbox", ""),
+    "activity.mail_out": ("mail", ""),
 }
 PAGES = {
     "invoice": "invoice",
@@ -49,6 +43,9 @@ PAGES = {
     "payment": "payment",
     "customer": "customer",
     "task": "task",
+    "lead": "lead",
+    "quote": "quote",
+    "activity": "activity",
 }
 
 
@@ -60,7 +57,7 @@ def _of_tasks(entries: list[Any]) -> dict[str, str]:
 
 
 def _drawn(entry: Any, tasks: dict[str, str]) -> dict[str, Any]:
-    kind = entry.link_kind or entry.kind
+    kind = f"activity.{entry.facts['kind']}" if entry.kind == "activity" else entry.link_kind or entry.kind
     icon, tone = LOOKS.get("note" if entry.kind == "note" else kind, LOOKS.get(entry.kind, ("circle-dot", "")))
     url = ""
     if entry.link_kind in PAGES and entry.link_id:
@@ -75,7 +72,7 @@ def _drawn(entry: Any, tasks: dict[str, str]) -> dict[str, Any]:
         "icon": icon,
         "tone": tone,
         "body": entry.text or tasks.get(entry.link_id, ""),
-        "quote": entry.kind in ("note", "message"),
+        "quote": entry.kind in ("note", "message", "activity"),
         "url": url,
     }
 
@@ -87,15 +84,36 @@ def of_customer(customer: Customer, *, limit: int = SHOWN) -> list[dict[str, Any
     return [_drawn(entry, tasks) for entry in entries]
 
 
+def page_of_lead(request: HttpRequest, lead: Lead, *, quotes: bool, tasks: bool) -> dict[str, Any]:
+    """A page of a lead's timeline and the address of the older entries, if there are some."""
+    entries = lead_timeline.of_lead(lead, before=_before(request), limit=SHOWN, quotes=quotes, tasks=tasks)
+    told = _of_tasks(entries)
+    drawn = [_drawn(entry, told) for entry in entries]
+    here = reverse("backoffice:lead", args=[lead.ref])
+    return {
+        "timeline": [one | {"url": "" if one["url"] == here else one["url"]} for one in drawn],
+        "older_url": _older(entries, "?"),
+    }
+
+
 def page_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     """A page of the timeline and the address of the older entries, if there are some."""
-    before = None
-    if text := request.GET.get("before", ""):
-        try:
-            before = parse_datetime(text)
-        except ValueError:
-            before = None
-    entries = list(timeline.timeline(customer=customer, before=before, limit=SHOWN))
-    older = f"?tab=timeline&before={entries[-1].at.isoformat().replace('+', '%2B')}" if len(entries) >= SHOWN else ""
+    entries = list(timeline.timeline(customer=customer, before=_before(request), limit=SHOWN))
     tasks = _of_tasks(entries)
-    return {"timeline": [_drawn(entry, tasks) for entry in entries], "older_url": older}
+    return {"timeline": [_drawn(entry, tasks) for entry in entries], "older_url": _older(entries, "?tab=timeline&")}
+
+
+def _before(request: HttpRequest) -> datetime | None:
+    """The instant from which on older entries are asked for; what is none asks for the newest."""
+    try:
+        found = parse_datetime(request.GET.get("before", ""))
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
+
+
+def _older(entries: list[Any], address: str) -> str:
+    """The address of the entries before these; "" where there are none."""
+    if len(entries) < SHOWN:
+        return ""
+    return f"{address}before={entries[-1].at.isoformat().replace('+', '%2B')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import bank, billing_run, collecting, pdf, usage
+from benchmarks import bank, billing_run, collecting, lists, pdf, usage
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="benchmarks")
@@ -12,6 +12,6 @@ if __name__ == "__main__":
     chosen = parser.parse_args()
     met = [
         billing_run.main(large=chosen.large), usage.main(large=chosen.large), bank.main(),
-        collecting.main(large=chosen.large), pdf.main(),
+        collecting.main(large=chosen.large), lists.main(large=chosen.large), pdf.main(),
     ]  # fmt: skip
     raise SystemExit(0 if all(met) else 1)

@@ -7,6 +7,7 @@ database, and every measurement works on a fresh copy of it.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -64,7 +65,7 @@ def make(count: int, *, mixed: bool = False) -> str:
     call_command("migrate", verbosity=0)
     _agree(min(count, BLOCK), mixed=mixed)
     if count > BLOCK:
-        _multiply(count // BLOCK, tables)
+        multiply(count // BLOCK, tables)
     with connection.cursor() as cursor:
         cursor.execute(f"VACUUM (FREEZE, ANALYZE) {', '.join(tables)}")
         cursor.execute("SELECT count(*) FROM subscriptions_subscription WHERE next_bill_on <= %s", [LAST])
@@ -200,13 +201,20 @@ def use_again(months: int) -> None:
         )
 
 
-def _multiply(times: int, tables: dict[str, dict[str, str]]) -> None:
-    """Repeats the block: same values, ids moved on by whole blocks."""
+def multiply(
+    times: int, tables: Mapping[str, Mapping[str, str]], changed: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Repeats the rows there are: same values, ids moved on by whole blocks; `k` counts the copies from 1.
+
+    `tables`: which columns of each name rows that are multiplied, and of which table. `changed`: further columns, by
+    table, and the SQL that makes their value in a copy.
+    """
     with connection.cursor() as cursor:
         steps = {}
-        for table in tables:
-            cursor.execute(f"SELECT max(id) - min(id) + 1 FROM {table}")
-            steps[table] = cursor.fetchone()[0]
+        for table, moved in tables.items():
+            if "id" in moved:
+                cursor.execute(f"SELECT max(id) - min(id) + 1 FROM {table}")
+                steps[table] = cursor.fetchone()[0]
         for table, moved in tables.items():
             cursor.execute(
                 "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' "
@@ -214,14 +222,15 @@ def _multiply(times: int, tables: dict[str, dict[str, str]]) -> None:
                 [table],
             )
             columns = [row[0] for row in cursor.fetchall()]
-            values = [
-                f"{name} + {steps[moved[name]]} * k" if name in moved else "uuidv7()" if name == "public_id" else name
-                for name in columns
-            ]
+            made = {name: f"{name} + {steps[to]} * k" for name, to in moved.items()} | dict(
+                (changed or {}).get(table, {})
+            )
+            values = [made.get(name, "uuidv7()" if name == "public_id" else name) for name in columns]
             cursor.execute(
                 f"INSERT INTO {table} ({', '.join(columns)}) OVERRIDING SYSTEM VALUE SELECT {', '.join(values)} "
-                f"FROM {table} CROSS JOIN generate_series(1, %s) k ORDER BY k, id",
+                f"FROM {table} CROSS JOIN generate_series(1, %s) k ORDER BY k, {next(iter(moved))}",
                 [times - 1],
             )
             cursor.execute(f"ANALYZE {table}")
-            cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
+            if "id" in moved:
+                cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")

@@ -23,6 +23,7 @@ class BillingConfig(AppConfig):
             granting,
             incoming,
             mailing,
+            payment_days,
             payment_methods,
             refunding,
             sending,

@@ -82,6 +82,7 @@ register(
         "attempt.one_alive": _("A payment of %(number)s is under way already."),
         "attempt.not_open": _("This attempt is %(state)s; it can't be closed by hand."),
         "attempt.proof_missing": _("Attach what shows how it ended."),
+        "account.days_reversed": _("The last day lies before the first."),
         "account.code_taken": _("Another account has the code %(code)s."),
         "account.code_named": _("Products name this account by its code %(code)s; change it there."),
         "attempt.second_person": _("A second person has to agree."),

@@ -69,7 +69,7 @@ def _work_off(runs: list[BillingRun]) -> dict[str, Any]:
 
     So are those of a test company: its clock waits for the day's work before it moves on.
     """
-    if current_task and not current_task.request.called_directly and all(run.company.is_live for run in runs):
+    if current_task and not current_task.request.called_directly and all(run.company.clock_at is None for run in runs):
         return {"runs": [run.ref for run in runs], "queued": wake(runs)} if runs else {}
     invoices = sum(running.work(run).invoice_count for run in runs)
     return {"runs": [run.ref for run in runs], "invoices": invoices} if runs else {}

@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from celery import Celery, signals
 from celery.beat import Scheduler
 
+from config.hosts import broker_socket, silence
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Celery would run Django's checks, and with them load every page into workers and beat: 25 MB in each for nothing, as
 # `migrate` and the web server have run them.
@@ -44,11 +46,13 @@ app.config_from_object(
     {
         "broker_url": broker_url(os.environ.get("REDIS_URL", "redis://localhost:6379/0")),
         "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # a worker whose broker is away for a day works again the day after
         "broker_transport_options": {
             "visibility_timeout": int(VISIBILITY.total_seconds()),
             "socket_timeout": 10,
             "socket_connect_timeout": 5,
             "health_check_interval": 30,
+            **broker_socket(silence(os.environ)),
             # Publishing never holds up an answer: a lost wake-up call is made up for by a tick.
             "max_retries": 1,
             "interval_start": 0,
@@ -78,6 +82,13 @@ app.config_from_object(
     }
 )
 app.autodiscover_tasks()
+
+
+@signals.worker_init.connect
+def _survive_the_broker(**_: Any) -> None:
+    from config.broker import give_places_back  # the transport is for workers alone
+
+    give_places_back()
 
 
 @signals.worker_before_create_process.connect

@@ -13,7 +13,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import logs, mail
+from config import files, hosts, logs, mail
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 RUN_DIR = Path(os.environ.get("TURNUS_RUN_DIR", BASE_DIR / ".turnus"))
@@ -111,13 +111,20 @@ TEMPLATES = [
 DATABASES = {"default": dj_database_url.config(default="postgres:///turnus", conn_max_age=60, conn_health_checks=True)}
 # Behind a pooler that hands out connections by the transaction, nothing may outlive one.
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = flag("TURNUS_POOLED")
+DATABASES["default"]["OPTIONS"] = hosts.database_options(
+    DATABASES["default"].get("OPTIONS", {}), seconds=hosts.silence(os.environ), pooled=flag("TURNUS_POOLED")
+)
 DATABASES["default"].setdefault("TEST", {})["NAME"] = os.environ.get("TURNUS_TEST_DB", "test_turnus")
 # A replica that reports read from, if there is one; nothing is ever written to it.
 if os.environ.get("TURNUS_REPORTS_URL"):
     DATABASES["reports"] = dj_database_url.parse(
         os.environ["TURNUS_REPORTS_URL"], conn_max_age=60, conn_health_checks=True
     )
-    DATABASES["reports"]["OPTIONS"] = {"options": "-c default_transaction_read_only=on"}
+    DATABASES["reports"]["OPTIONS"] = hosts.database_options(
+        {"options": "-c default_transaction_read_only=on"},
+        seconds=hosts.silence(os.environ),
+        pooled=flag("TURNUS_POOLED"),
+    )
     DATABASES["reports"]["TEST"] = {"MIRROR": "default"}
 DATABASE_ROUTERS = ["core.replica.Router"]
 # A benchmark may bill live companies on a server that forgets (`core.durability`); nobody else should.
@@ -140,7 +147,7 @@ ACCOUNT_MAX_EMAIL_ADDRESSES = 1  # Else anybody could tie a stranger's address t
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 15 * 60  # A mail may take minutes.
-ACCOUNT_ADAPTER = "core.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "customers.accounts.AccountAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -175,6 +182,8 @@ EMAIL_HOST_USER = os.environ.get("TURNUS_SMTP_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("TURNUS_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = flag("TURNUS_SMTP_TLS")
 EMAIL_TIMEOUT = 20
+# How long a payment provider's answer is waited for; without one the charge is asked about later. Far below a lease.
+PROVIDER_SECONDS = min(max(int(os.environ.get("TURNUS_PROVIDER_SECONDS") or 25), 3), 60)
 # Who carries mail of live companies: smtp, or a provider reached through django-anymail (config/mail.py).
 MAIL_PROVIDER = mail.provider_of(os.environ)
 ANYMAIL = mail.anymail_of(os.environ)
@@ -186,6 +195,11 @@ VIES_URL = os.environ.get("TURNUS_VIES_URL", "https://ec.europa.eu/taxation_cust
 TEST_VIES_URL = os.environ.get("TURNUS_TEST_VIES_URL", "")
 # Whether webhooks of test companies may go to this machine, for trying them out; those of live companies never do.
 WEBHOOKS_TO_LOOPBACK = flag("TURNUS_WEBHOOKS_TO_LOOPBACK")
+# For how many days it is kept what webhook endpoints were sent and answered; 0: for ever, else at least 31.
+WEBHOOK_LOG_DAYS = int(os.environ.get("TURNUS_WEBHOOK_LOG_DAYS", "90"))
+# For how many days it is kept what was worked off: effects carried out, what mail providers told, jobs and the files
+# of reports they wrote, runs of ties and what they heard; 0: for ever, else at least 31.
+WORK_LOG_DAYS = int(os.environ.get("TURNUS_WORK_LOG_DAYS", "90"))
 # The file `manage.py load_exchange_rates --fetch` gets: reference rates of the European Central Bank.
 #: Where test companies reach payment providers; empty: their payments can't be tried out. A live company's gateway
 #: talks to the provider's own address, unless it names another that isn't of this machine.
@@ -193,9 +207,18 @@ GATEWAY_ADDRESSES = {
     "stripe": os.environ.get("TURNUS_TEST_STRIPE_URL", ""),
     "paypal": os.environ.get("TURNUS_TEST_PAYPAL_URL", ""),
 }
+#: Where test companies reach the systems they are tied to; empty: their ties can't be tried out. A live company's tie
+#: talks to the system's own address alone.
+TIE_ADDRESSES = {
+    "brevo": os.environ.get("TURNUS_TEST_BREVO_URL", ""),
+    "mailchimp": os.environ.get("TURNUS_TEST_MAILCHIMP_URL", ""),
+    "hubspot": os.environ.get("TURNUS_TEST_HUBSPOT_URL", ""),
+}
 ECB_RATES_URL = os.environ.get(
     "TURNUS_ECB_RATES_URL", "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist-90d.xml"
 )
+# The bucket stored files lie in; None: they lie in the database (config/files.py).
+FILES_BUCKET = files.bucket_of(os.environ)
 DEFAULT_FROM_EMAIL = os.environ.get("TURNUS_FROM", "Turnus <no-reply@localhost>")
 
 CONTENT_SECURITY_POLICY = {

@@ -10,4 +10,11 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from core import durability, event_types, refusals, tasks  # noqa: F401  registering is their effect
-        from core.services import advancing, examinations  # noqa: F401
+        from core.services import (  # noqa: F401
+            advancing,
+            examinations,
+            file_sweep,
+            sweeping,
+            timetable,
+            webhook_retention,
+        )

@@ -1,7 +1,8 @@
 """What time it is. The only module that asks: everything else gets time as an argument.
 
-Live companies follow the machine's clock, shifted by `TURNUS_CLOCK_OFFSET` seconds when rehearsing
-faults; a test company follows its own, which stands still until it is advanced.
+Live companies follow the machine's clock, shifted by `TURNUS_CLOCK_OFFSET` seconds when rehearsing faults (in a process
+that is to be wrong further, by `TURNUS_CLOCK_ERROR`); a test company follows its own, which stands still until it is
+advanced.
 """
 
 from __future__ import annotations
@@ -25,7 +26,17 @@ def machine_now() -> datetime:
     """The instant by the machine's clock, for leases, queues and logs: never for a business fact."""
     offset = os.environ.get("TURNUS_CLOCK_OFFSET")
     now = datetime.now(UTC)
-    return now + timedelta(seconds=float(offset)) if offset else now
+    return now + timedelta(seconds=float(offset)) + _error() if offset else now
+
+
+def _error() -> timedelta:
+    """How wrong this machine's clock is made in a rehearsal, beyond the shift that all share."""
+    return timedelta(seconds=float(os.environ.get("TURNUS_CLOCK_ERROR") or 0))
+
+
+def ahead_of(theirs: datetime) -> timedelta:
+    """How far this machine's own clock is ahead of another's, asked right now; below zero: behind."""
+    return datetime.now(UTC) + _error() - theirs
 
 
 def now(company: Company) -> datetime:

@@ -29,6 +29,8 @@ POINTS: Final = {
     "dunning.step": True,
     "reminder.written": True,
     "alert.raised": True,
+    "mailing.started": True,
+    "mailing.portion": True,
     "outbox.claiming": True,
     "outbox.claimed": False,
     "outbox.effected": False,
@@ -39,6 +41,9 @@ POINTS: Final = {
     "webhook.sent": False,
     "webhook.recording": True,
     "job.begun": False,
+    "sweep.dropped": False,
+    "file.put": False,
+    "file.back": True,
 }
 #: Seconds a process waits at a point for what is done to its surroundings.
 PATIENCE: Final = 30.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,12 @@ from core import clock
 from core.services import vitals
 
 _migrated = False
+#: Reading every migration takes a good part of a second, and whoever may ask: not oftener than this, in seconds.
+LOOK_AGAIN = 2.0
+_missing_until = float("-inf")
+MISSING = "Migrations are missing: run manage.py migrate."
+#: What proxies say of themselves: a request that carries one of these isn't this machine's own.
+PROXIED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
 
 
 class HealthMiddleware:
@@ -59,16 +66,19 @@ def _ready(request: HttpRequest) -> HttpResponse:
 
 
 def _problems() -> list[str]:
-    global _migrated
+    global _migrated, _missing_until
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_is_in_recovery()")
             if cursor.fetchone()[0]:
                 return ["The database takes no writes: it is a replica."]
         if not _migrated:
+            if time.monotonic() < _missing_until:
+                return [MISSING]
             executor = MigrationExecutor(connection)
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                return ["Migrations are missing: run manage.py migrate."]
+                _missing_until = time.monotonic() + LOOK_AGAIN
+                return [MISSING]
             _migrated = True
     except Exception as error:  # noqa: BLE001  whatever it is, requests can't be served
         return [f"The database doesn't answer: {type(error).__name__}"]
@@ -93,7 +103,7 @@ def _may_read(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         return secrets.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
-    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    forwarded = any(name in request.headers for name in PROXIED)
     return request.META.get("REMOTE_ADDR", "") in {"", "127.0.0.1", "::1"} and not forwarded
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 
 from django.utils.functional import Promise
 
@@ -34,8 +35,9 @@ class Refused(Exception):
     @property
     def message(self) -> str:
         """The reason in the active language, its days and amounts (`Money`) as that language writes them."""
-        text = str(_words[self.code])
-        return text % {name: _shown(value) for name, value in self.params.items()} if self.params else text
+        text: Any = _words[self.code]
+        # A lazy plural knows its form only once it is filled: it is not turned into a text before.
+        return str(text % {name: _shown(value) for name, value in self.params.items()} if self.params else text)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
@@ -68,7 +70,8 @@ def reason_of(error: PricingError) -> str:
 
 
 def register(words: Mapping[str, str | Promise]) -> None:
-    """Gives codes their words: lazy translations with `%(name)s` placeholders. A code is registered once."""
+    """Gives codes their words: lazy translations with `%(name)s` placeholders, plurals as `ngettext_lazy` with the name
+    of the number. A code is registered once."""
     for code, text in words.items():
         if code in _words and _words[code] is not text:
             raise LookupError(f"refusal code {code!r} is registered twice")

@@ -15,6 +15,7 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
+from django.db.models.query_utils import DeferredAttribute
 
 _SEALED = "s1:"
 
@@ -51,6 +52,15 @@ def unseal(sealed: str) -> str:
         raise CannotOpen("no key of the ring opens it") from error
 
 
+def opens(sealed: str) -> bool:
+    """Whether a key of the ring opens it."""
+    try:
+        unseal(sealed)
+    except CannotOpen:
+        return False
+    return True
+
+
 def seal_bytes(content: bytes) -> bytes:
     """The content, sealed; 57 bytes and the padding longer."""
     return base64.urlsafe_b64decode(_ring(_keys()).encrypt(content))
@@ -70,11 +80,37 @@ def fingerprint(text: str) -> str:
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
+class Sealed(str):
+    """A sealed text as it stands in the database, not opened yet."""
+
+    __slots__ = ()
+
+
+class _Opening(DeferredAttribute):
+    """Opens the text when it is asked for, not when its row is read: a row that no key opens still is one of a list."""
+
+    def __get__(self, instance: models.Model | None, cls: type[models.Model] | None = None) -> Any:
+        value = super().__get__(instance, cls)
+        if isinstance(value, Sealed) and instance is not None:
+            value = instance.__dict__[self.field.attname] = unseal(str(value))
+        return value
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        instance.__dict__[self.field.attname] = value
+
+
 class SealedField(models.TextField):  # type: ignore[type-arg]
-    """A text that stands sealed in the database and open in Python. It can't be searched: keep a fingerprint beside."""
+    """A text that stands sealed in the database and open in Python. It can't be searched: keep a fingerprint beside.
+
+    Asking a row for it raises `CannotOpen` where the key ring lacks its key; reading the row doesn't.
+    """
+
+    descriptor_class = _Opening
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        return None if value is None else unseal(value)
+        return None if value is None else Sealed(value)
 
     def get_prep_value(self, value: Any) -> Any:
-        return None if value is None else seal(str(value))
+        if value is None or isinstance(value, Sealed):
+            return value if value is None else str(value)
+        return seal(str(value))

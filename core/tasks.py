@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 
+import structlog
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db.models import Q, QuerySet
 
 from core import clock
 from core.models import Company
 from core.services import jobs, ticks
+
+log = structlog.get_logger(__name__)
 
 #: Seconds one task asks companies one after another. The others get tasks of their own, for other workers to take.
 TOGETHER = 60
@@ -28,7 +33,7 @@ def run_tick(name: str) -> None:
 
     The messages of a fan-out are only a quicker way: one that is lost is made up for by the tick's next turn.
     """
-    ids = list(Company.objects.filter(is_live=True).order_by("pk").values_list("pk", flat=True))
+    ids = list(_asked(name).order_by("pk").values_list("pk", flat=True))
     begun = time.monotonic()
     for place, company_id in enumerate(ids):
         if (len(ids) > FEW or time.monotonic() - begun > TOGETHER) and _hand_on(name, ids[place:]):
@@ -46,9 +51,24 @@ def run_tick_for(name: str, company_id: int) -> None:
     _ask(name, company_id)
 
 
+def _asked(name: str) -> QuerySet[Company]:
+    """Whom a tick is asked for: live companies, all where it looks everywhere, and in a rehearsal of faults the test
+    company it is made with."""
+    tick = ticks.find(name)
+    if tick is not None and tick.everywhere:
+        return Company.objects.all()
+    rehearsed = os.environ.get("TURNUS_REHEARSED_COMPANY", "")
+    return Company.objects.filter(Q(is_live=True) | Q(slug=rehearsed, clock_at__isnull=True))
+
+
 def _ask(name: str, company_id: int) -> None:
-    company = Company.objects.filter(pk=company_id, is_live=True).first()
-    if company is not None:
+    company = _asked(name).filter(pk=company_id).first()
+    if company is None:
+        return
+    if (ahead := ticks.wrong_clock()) is not None:
+        # Others, whose clocks are right, ask it; the doctor and the timetable say that this one doesn't.
+        log.error("clock_is_wrong", tick=name, seconds_ahead=round(ahead.total_seconds()))
+    else:
         ticks.ask(name=name, company=company, at=clock.now(company), stops_at=(SoftTimeLimitExceeded,))
 
 

@@ -9,12 +9,30 @@ class CrmConfig(AppConfig):
     name = "crm"
 
     def ready(self) -> None:
-        from crm import alert_ticks, event_types, refusals, task_words, tasks  # noqa: F401  registering is its effect
+        from crm import (  # noqa: F401  registering is its effect
+            activity_words,
+            alert_ticks,
+            event_types,
+            event_types_sales,
+            lead_words,
+            refusals,
+            task_words,
+            tasks,
+        )
         from crm.services import (  # noqa: F401
+            activity_reminding,
+            activity_timeline,
             alert_sources,
             alert_sources_customers,
             alert_sources_machine,
+            bulk_acts,
+            mailing_sending,
+            mailing_texts,
+            quote_mails,
+            quote_papers,
+            quote_sending,
             reminder_texts,
             reminding,
             renewal_law,
+            tying,
         )

@@ -21,8 +21,38 @@ _OFFER: dict[str, Any] = {
     "reminder": f"rmd_{_ID}", "offer": f"off_{_ID}", "discount": f"agd_{_ID}", "subscription": f"sub_{_ID}",
 }  # fmt: skip
 
+_SEGMENT: dict[str, Any] = {"id": f"seg_{_ID}", "name": "Yearly, no card"}
+_MAILING: dict[str, Any] = {
+    "id": f"mlg_{_ID}", "name": "Stay for a year", "campaign": f"cmp_{_ID}", "segment": f"seg_{_ID}",
+}  # fmt: skip
+
+_BULK: dict[str, Any] = {"id": f"blk_{_ID}", "kind": "task", "segment": f"seg_{_ID}", "rows": 1200}
+_BULK_COUNTS: dict[str, Any] = {
+    "id": f"blk_{_ID}", "kind": "task", "segment": f"seg_{_ID}", "waiting": 0, "ready": 0, "refused": 12, "failed": 0,
+    "done": 1188,
+}  # fmt: skip
+
 register(
     {
+        "segment.created": (_("A segment was made."), _SEGMENT),
+        "segment.changed": (_("The rules of a segment changed."), _SEGMENT),
+        "segment.archived": (_("A segment was archived."), _SEGMENT),
+        "bulk_act.prepared": (_("An act on everybody in a segment was prepared; nothing is done yet."), _BULK),
+        "bulk_act.started": (_("An act on everybody in a segment began."), _BULK),
+        "bulk_act.stopped": (_("An act on everybody in a segment was stopped."), _BULK_COUNTS),
+        "bulk_act.ended": (_("An act on everybody in a segment came to its last row."), _BULK_COUNTS),
+        "mailing.scheduled": (_("A mailing was scheduled."), _MAILING | {"starts_at": "2026-03-04T08:00:00+00:00"}),
+        "mailing.started": (_("A mailing began: it is fixed who gets it."), _MAILING | {
+            "planned": 1200, "left_out": 80,
+        }),
+        "mailing.paused": (_("A mailing was paused."), _MAILING),
+        "mailing.resumed": (_("A paused mailing goes on."), _MAILING),
+        "mailing.canceled": (_("A mailing was canceled."), _MAILING),
+        "mailing.done": (_("The last mail of a mailing was written."), _MAILING | {"sent": 1200}),
+        "mailing.offer_accepted": (_("A customer took the offer in a mailing."), _MAILING | {
+            "offer": f"rof_{_ID}", "discount": f"agd_{_ID}", "subscription": f"sub_{_ID}", "mrr_before": 4900,
+            "mrr_after": 3920,
+        }),
         "alert.raised": (_("Something needs a colleague: an alert was raised."), _ALERT),
         "alert.resolved": (_("What an alert was about is settled."), _ALERT),
         "task.created": (_("A task was made."), _TASK),

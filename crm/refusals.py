@@ -1,6 +1,7 @@
 """Words of this room's refusals: code to sentence, with named placeholders."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from core.refusal import register
 
@@ -8,16 +9,118 @@ register(
     {
         "reminder_link.invalid": _("This link is not valid."),
         "reminder_link.over": _("This link was good until %(day)s."),
+        "reminder_link.closed": _("This account at %(company)s is closed. Questions? Write to %(email)s."),
         "reminder.offer_is_advertising": _("An offer is advertising: choose that kind of mail."),
         "reminder.no_offer_here": _(
-            "An offer can be made before a renewal, a last day to cancel or the end of a trial."
+            "An offer can be made before a renewal, a last day to cancel or the end of a trial, and to win back."
         ),
         "reminder.text_unknown": _("This is no mail text for reminders."),
+        "segment.form": _("These rules can't be read: they are groups of conditions."),
+        "segment.field": _("A segment can't ask about “%(name)s”."),
+        "segment.operator": _("“%(name)s” can't be asked in this way: %(op)s."),
+        "segment.value": _("“%(name)s” needs a value that fits it."),
+        "segment.many": _("At most %(conditions)s conditions in %(groups)s groups are possible."),
+        "segment.empty_group": _("A group needs at least one condition."),
+        "segment.name_taken": _("There is a segment called “%(name)s” already."),
+        "segment.archived": _("This segment is archived."),
+        "bulk_act.state": _("This is not possible with an act that is %(state)s."),
+        "bulk_act.nobody": _("Nobody is meant: the segment is empty today."),
+        "bulk_act.too_many": _("An act takes at most %(most)s rows. Make the segment smaller."),
+        "bulk_act.nothing_to_do": _("There is no row that it could be done with."),
+        "bulk_act.has_owner": _("This is the owner already."),
+        "bulk_act.canceled_already": _("This is canceled already, to %(day)s."),
+        "bulk_act.no_discount": _("This discount is not given here, or ends already."),
+        "mailing.state": _("This is not possible with a mailing that is in the state “%(state)s”."),
+        "mailing.no_words": _("The mail needs a subject and a text in %(language)s."),
+        "mailing.offer_or_code": _("A mailing carries an offer or an offer code, not both."),
+        "mailing.code_not_named": _("The text names no offer code: put {code} into it."),
+        "mailing.link_not_named": _("The text has no link to the offer: put {link} into it."),
+        "mailing.starts_in_past": _("The start can't lie in the past."),
+        "mailing.no_address": _("An e-mail address is needed."),
+        "mailing.nobody": _("Nobody is in this segment now."),
+        "mailing_link.invalid": _("This link is not valid."),
+        "mailing_link.over": _("This link was good until %(day)s."),
+        "erasure.confirm": _("Type the number of the customer, %(number)s, to confirm."),
+        "erasure.subscription": ngettext_lazy(
+            "%(count)s subscription still runs or is yet to start: end it first.",
+            "%(count)s subscriptions still run or are yet to start: end them first.",
+            "count",
+        ),
+        "erasure.draft": ngettext_lazy(
+            "There is %(count)s draft of an invoice: issue or delete it first.",
+            "There are %(count)s drafts of invoices: issue or delete them first.",
+            "count",
+        ),
+        "erasure.open_invoice": ngettext_lazy(
+            "%(count)s invoice is open: have it paid, credit it or write it off first.",
+            "%(count)s invoices are open: have them paid, credit them or write them off first.",
+            "count",
+        ),
+        "erasure.dunning": ngettext_lazy(
+            "%(count)s case of dunning is open: close it first.",
+            "%(count)s cases of dunning are open: close them first.",
+            "count",
+        ),
+        "erasure.attempt": ngettext_lazy(
+            "%(count)s payment is under way: wait until it is known what became of it.",
+            "%(count)s payments are under way: wait until it is known what became of them.",
+            "count",
+        ),
+        "erasure.credit": _("There is credit left: pay it out first, or take it back if it was granted."),
+        "erasure.unallocated": ngettext_lazy(
+            "%(count)s payment is not allocated in full: allocate or refund it first.",
+            "%(count)s payments are not allocated in full: allocate or refund them first.",
+            "count",
+        ),
+        "erasure.refund": ngettext_lazy(
+            "%(count)s refund is on its way: wait until it is paid out, or cancel it.",
+            "%(count)s refunds are on their way: wait until they are paid out, or cancel them.",
+            "count",
+        ),
+        "merging.itself": _("A customer can't be merged into itself."),
+        "merging.confirm": _("Type the number of the customer that goes, %(number)s, to confirm."),
+        "merging.erased": _("The personal data of %(number)s were erased: nobody can say whether they are one."),
+        "merging.unbilled": ngettext_lazy(
+            "%(count)s ended subscription is still to be billed: wait for the next billing run.",
+            "%(count)s ended subscriptions are still to be billed: wait for the next billing run.",
+            "count",
+        ),
+        "merging.quote": ngettext_lazy(
+            "%(count)s quote waits for an answer: withdraw it first, or wait.",
+            "%(count)s quotes wait for an answer: withdraw them first, or wait.",
+            "count",
+        ),
+        "merging.field": _("“%(name)s” is nothing that could be taken over."),
         "offer.none": _("This reminder carries no offer."),
+        "offer.back_already": _("You have this subscription again already."),
         "offer.canceled": _("This subscription is canceled; take the cancellation back first."),
         "offer.withdrawn": _("This offer is no longer made."),
         "offer.over": _("This offer was good until %(day)s."),
         "offer.used": _("This offer was taken already."),
         "offer.not_taken": _("This offer was not taken."),
+        "tie.archived": _("This tie is archived."),
+        "tie.name_taken": _("There is a tie called “%(name)s” already."),
+        "tie.field_missing": _("“%(name)s” has to be filled."),
+        "tie.address_missing": _("A test company never talks to the real %(name)s, and no stand-in is set up."),
+        "tie.key_wrong": _("%(name)s doesn't take the key: %(detail)s. Make a new one there and enter it here."),
+        "tie.list_unknown": _("%(name)s has no list “%(list)s”. Its id stands there beside the list's name."),
+        "tie.throttled": ngettext_lazy(
+            "%(name)s asks to wait for %(seconds)s second. It goes on by itself then.",
+            "%(name)s asks to wait for %(seconds)s seconds. It goes on by itself then.",
+            "seconds",
+        ),
+        "tie.no_answer": _("%(name)s doesn't answer (%(detail)s). It is tried again by itself."),
+        "tie.no_files": _("%(name)s speaks for itself: only a tie by CSV files takes and gives files."),
+        "tie.link_off": _("This link is switched off."),
+        "tie.file_columns": _("The file needs a first line with the names of its columns, and among them “email”."),
+        "tie.file_empty": _("The file has no lines below its first one."),
+        "tie.file_large": _("The file is too large: up to %(lines)s lines and 5 MB. Give it in in parts."),
+        "tie.file_unreadable": _("This is no CSV file. Save it as CSV in UTF-8."),
+        "tie.line_address": _("An e-mail address is missing or is none."),
+        "tie.line_formula": _("A cell begins like a formula."),
+        "tie.line_phone": _("The phone number is none."),
+        "tie.line_advertising": _("“advertising” has to be yes or no."),
+        "tie.line_instant": _("“changed_at” has to be a day or an instant, such as 2026-05-02 or 2026-05-02T18:40Z."),
+        "tie.refused": _("%(name)s refuses: %(detail)s"),
     }
 )

@@ -11,7 +11,7 @@ class CustomersConfig(AppConfig):
     def ready(self) -> None:
         from anymail.signals import tracking
 
-        from customers import event_types, refusals  # noqa: F401  registering is its effect
+        from customers import accounts, event_types, refusals  # noqa: F401  registering is its effect
         from customers.services import delivering, mail_events, mail_texts, vat_ids  # noqa: F401
 
         # How django-anymail tells of deliveries; the one signal there is.

@@ -20,6 +20,15 @@ register(
         }),
         "customer.archived": (_("A customer was archived."), _CUSTOMER),
         "customer.restored": (_("An archived customer was brought back."), _CUSTOMER),
+        "customer.merged": (_("A customer was merged into another one; its documents keep its number."), _CUSTOMER | {
+            "into": "cus_01k2v9gq4m5xk8r3h7d1w6n0tb",
+        }),
+        "customer.found_apart": (_("Two customers that look alike were found to be two."), {
+            "id": f"cus_{_ID}", "from": "cus_01k2v9gq4m5xk8r3h7d1w6n0tb",
+        }),
+        "customer.erased": (_("A customer's personal data were blanked for good."), {
+            "id": f"cus_{_ID}", "keep_until_on": "2034-12-31",
+        }),
         "customer.vat_checked": (_("The state of a customer's VAT id changed after it was asked about."), {
             "id": f"cus_{_ID}", "vat_state": "valid", "was": "pending", "proof": "WAPIAAAAW1a2b3c4",
         }),

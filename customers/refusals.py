@@ -16,6 +16,7 @@ register(
         "customer.metadata_form": _("Further data are keys and values, at most %(limit)s characters in all."),
         "customer.person_with_vat_id": _("A person has no VAT id; make the customer a company first."),
         "customer.archived": _("This customer is archived. Restore it first."),
+        "customer.merged": _("%(number)s was merged into %(into)s: go on there."),
         "address.lines": _("An address has at most four lines above the town, each of at most %(limit)s characters."),
         "contact.archived": _("This contact is archived."),
         "contact.without_email": _("This contact has no e-mail address to invite."),

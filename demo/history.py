@@ -20,7 +20,7 @@ from core.actors import Actor
 from core.models import Company
 from core.services import ticks
 from customers.services import customers
-from demo import cashless, changes, credits, offers, people, scenes, usage
+from demo import cashless, changes, credits, offers, people, sales, scenes, usage
 from demo.company import BY, MAIL_DAYS, SLUG, open_test_company
 from demo.people import Person
 from demo.scenes import Stage
@@ -32,7 +32,7 @@ from subscriptions.services.agreeing import AgreementSpec, ItemSpec
 MONTHS = 24
 ZONE = "Europe/Berlin"
 #: Scenes register themselves; these stand in a module of their own.
-STAGED = (scenes, offers, changes, credits, usage, cashless)
+STAGED = (scenes, offers, changes, credits, usage, cashless, sales)
 MORNING = time(9, 30)
 MINUTE = timedelta(minutes=1)
 Told = Callable[[Company], None]

@@ -67,7 +67,7 @@ PLACES: dict[str, Place] = {
             ("20121", "Milano", "MI"), ("00184", "Roma", "RM"), ("40121", "Bologna", "BO"), ("80133", "Napoli", "NA"),
             ("39100", "Bolzano", "BZ"),
         ),
-        "+39 02 99000{:02}",
+        "+39 02 9900{:03}",
     ),
     "ES": Place(
         "es", "EUR", "Europe/Madrid",
@@ -80,7 +80,7 @@ PLACES: dict[str, Place] = {
             ("28013", "Madrid", ""), ("08002", "Barcelona", ""), ("41001", "Sevilla", ""), ("46002", "València", ""),
             ("48005", "Bilbao", ""),
         ),
-        "+34 910 000 0{:02}",
+        "+34 910 000 {:03}",
     ),
     "NL": Place(
         "en", "EUR", "Europe/Amsterdam",
@@ -93,7 +93,7 @@ PLACES: dict[str, Place] = {
             ("1015 CJ", "Amsterdam", ""), ("3012 AA", "Rotterdam", ""), ("3511 LX", "Utrecht", ""),
             ("9711 LM", "Groningen", ""),
         ),
-        "+31 20 990 00{:02}",
+        "+31 20 990 0{:03}",
     ),
     "AT": Place(
         "de", "EUR", "Europe/Vienna",
@@ -103,7 +103,7 @@ PLACES: dict[str, Place] = {
         "GmbH KG e.U.",
         "Mariahilfer_Straße Linzer_Gasse Höttinger_Gasse Grabenweg",
         (("1060", "Wien", ""), ("5020", "Salzburg", ""), ("6020", "Innsbruck", ""), ("8010", "Graz", "")),
-        "+43 1 9900{:02}",
+        "+43 1 990{:03}",
     ),
     "CH": Place(
         "de", "CHF", "Europe/Zurich",

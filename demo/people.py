@@ -88,7 +88,7 @@ def _person(draw: random.Random, number: int, country: str, joins_on: date, toda
                 "name": f"{first} {last}",
                 "email": fields["email"],
                 "role": "owner",
-                "phone": place.phone.format(number % 100),
+                "phone": _phone(place, number),
             }
         ],
         fields=fields,
@@ -104,11 +104,16 @@ def _firm(draw: random.Random, place: Place, last: str) -> str:
     return f"{trade} {last} {form}" if draw.random() < 0.7 else f"{last} {trade} {form}"
 
 
+def _phone(place: Place, number: int) -> str:
+    """A number that nobody has; where there are a hundred of them, two may share one."""
+    return place.phone.format(number % (1000 if "{:03}" in place.phone else 100))
+
+
 def _fields(draw: random.Random, number: int, place: Place, country: str, name: str, is_person: bool) -> dict[str, Any]:
     habit = draw.choices(list(HABITS), list(HABITS.values()))[0]
     fields: dict[str, Any] = {
         "email": f"{_letters(name)[:30].strip('-')}-{number + 1}@{country.lower()}.example",
-        "phone": place.phone.format(number % 100),
+        "phone": _phone(place, number),
         "language": place.language,
         "currency": place.currency,
         "external_id": f"CRM-{10_000 + number * 7}",

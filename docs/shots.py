@@ -41,6 +41,15 @@ OFFICE = [
     Shot("customers", "/office/customers/"),
     Shot("customer", "/office/customers/", [r"/office/customers/cus_[^/]+/$"]),
     Shot("customer-new", "/office/customers/new/"),
+    Shot("leads", "/office/leads/"),
+    Shot("lead", "/office/leads/", [r"/office/leads/led_[^/]+/$"]),
+    Shot("quotes", "/office/quotes/"),
+    Shot("quote", "/office/quotes/", [r"/office/quotes/quo_[^/]+/$"]),
+    Shot("segments", "/office/segments/"),
+    Shot("segment", "/office/segments/", [r"/office/segments/seg_[^/]+/$"]),
+    Shot("mailings", "/office/mailings/"),
+    Shot("mailing", "/office/mailings/", [r"/office/mailings/mlg_[^/]+/$"]),
+    Shot("activities", "/office/activities/"),
     Shot("plans", "/office/plans/"),
     Shot("plan", "/office/plans/", [r"/office/plans/pln_[^/]+/$"]),
     Shot("subscriptions", "/office/subscriptions/"),
@@ -62,7 +71,7 @@ OFFICE = [
     Shot("runs", "/office/runs/"),
     Shot("parked", "/office/runs/parked/"),
     Shot("imports", "/office/imports/new/"),
-    Shot("revenue", "/office/revenue/"),
+    Shot("revenue", "/office/reports/mrr/"),
     Shot("settings", "/office/settings/"),
     Shot("company", "/office/settings/company/"),
     Shot("mails", "/office/settings/mails/"),
@@ -80,6 +89,7 @@ PORTAL = [
     Shot("portal-pay", "/portal/", [r"/pay/[^/]+/$"]),
     Shot("portal-methods", "/portal/methods/"),
     Shot("portal-data", "/portal/data/"),
+    Shot("public-lead", "/portal/hafenlicht/contact/"),
 ]
 
 

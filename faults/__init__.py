@@ -8,7 +8,8 @@ How the parts fit
 - `strikes.py`  how each kind of injection is carried out.
 - `life.py`     the months, day by day; after each day's faults the machines go on undisturbed until nothing waits.
 - `dump.py`     the canonical end state, and what must hold of it by itself.
-- `mutants.py`  planted faults of the product, each met by the injections aimed at it.
+- `planted.py`  twelve faults as patches of the product, which fit its source exactly, and what is aimed at each.
+- `mutants.py`  plants them in copies and strikes; what the campaign's judgement finds catches them.
 
 Run it: python -m faults [--seed N] [--months N] [--customers N] [--injections N]
 """

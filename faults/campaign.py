@@ -5,7 +5,9 @@ The rule that matters: both begin with the same bytes, a world made once and cop
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -16,17 +18,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
+from core.fault_points import POINTS
 from faults.hands import Hand
 from faults.life import FIRST, LATER, Told, days, live, morning
-from faults.plan import Injection
+from faults.plan import FEWEST, NIGHT, NIGHTS, Injection
 from faults.town import DISK, ROOT, Town
 from ops import places
 
 #: Worlds made earlier are kept here, by what they were made of.
 KEPT: Final = "faults"
+#: Enough for what a few strikes leave, see `life`; what is stuck is known sooner.
+SHORT: Final = LATER[:4]
 
 
 @dataclass(slots=True)
@@ -40,16 +46,27 @@ class Outcome:
     twice: int = 0
 
 
-def template(seed: int, customers: int) -> Path:
-    """The folder of a stopped world at its beginning; made if there is none for this code."""
+def template(seed: int, customers: int, *, code: Path = ROOT) -> Path:
+    """The folder of a stopped world at its beginning; made if there is none for this code, looked for once."""
+    if (seed, customers) in _templates:
+        return _templates[seed, customers]
     digest = hashlib.sha256(f"{seed} {customers} {FIRST}".encode())
-    for path in sorted([*ROOT.glob("*/migrations/*.py"), ROOT / "faults/story.py"]):
+    for path in sorted([*code.glob("*/migrations/*.py"), code / "faults/story.py"]):
         digest.update(path.read_bytes())
     base = places.private_folder(places.state_folder() / KEPT)
     folder = base / digest.hexdigest()[:12]
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _make(folder, seed, customers, code)
+    _templates[seed, customers] = folder
+    return folder
+
+
+def _make(folder: Path, seed: int, customers: int, code: Path) -> None:
     if not (folder / "made").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        town = Town(folder)
+        town = Town(folder, code=code)
+        town.set_clock(morning(FIRST) - timedelta(hours=1))
         town.start()
         try:
             hand = Hand(town)
@@ -58,7 +75,10 @@ def template(seed: int, customers: int) -> Path:
         finally:
             town.stop()
         (folder / "made").touch()
-    return folder
+
+
+#: Worlds known to this process: what is changed while it runs changes no beginning.
+_templates: dict[tuple[int, int], Path] = {}
 
 
 @contextmanager
@@ -79,9 +99,11 @@ def world(seed: int, customers: int, *, code: Path = ROOT, disk: bool = False) -
             mounted = made.returncode == 0
         source.copy_to(town)
         town.has_own_disk = mounted
+        town.set_clock(morning(FIRST) - timedelta(minutes=30))
         town.start()
         hand = Hand(town)
         hand.read("point_hooks", url=town.environment["TURNUS_FAULTS_HOOKS"])
+        town.api_key = hand.read("api_key", at=morning(FIRST))
         yield town, hand
         hand.end()
     finally:
@@ -98,13 +120,13 @@ def life(
     sql: tuple[str, ...] = (), is_narrow: bool = False,
 ) -> Outcome:  # fmt: skip
     """Lives the days in a world of its own and looks at what is left. `is_narrow`: no mail may come twice, not even
-    under one id."""
+    under one id, and less time is given to what waits."""
     with world(seed, customers, code=code, disk=any(one.kind == "disk_full" for one in plan)) as (town, hand):
         if not town.has_own_disk:
             plan = [one for one in plan if one.kind != "disk_full"]
         for statement in sql:
             hand.read("sql", text=statement)
-        told = live(town, hand, calendar, plan, seed=seed)
+        told = live(town, hand, calendar, plan, seed=seed, later=SHORT if is_narrow else LATER)
         end = morning(calendar[-1]) + LATER[-1] + timedelta(minutes=30)
         dump = hand.read("dump", at=end, seconds=600)
         outcome = Outcome(told, dump, list(dump["wrong"]))
@@ -153,33 +175,73 @@ def twice_sent(town_mails: list[tuple[str, str]]) -> int:
 
 @dataclass(slots=True)
 class Report:
-    """Both lives and how they differ."""
+    """Both lives, how they differ, and what was planned."""
 
     quiet: Outcome
     struck: Outcome
     differing: list[str]
+    planned: list[Injection]
+    #: Whether every quota must be met, and as many strike as a whole campaign has.
+    is_whole: bool = False
+    seconds: float = 0.0
+
+    @property
+    def missed(self) -> list[str]:
+        """Quotas that were not met, in words."""
+        told = self.struck.told
+        said = [f"{name}: {came} of {wanted}" for name, came, wanted in self._table() if came < wanted]
+        if not self.is_whole:
+            return said
+        if len(told.struck) < FEWEST:
+            said.append(f"{len(told.struck)} struck, of at least {FEWEST}")
+        if 2 * self._inside() <= len(told.struck):
+            said.append(f"only {self._inside()} of {len(told.struck)} struck inside a transaction")
+        return said
 
     @property
     def is_fine(self) -> bool:
-        return not (self.differing or self.struck.wrong or self.quiet.wrong)
+        wrong = self.differing or self.struck.wrong or self.quiet.wrong
+        return not wrong and not (self.is_whole and self.missed)
+
+    def _inside(self) -> int:
+        """Strikes at points at which a transaction is open."""
+        return sum(POINTS.get(one.point, False) for one in self.struck.told.struck)
+
+    def _table(self) -> list[tuple[str, int, int]]:
+        """Kinds, then named points: their name, how many struck, their quota."""
+        struck = self.struck.told.struck
+        rows = []
+        for told, key in (("", _kind), ("at ", _point)):
+            came, wanted = Counter(map(key, struck)), Counter(map(key, self.planned))
+            rows += [(told + name, came[name], wanted[name]) for name in sorted(set(came) | set(wanted)) if name]
+        return rows
 
     def lines(self) -> list[str]:
         told = self.struck.told
-        kinds = Counter(one.kind for one in told.struck)
-        points = Counter(one.point for one in told.struck if one.point)
-        said = [f"{len(told.struck)} injections struck, {sum(points.values())} of them at named points"]
-        said += [f"  {count:>4}  {kind}" for kind, count in sorted(kinds.items())]
-        said += ["at points:"] + [f"  {count:>4}  {point}" for point, count in sorted(points.items())]
-        if told.unmet:
-            said += ["met nothing: " + ", ".join(sorted({one.name for one in told.unmet}))]
+        said = ["struck  quota"] + [f"{came:>6}  {wanted:>5}  {name}" for name, came, wanted in self._table()]
+        said += [f"{len(told.struck)} injections struck, {self._inside()} of them inside a transaction"]
+        said += [f"quota missed: {words}" for words in self.missed]
         tables = self.quiet.dump["tables"]
         said += ["end state: " + ", ".join(f"{sum(rows.values())} {name}" for name, rows in tables.items())]
         said += [f"in peace: {words}" for words in self.quiet.wrong]
         said += [f"after faults: {words}" for words in self.struck.wrong]
         said += self.differing[:60]
-        said += [f"{len(self.differing)} rows differ; {self.struck.twice} mails came again under the same id"]
-        said += [f"seconds: {self.quiet.told.seconds:.0f} in peace, {told.seconds:.0f} struck"]
+        stuck = len(told.stuck)
+        said += [f"{len(self.differing)} rows differ, {len(self.struck.wrong)} wrong, {stuck} stuck; "
+                 f"{self.struck.twice} mails came again under the same id"]  # fmt: skip
+        longest = ", ".join(f"{name} {spent:.0f}" for name, spent in told.spent.most_common(12))
+        said += [f"seconds by kind: {longest}"]
+        said += [f"seconds: {self.quiet.told.seconds:.0f} in peace beside {told.seconds:.0f} struck, "
+                 f"{self.seconds:.0f} in all"]  # fmt: skip
         return said
+
+
+def _kind(one: Injection) -> str:
+    return one.kind
+
+
+def _point(one: Injection) -> str:
+    return one.point
 
 
 def differences(quiet: dict[str, Any], struck: dict[str, Any]) -> list[str]:
@@ -193,13 +255,34 @@ def differences(quiet: dict[str, Any], struck: dict[str, Any]) -> list[str]:
     return said
 
 
-def run(seed: int, customers: int, months: int, step: int, plan: list[Injection]) -> Report:
-    """The whole campaign."""
+def run(seed: int, customers: int, months: int, step: int, plan: list[Injection], *, is_whole: bool = False) -> Report:
+    """The whole campaign: both lives beside each other, each in a world and a process of its own."""
     begun = time.monotonic()
     template(seed, customers)
     print(f"# the world is made: {time.monotonic() - begun:.0f} s", flush=True)
     calendar = days(months, step)
-    quiet = life(seed, customers, calendar, [])
-    print(f"# in peace: {quiet.told.seconds:.0f} s", flush=True)
-    struck = life(seed, customers, calendar, plan)
-    return Report(quiet, struck, differences(quiet.dump, struck.dump))
+    planned = plan + [Injection(NIGHT) for night in NIGHTS if date.fromisoformat(night) in calendar]
+    here, there = multiprocessing.Pipe(duplex=False)
+    peace = multiprocessing.get_context("fork").Process(
+        target=_in_peace, args=(there, seed, customers, calendar), daemon=True
+    )
+    peace.start()
+    there.close()
+    try:
+        struck = life(seed, customers, calendar, plan)
+        try:
+            quiet = here.recv()
+        except EOFError:
+            raise RuntimeError("the life in peace broke off") from None
+        peace.join()
+    finally:
+        if peace.is_alive():
+            peace.terminate()
+            peace.join()
+    seconds = time.monotonic() - begun
+    return Report(quiet, struck, differences(quiet.dump, struck.dump), planned, is_whole, seconds)
+
+
+def _in_peace(there: Connection, seed: int, customers: int, calendar: list[date]) -> None:
+    there.send(life(seed, customers, calendar, []))
+    there.close()

@@ -59,7 +59,7 @@ TABLES: Final = {
         FROM core_event e LEFT JOIN customers_customer c ON c.id = e.customer_id
         WHERE e.company_id = %s AND e.type NOT LIKE 'alert.%%' AND e.type NOT LIKE 'task.%%'
           AND e.type NOT LIKE 'attempt.%%'
-          AND e.type NOT LIKE 'run.%%' AND e.type NOT LIKE 'webhook%%' AND e.type NOT IN {_NOISE}""",
+          AND e.type NOT LIKE 'billing_run.%%' AND e.type NOT LIKE 'webhook%%' AND e.type NOT IN {_NOISE}""",
     "subscriptions": """
         SELECT c.name, s.state, s.start_on, s.term_start_on, s.term_ends_on, s.ends_on, s.next_bill_on, s.next_move_on,
                s.suspended_from_on, s.parked_at IS NOT NULL

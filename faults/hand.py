@@ -6,13 +6,15 @@ itself never talks to the database. It reads lines of JSON and answers each with
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
 import signal
 import sys
 import time
 import traceback
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ import django
 
 django.setup()
 
+import stripe  # noqa: E402
+from babel.dates import format_date  # noqa: E402
+from babel.numbers import format_currency  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 from django.utils.translation import override  # noqa: E402
@@ -27,6 +32,10 @@ from django.utils.translation import override  # noqa: E402
 from billing.documents import press  # noqa: E402
 from core import fault_points  # noqa: E402
 from faults import deeds  # noqa: E402
+
+#: Servers that are deeds end with the hand, however it ends.
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def do(asked: dict[str, Any]) -> None:
@@ -37,9 +46,13 @@ def do(asked: dict[str, Any]) -> None:
         for number in (1, 2):
             os.dup2(log, number)
         os.setsid()
+        if _libc is not None:
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if asked.get("at"):
             ahead = datetime.fromisoformat(asked["at"]) - datetime.now(UTC)
             os.environ["TURNUS_CLOCK_OFFSET"] = str(ahead.total_seconds())
+        if asked.get("error"):
+            os.environ["TURNUS_CLOCK_ERROR"] = str(asked["error"])
         fault_points.arm(asked.get("arm", ""))
         came = getattr(deeds, asked["deed"])(**asked.get("given", {}))
         if asked.get("out"):
@@ -59,14 +72,21 @@ def do(asked: dict[str, Any]) -> None:
         os._exit(code)
 
 
+#: Codes of processes that are over. A new process of the same number takes its place.
+_ended: dict[int, int] = {}
+
+
 def wait(pid: int, seconds: float) -> int | None:
-    """How the process ended: its code, less than zero for a signal; None while it lives."""
+    """How the process ended: its code, less than zero for a signal; None while it lives. It can be asked again."""
+    if pid in _ended:
+        return _ended[pid]
     until = time.monotonic() + seconds
     pause = 0.002
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            return os.waitstatus_to_exitcode(status)
+            _ended[pid] = os.waitstatus_to_exitcode(status)
+            return _ended[pid]
         if time.monotonic() >= until:
             return None
         time.sleep(pause)
@@ -78,9 +98,15 @@ def warm() -> None:
     for language in ("en", "de", "fr", "it", "es"):
         with override(language):
             get_resolver().reverse_dict  # noqa: B018  filled by being looked at
+        format_date(date(2025, 1, 1), locale=language)
+        format_currency(1, "EUR", locale=language)
     press._fonts()
     for template in press.templates():
         press._style(template)
+    stripe.StripeClient("sk_test_warm").v1.events  # noqa: B018  loaded by being looked at
+    # Else every process walks, and so copies, all that is loaded by now.
+    gc.collect()
+    gc.freeze()
 
 
 def main() -> None:
@@ -95,6 +121,7 @@ def main() -> None:
             pid = os.fork()
             if not pid:
                 do(asked)
+            _ended.pop(pid, None)
             answer = {"pid": pid}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

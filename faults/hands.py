@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,16 @@ class Running:
     def wait(self, seconds: float = 120) -> int | None:
         """How it ended; None when it still lives after so long."""
         code: int | None = self.hand.ask({"wait": self.pid, "seconds": seconds})["code"]
+        return code
+
+    def finish(self, seconds: float) -> int:
+        """Waits for its end and forgets what it found; its exit code. One that never ends is killed and says -9."""
+        code = self.wait(seconds)
+        if code is None:
+            self.kill()
+            self.wait()
+            code = -9
+        self.out.unlink(missing_ok=True)
         return code
 
     def kill(self) -> None:
@@ -58,26 +68,21 @@ class Hand:
         found: dict[str, Any] = json.loads(line)
         return found
 
-    def begin(self, deed: str, *, at: datetime | None = None, arm: str = "", **given: Any) -> Running:
-        """Starts a process for a deed by the clock `at`, with a point armed or none."""
+    def begin(
+        self, deed: str, *, at: datetime | None = None, arm: str = "", error: timedelta | None = None, **given: Any
+    ) -> Running:
+        """Starts a process for a deed by the clock `at`, with a point armed or none, its own clock wrong or right."""
         self.count += 1
         out = self.town.folder / f"out-{self.count}.json"
         asked = {
             "deed": deed, "at": at.isoformat() if at else None, "arm": arm, "given": given, "log": str(self.log),
-            "out": str(out),
+            "out": str(out), "error": error.total_seconds() if error else 0,
         }  # fmt: skip
         return Running(self.ask(asked)["pid"], self, out)
 
     def do(self, deed: str, *, at: datetime | None = None, seconds: float = 120, **given: Any) -> int:
         """Does a deed to its end; its exit code. One that never ends is killed and says -9."""
-        running = self.begin(deed, at=at, **given)
-        code = running.wait(seconds)
-        if code is None:
-            running.kill()
-            running.wait()
-            code = -9
-        running.out.unlink(missing_ok=True)
-        return code
+        return self.begin(deed, at=at, **given).finish(seconds)
 
     def read(self, deed: str, *, at: datetime | None = None, seconds: float = 300, **given: Any) -> Any:
         """Does a deed and returns what it found. Raises RuntimeError when it fails."""

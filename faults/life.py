@@ -5,14 +5,14 @@ The rule that matters: both lives ask the same ticks on the same days by the sam
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from time import monotonic
 from typing import Final
 
 from faults.hands import Hand
-from faults.plan import NIGHTS, Injection, deed_of
+from faults.plan import NIGHT, NIGHTS, Injection, deed_of
 from faults.strikes import Strikes
 from faults.town import Town
 
@@ -21,16 +21,30 @@ FIRST: Final = date(2025, 1, 1)
 #: past the looks at what is unknown, past the waiting times of effects.
 MORNING: Final = time(6, 0)
 LATER: Final = tuple(timedelta(minutes=minutes) for minutes in (50, 57, 100, 190, 370, 600, 760))
+#: So many relays carry out what a day brought, and so many seconds they may take.
+RELAYS: Final = 2
+RELAY_SECONDS: Final = 240
+#: Beside another a relay takes so few rows at a time that both have something to do.
+SHARE: Final = 8
 #: From one struck tick to the next.
 BETWEEN: Final = timedelta(seconds=20)
 #: From one struck relay to the next: what the first had leased is free again.
 LEASE: Final = timedelta(seconds=130)
 
 
+#: In these days nobody is asked anything: then the clock is 40 days ahead, and all is caught up with.
+STANDSTILL: Final = (date(2025, 7, 3), date(2025, 8, 11))
+
+
 def days(months: int, step: int) -> list[date]:
-    """The days on which the machines are asked: every so many, so that missed ones are caught up with."""
-    count = round(months * 30.44)
-    return [FIRST + timedelta(days=number) for number in range(0, count, step)]
+    """The days on which the machines are asked: every so many, so that missed ones are caught up with, and the days
+    after the nights on which the local clock jumps."""
+    end = FIRST + timedelta(days=round(months * 30.44))
+    nights = {night for night in map(date.fromisoformat, NIGHTS) if night < end}
+    every = {FIRST + timedelta(days=number) for number in range(0, (end - FIRST).days, step)}
+    first, last = STANDSTILL
+    resumed = {last + timedelta(days=1)} if last < end else set()
+    return sorted({day for day in every if not first <= day <= last} | nights | resumed)
 
 
 def morning(day: date) -> datetime:
@@ -45,10 +59,18 @@ class Told:
     unmet: list[Injection] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    #: How long the strikes of each kind took, and what the machines did between and after them.
+    spent: Counter[str] = field(default_factory=Counter)
 
 
-def live(town: Town, hand: Hand, calendar: list[date], plan: list[Injection], *, seed: int) -> Told:
-    """Lives these days. Injections of the plan are spread over them; one that met nothing waits for another day."""
+def live(
+    town: Town, hand: Hand, calendar: list[date], plan: list[Injection], *, seed: int,
+    later: tuple[timedelta, ...] = LATER,
+) -> Told:  # fmt: skip
+    """Lives these days. Injections of the plan are spread over them; one that met nothing waits for another day.
+
+    `later`: when a day's machines are asked again, at most, before it is said that something stays.
+    """
     begun, told, strikes = monotonic(), Told(), Strikes(town, hand, seed)
     waiting = deque(plan)
     nights = {date.fromisoformat(night) for night in NIGHTS} if plan else set()
@@ -57,10 +79,19 @@ def live(town: Town, hand: Hand, calendar: list[date], plan: list[Injection], *,
         most = min(len(waiting), -(-len(waiting) // left) * 2)
         chosen = sorted((waiting.popleft() for _ in range(most)), key=lambda one: one.place(left))
         at = morning(day)
+        town.follow(at)
+        if day in nights and strikes.night(datetime.combine(day, time(1), UTC)):
+            told.struck.append(Injection(NIGHT))
         for deed in ("tick", "people_pay", "relay"):
             for one in [one for one in chosen if deed_of(one) == deed]:
                 at += BETWEEN if deed == "tick" else LEASE
-                if strikes.strike(one, at):
+                if one.point.startswith("attempt."):
+                    # Whatever other strikes left undone: there is something to charge for.
+                    hand.do("tick", at=at, name="billing.run")
+                since = monotonic()
+                has_struck = strikes.strike(one, at)
+                told.spent[one.kind] += monotonic() - since
+                if has_struck:
                     told.struck.append(one)
                 else:
                     one.waited += 1
@@ -68,25 +99,33 @@ def live(town: Town, hand: Hand, calendar: list[date], plan: list[Injection], *,
             if deed != "relay":
                 at += BETWEEN
                 hand.do(deed, at=at)
-        left_over = _settle_down(hand, day)
+        since = monotonic()
+        left_over = _settle_down(hand, day, later)
+        told.spent["settling down"] += monotonic() - since
+        if plan and later is LATER:
+            came = f"{len(told.struck)} struck, {len(waiting)} to come, {monotonic() - begun:.0f} s"
+            print(f"# {day}, {len(calendar) - left + 1} of {len(calendar)} days: {came}", flush=True)
         if left_over:
             told.stuck.append(f"{day}: {left_over}")
-        for night in sorted(night for night in nights if night == day):
-            nights.remove(night)
-            strikes.night(datetime.combine(night, time(1), UTC))
-            told.struck.append(Injection("daylight_saving"))
     told.unmet = list(waiting)
     told.seconds = monotonic() - begun
     return told
 
 
-def _settle_down(hand: Hand, day: date) -> str:
+def _relays(hand: Hand, at: datetime, many: int) -> None:
+    running = [hand.begin("relay", at=at, limit=SHARE if many > 1 else 50) for _ in range(many)]
+    for one in running:
+        one.finish(RELAY_SECONDS)
+
+
+def _settle_down(hand: Hand, day: date, passes: tuple[timedelta, ...]) -> str:
     """The machines go on, undisturbed, until nothing waits; what still does when the day is over."""
     found: dict[str, int] = {}
-    for number, later in enumerate(LATER):
+    for number, later in enumerate(passes):
         at = morning(day) + later
+        hand.town.follow(at)
         hand.do("tick", at=at)
-        hand.do("relay", at=at + BETWEEN)
+        _relays(hand, at + BETWEEN, 1 if number else RELAYS)
         found = hand.read("waiting", at=at)
         # What a tick began, another goes on with: once is not enough, in peace either.
         if number and not any(found.values()):

@@ -23,12 +23,18 @@ PLACES: Final = {
     "ES": ("28001", "Madrid"),
 }
 LANGUAGE: Final = {"DE": "de", "FR": "fr", "IT": "it", "ES": "es"}
+#: Of so many customers and more, most pay by the year or the quarter, and those come in the course of the year: every
+#: day has its work, and none so much that the campaign would be about printing invoices.
+MANY: Final = 300
+SHARES: Final = (1, 1, 10, 85, 1.5, 1.5)
+SPREAD: Final = (2, 3)
 #: One in twenty has a card that is refused, four a good one, thirteen send money, two never pay.
 PAYS: Final = ("broken", *["card"] * 4, *["transfer"] * 13, *["never"] * 2)
 
 
 def write(*, seed: int, customers: int) -> dict[str, Any]:
-    """Writes the company with so many customers, each with a subscription that starts within the first month."""
+    """Writes the company with so many customers, each with a subscription: a few start within the first month, many
+    in the course of the year."""
     from billing.services import gateway_accounts
     from billing.services.companies import open_company
     from core.services import webhook_endpoints
@@ -65,8 +71,12 @@ def write(*, seed: int, customers: int) -> dict[str, Any]:
         )  # fmt: skip
         if pays in ("card", "broken"):
             _card(customer, gateway, "pm_card_visa" if pays == "card" else "pm_card_chargeCustomerFail")
-        start_on = FIRST + timedelta(days=dice.randrange(31))
-        specs.append(AgreementSpec(customer=customer, plan=dice.choice(plans), start_on=start_on))
+        if customers < MANY:
+            start_on, plan = FIRST + timedelta(days=dice.randrange(31)), dice.choice(plans)
+        else:
+            place = dice.choices(range(len(plans)), SHARES)[0]
+            start_on, plan = FIRST + timedelta(days=dice.randrange(330 if place in SPREAD else 31)), plans[place]
+        specs.append(AgreementSpec(customer=customer, plan=plan, start_on=start_on))
     made = agree_many(company=company, specs=specs, on=FIRST, by=BY, at=AT)
     for subscription in made:
         if dice.random() < 0.1:

@@ -15,16 +15,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from faults.hands import Hand, Running
-from faults.plan import DEED_OF, Injection
-from faults.town import Town, wait_for
+from faults.machines import Machines
+from faults.plan import DEED_OF, MACHINES, Injection
+from faults.town import Town, is_alive, wait_for
 from ops import postgres
 
+FORTY_DAYS: Final = timedelta(days=40)
+#: Where a night's first tick is struck.
+NIGHT_POINTS: Final = ("moves.moved", "billing.lines", "billing.written")
 #: Seconds a deed may take that was struck.
 PATIENCE: Final = 60.0
+#: Seconds a provider is silent: two or three charges stay without an answer, the next ones get theirs.
+SILENT: Final = 12.0
 
 
 class Strikes:
@@ -33,10 +38,14 @@ class Strikes:
     def __init__(self, town: Town, hand: Hand, seed: int) -> None:
         self.town, self.hand = town, hand
         self.dice = random.Random(f"strikes {seed}")
+        self.machines = Machines(town, hand, self.dice)
 
     def strike(self, injection: Injection, at: datetime) -> bool:
         """Carries one out at that instant; whether it struck."""
         kind = injection.kind
+        if kind in MACHINES:
+            machine: Callable[[Injection, datetime], bool] = getattr(self.machines, kind)
+            return machine(injection, at)
         if kind == "kill":
             return self._killed(injection, at)
         if injection.point:
@@ -54,18 +63,27 @@ class Strikes:
         """The process waits at its point while its surroundings are struck, and then goes on."""
         file = self.town.folder / f"held-{self.hand.count}"
         running = self.hand.begin(DEED_OF[one.point], at=at, arm=f"{one.point}@{one.number}!wait:{file}", **one.given)
-        if not wait_for(file, PATIENCE, lambda: _lives(running.pid)):
+        if not wait_for(file, PATIENCE, lambda: is_alive(running.pid)):
             self._ended(running)
             return False
-        with self._around(one.kind):
+        with self._around(one.kind, at):
             file.unlink()
-            self._ended(running)
+            running.wait(SILENT if one.kind == "provider_silent" else PATIENCE)
+        self._ended(running)
         return True
 
     @contextmanager
-    def _around(self, kind: str) -> Iterator[None]:
+    def _around(self, kind: str, at: datetime) -> Iterator[None]:
         town = self.town
         match kind:
+            case "other_relay":
+                self.hand.do("relay", at=at)
+                yield
+            case "other_payer":
+                other = self.hand.begin("people_pay", at=at)
+                self._waits(other)
+                yield
+                self._ended(other)
             case "postgres":
                 town.kill("postgres")
                 town.begin("postgres")
@@ -110,7 +128,7 @@ class Strikes:
             running.kill()
         return self._ended(running) == -signal.SIGKILL
 
-    def _worker_killed_at_random(self, at: datetime) -> bool:
+    def _ticks_killed_at_random(self, at: datetime) -> bool:
         return self._at_random("ticks_without_end", at)
 
     def _relay_killed_at_random(self, at: datetime) -> bool:
@@ -147,12 +165,38 @@ class Strikes:
     def _days_twice(self, at: datetime) -> bool:
         """Whatever bug it may be: days that are billed are written once more. The database refuses it."""
         self.hand.do("tick", at=at)
+        if not self.hand.read("sql", text="SELECT 1 FROM billing_billeddays LIMIT 1"):
+            return False
         self.hand.do(
             "sql", at=at,
             text="INSERT INTO billing_billeddays (company_id, slot_id, component, days, line_id, kind) SELECT "
             "company_id, slot_id, component, days, line_id, kind FROM billing_billeddays ORDER BY id LIMIT 1",
         )  # fmt: skip
         return True
+
+    def _debtor_pays(self, at: datetime) -> bool:
+        """Somebody who is asked for money today pays it before anything else is done."""
+        self._cases_are_open(at)
+        return bool(self.hand.read("debtor_pays", at=at))
+
+    def _cases_are_open(self, at: datetime) -> None:
+        """Three days ago it was seen who is late; what is to be done about it falls due today."""
+        self.hand.do("tick", at=at - timedelta(days=3), name="billing.dunning")
+
+    def _debtor_pays_meanwhile(self, at: datetime) -> bool:
+        """The same person pays while dunning is under way: it has read what is open, and waits for the customer."""
+        self._cases_are_open(at)
+        file = self.town.folder / f"held-{self.hand.count}"
+        payer = self.hand.begin("debtor_pays", at=at, arm=f"payment.recorded@1!wait:{file}")
+        if not wait_for(file, PATIENCE, lambda: is_alive(payer.pid)):
+            self._ended(payer)
+            return False
+        dunning = self.hand.begin("tick", at=at, name="billing.dunning")
+        waited = self._waits(dunning)
+        file.unlink()
+        for running in (payer, dunning):
+            self._ended(running)
+        return waited
 
     # The clock
 
@@ -163,22 +207,31 @@ class Strikes:
         return self._asked(at - timedelta(hours=1))
 
     def night(self, at: datetime) -> bool:
-        """Around the hour that the local clock skips or has twice: asked every half hour."""
-        return all(self._asked(at + timedelta(minutes=30 * step)) for step in range(-2, 3))
+        """Around the hour that the local clock skips or has twice: asked every half hour, and struck in its midst."""
+        looks = [at + timedelta(minutes=30 * step) for step in range(-2, 3)]
+        struck = self._killed(Injection("kill", self.dice.choice(NIGHT_POINTS)), looks[0])
+        for look in looks:
+            self._asked(look)
+        return struck
 
     def _asked(self, at: datetime) -> bool:
         for deed in ("tick", "relay"):
             self.hand.do(deed, at=at)
         return True
 
+    def _clock_plus_40_days(self, at: datetime) -> bool:
+        """A machine whose own clock is far ahead of the database's asks what is due, beside one whose is right."""
+        wrong = self.hand.begin("tick", at=at, error=FORTY_DAYS)
+        right = self.hand.begin("tick", at=at)
+        self._ended(right)
+        return self._ended(wrong) == 1
+
     def _relay_plus_40_days(self, at: datetime) -> bool:
-        """A relay whose clock is far ahead, beside one whose clock is right: every lease looks ended to it."""
-        both = [
-            self.hand.begin("relay", at=at), self.hand.begin("relay", at=at + timedelta(days=40)),
-        ]  # fmt: skip
-        for running in both:
-            self._ended(running)
-        return True
+        """A relay whose clock is far ahead of the database's, beside one whose clock is right: every lease would look
+        ended to it."""
+        right, wrong = self.hand.begin("relay", at=at), self.hand.begin("relay", at=at, error=FORTY_DAYS)
+        self._ended(right)
+        return self._ended(wrong) == 1
 
     def _provider_mute(self, at: datetime) -> bool:
         """The provider takes the money and its answer is lost."""
@@ -229,11 +282,31 @@ class Strikes:
 
     # Other people's servers
 
+    def _network_cut(self, at: datetime) -> bool:
+        """No way out of the house: nobody's mail server, sink or provider answers, nor does Valkey."""
+        gone = ("smtp", "hooks", "providers", "valkey")
+        for name in gone:
+            self.town.kill(name)
+        for deed in ("tick", "relay"):
+            self.hand.do(deed, at=at)
+        for name in gone:
+            self.town.begin(name)
+        return True
+
     def _smtp_refuses(self, at: datetime) -> bool:
         self.town.kill("smtp")
         self.hand.do("relay", at=at)
         self.town.begin("smtp")
         return True
+
+    def _smtp_refuses_then_flushed(self, at: datetime) -> bool:
+        """While mails wait for their next try, Valkey forgets all it knew."""
+        self._smtp_refuses(at)
+        waits = self.hand.read(
+            "sql", text="SELECT 1 FROM core_outbox WHERE kind = 'mail' AND state = 'waiting' AND attempts > 0"
+        )
+        self.town.flush_valkey()
+        return bool(waits)
 
     def _smtp_hangs(self, at: datetime) -> bool:
         self.town.signal("smtp", signal.SIGSTOP)
@@ -248,7 +321,7 @@ class Strikes:
         seen = len(self.town.caught())
         running = self.hand.begin("relay", at=at)
         until = time.monotonic() + 20
-        while len(list(self.town.mails.glob("*.eml"))) == seen and _lives(running.pid) and time.monotonic() < until:
+        while len(list(self.town.mails.glob("*.eml"))) == seen and is_alive(running.pid) and time.monotonic() < until:
             time.sleep(0.001)
         came = len(list(self.town.mails.glob("*.eml"))) > seen
         self.town.kill("smtp")
@@ -273,6 +346,16 @@ class Strikes:
         return self._hooks("drop", at)
 
     # In common
+
+    def _waits(self, running: Running) -> bool:
+        """Waits until a process waits for somebody else's lock, or is over; whether it waits."""
+        until = time.monotonic() + PATIENCE / 2
+        while is_alive(running.pid) and time.monotonic() < until:
+            asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            if postgres.run_sql(self.town.cluster, asked) != "0":
+                return True
+            time.sleep(0.02)
+        return False
 
     def _ended(self, running: Running) -> int:
         code = running.wait(PATIENCE)
@@ -305,10 +388,3 @@ def full_disk(town: Town) -> Iterator[None]:
         yield
     finally:
         ballast.unlink(missing_ok=True)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -16,22 +16,17 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 from ops import places, postgres, processes, valkey
+from standins.providers.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 #: The database lies on a disk of its own, so that it can be full: as large as this.
 DISK = "6g"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Town:
@@ -45,8 +40,10 @@ class Town:
         self.mails = places.private_folder(self.folder / "mails")
         self.hooks = self.folder / "webhooks.jsonl"
         self.money = places.private_folder(self.folder / "providers")
-        self.ports = {name: free_port() for name in ("smtp", "mailpage", "hooks", "stripe", "paypal")}
+        self.ports = {name: processes.free_port() for name in ("smtp", "mailpage", "hooks", "stripe", "paypal")}
         self.processes: dict[str, subprocess.Popen[Any]] = {}
+        #: With it the story's cashier asks the API.
+        self.api_key = ""
         #: Whether its database lies on a disk that can be full.
         self.has_own_disk = False
         self.log = (self.folder / "standins.log").open("ab")
@@ -84,6 +81,17 @@ class Town:
         if started is not None:
             self.processes[name] = started
 
+    def set_clock(self, at: datetime) -> None:
+        """The providers' clock, before they are started for the first time."""
+        with Store(self.money / "providers.sqlite3").transaction() as tx:
+            tx.set("clock", int(at.timestamp() - time.time()))
+
+    def follow(self, at: datetime) -> None:
+        """The providers' clock goes on to `at`, unless it is there already."""
+        behind = int(at.timestamp()) - int(self.control("clock")["now"])
+        if behind > 0:
+            self.control("clock", {"advance": behind})
+
     def _spawn(self, *words: str) -> subprocess.Popen[bytes]:
         return processes.spawn([sys.executable, *words], log=self.log, cwd=ROOT, dies_with_us=signal.SIGKILL)
 
@@ -100,7 +108,7 @@ class Town:
         """As `kill -9` does; of PostgreSQL every process, as when the power goes."""
         process = self.processes.pop(name)
         if name == "postgres":
-            for pid in [process.pid, *_children(process.pid)]:
+            for pid in [process.pid, *children_of(process.pid)]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         else:
@@ -138,9 +146,11 @@ class Town:
             "TURNUS_SECRET_KEY": "faults" * 10,
             "TURNUS_TEST_STRIPE_URL": f"http://127.0.0.1:{self.ports['stripe']}",
             "TURNUS_TEST_PAYPAL_URL": f"http://127.0.0.1:{self.ports['paypal']}",
+            "TURNUS_PROVIDER_SECONDS": "5",
             "TURNUS_TEST_SMTP": f"127.0.0.1:{self.ports['smtp']}",
             "TURNUS_WEBHOOKS_TO_LOOPBACK": "1",
             "TURNUS_FAULTS_HOOKS": f"http://127.0.0.1:{self.ports['hooks']}/in",
+            "TURNUS_REHEARSED_COMPANY": "faults",
             "TURNUS_FAULT_POINT": "",
             "PYTHONPATH": str(self.code),
         }
@@ -191,7 +201,8 @@ class Town:
             subprocess.run(["cp", "-a", f"{source}/.", str(target)], check=True)
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """The processes that this one started."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError):
@@ -199,6 +210,14 @@ def _children(pid: int) -> list[int]:
             if int(fields[1]) == pid:
                 found.append(int(stat.parent.name))
     return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs: one that waits to be buried doesn't."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def wait_for(file: Path, seconds: float, alive: Any) -> bool:

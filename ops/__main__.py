@@ -100,6 +100,8 @@ def _backup(chosen: argparse.Namespace, name: str) -> int:
         if chosen.command == "backup":
             size = backup.back_up(variables["DATABASE_URL"], chosen.file)
             print(f"{chosen.file}: {size / 1e6:.1f} MB")
+            if bucket := os.environ.get("TURNUS_FILES_URL"):
+                print(f"What lies in {bucket} isn't in it: keep that bucket's versions, or copy it after this.")
         elif chosen.command == "restore":
             backup.restore(variables["DATABASE_URL"], chosen.file)
             print(f"{chosen.file} is restored; now `manage.py doctor` looks at it.")

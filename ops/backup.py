@@ -13,11 +13,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from . import postgres, servers
 from .places import ROOT
 
-EXAMINED = ("numbers", "chain", "books", "days")
+EXAMINED = ("numbers", "chain", "books", "days", "files")
 _TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
 
@@ -34,7 +35,7 @@ def back_up(url: str, target: Path) -> int:
         raise BackupError(f"{target} is there already; choose another name")
     part = target.with_name(target.name + ".part")
     try:
-        _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={part}", f"--dbname={url}")
+        _run(url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={part}")
     except BackupError:
         part.unlink(missing_ok=True)
         raise
@@ -51,8 +52,7 @@ def restore(url: str, source: Path) -> None:
     if _ask(url, _TABLES) != "0":
         raise BackupError("that database holds tables already; make an empty one and name it in DATABASE_URL")
     _run(
-        "pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction",
-        f"--dbname={url}", str(source),
+        url, "pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", str(source)
     )  # fmt: skip
     # Without it the first plans would be made from guesses.
     _ask(url, "ANALYZE")
@@ -90,27 +90,31 @@ def rehearse(source: Path, environment: Mapping[str, str]) -> list[str]:
 _DOCUMENTS = "SELECT (SELECT count(*) FROM billing_invoice) + (SELECT count(*) FROM billing_creditnote)"
 
 
-def _run(tool: str, *arguments: str) -> None:
+def _run(url: str, tool: str, *arguments: str) -> str:
+    """What the tool said about the database at `url`. The password is in its environment: command lines are public."""
+    bare, password = _apart(url)
     done = subprocess.run(
-        [postgres.find_binaries().tool(tool), *arguments],
+        [postgres.find_binaries().tool(tool), f"--dbname={bare}", *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env=postgres.plain_environment(),
+        env={**postgres.plain_environment(), **({"PGPASSWORD": password} if password else {})},
     )
     if done.returncode != 0:
         raise BackupError(f"{tool}: {done.stderr.strip()[-2000:]}")
+    return done.stdout.strip()
+
+
+def _apart(url: str) -> tuple[str, str]:
+    """The address of a database without its password, wherever that stands in it, and the password."""
+    parts = urlsplit(url)
+    user, mark, place = parts.netloc.rpartition("@")
+    name, _colon, password = user.partition(":")
+    asked = [pair.partition("=") for pair in parts.query.split("&") if pair]
+    given = next((value for key, _equals, value in asked if key == "password"), "")
+    query = "&".join(key + equals + value for key, equals, value in asked if key != "password")
+    return parts._replace(netloc=name + mark + place, query=query).geturl(), unquote(given or password)
 
 
 def _ask(url: str, statement: str) -> str:
-    asked = subprocess.run(
-        [postgres.find_binaries().tool("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url]
-        + ["-c", statement],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=postgres.plain_environment(),
-    )
-    if asked.returncode != 0:
-        raise BackupError(asked.stderr.strip())
-    return asked.stdout.strip()
+    return _run(url, "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement)

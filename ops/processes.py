@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import signal
 import socket
@@ -16,6 +17,9 @@ from typing import IO
 
 from .places import Account
 
+#: Below the ports that kernels give to connections by themselves, 32,768 and up on Linux.
+_PORTS = range(20_000, 32_000)
+_asked = itertools.count()
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -82,6 +86,23 @@ def listener(path: Path) -> int | None:
             sol_local, local_peerpid = 0, 2  # macOS, <sys/un.h>
             pid = struct.unpack("i", peer.getsockopt(sol_local, local_peerpid, 4))[0]
     return int(pid) or None
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on, and that the kernel gives nobody who connects.
+
+    Another one at each call; processes begin far from each other, so that two that ask at once get different ones.
+    """
+    for _ in _PORTS:
+        port = _PORTS[(os.getpid() * 997 + next(_asked)) % len(_PORTS)]
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port of this machine is free")
 
 
 def wait_until(ready: Callable[[], bool], seconds: float, pause: float = 0.02) -> bool:

@@ -78,13 +78,6 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def free_port() -> int:
-    """A port of this machine that nobody uses just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class Service:
     """One watched process."""
@@ -105,7 +98,7 @@ class Supervisor:
         self.state = state
         self.demo = demo
         self.ports = Ports.chosen()
-        self.vies_port = free_port()
+        self.vies_port = processes.free_port()
         self.provider_ports: dict[str, int] = {}
         self.token = secrets.token_hex(8)
         self.asked_to_stop = 0
@@ -252,7 +245,7 @@ class Supervisor:
         for name in ("stripe", "paypal"):
             port = known.get(name)
             while not isinstance(port, int) or port in ports.values() or not _is_free(port):
-                port = free_port()
+                port = processes.free_port()
             ports[name] = port
         note.write_text(json.dumps(ports))
         return ports

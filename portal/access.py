@@ -25,7 +25,7 @@ from core.actors import Actor
 from core.ids import BadId
 from core.models import Company
 from customers.models import Contact, Customer, Message
-from customers.services import customers
+from customers.services import customers, merged
 from subscriptions.models import Subscription
 
 CONTACT_KEY = "portal_contact"
@@ -77,9 +77,13 @@ class Visitor:
     def today(self) -> date:
         return clock.today(self.company, self.zone)
 
+    @cached_property
+    def _ids(self) -> list[int]:
+        return merged.ids_of(self.customer)
+
     def _own(self, model: type[Row]) -> QuerySet[Row]:
         rows: QuerySet[Row] = model._default_manager.filter(  # type: ignore[misc]
-            company_id=self.customer.company_id, customer=self.customer
+            company_id=self.customer.company_id, customer_id__in=self._ids
         )
         return rows
 

@@ -7,3 +7,6 @@ from django.apps import AppConfig
 
 class PortalConfig(AppConfig):
     name = "portal"
+
+    def ready(self) -> None:
+        from portal import receipts  # noqa: F401  registering is its effect

@@ -8,10 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing.services import acts, previews
@@ -19,14 +16,13 @@ from core import clock
 from core.design import formats
 from core.refusal import Refused
 from customers.models import Message
-from customers.services import messages
+from portal import receipts
 from portal.access import Visitor
 from pricing.terms import effective_end
 from subscriptions.models import Subscription
 from subscriptions.services import terms
 
-RECEIPT = "cancellation_receipt"
-UNDONE = "cancellation_undone"
+RECEIPT, UNDONE = receipts.CANCELED, receipts.CANCEL_UNDONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +87,8 @@ def undo(visitor: Visitor, subscription: Subscription) -> Subscription:
         result = acts.undo_cancel(
             subscription=subscription, on=today_of(visitor, subscription), by=visitor.actor, at=visitor.now
         )
-        tell(
-            visitor,
-            subscription,
-            UNDONE,
-            _("Your subscription goes on: %(name)s") % {"name": subscription.name},
-            [
-                _("Your cancellation has been taken back; the subscription goes on."),
-                "",
-                *facts(visitor, subscription, visitor.now),
-            ],
-        )
+        moment = to_the_second(visitor.now, visitor.zone)
+        receipts.tell(visitor, subscription, UNDONE, {"moment": moment})
     return result.subscription
 
 
@@ -113,29 +100,14 @@ def _receipt(visitor: Visitor, subscription: Subscription) -> Message:
         "refund": _("Paid days after it are refunded."),
         "none": _("Paid days after it are not given back."),
     }
-    link = settings.SITE_URL + reverse("portal:subscription", args=[subscription.ref])
-    lines = [
-        _("We have received your cancellation and confirm it."),
-        "",
-        *facts(visitor, subscription, subscription.cancel_asked_at or visitor.now),
-        _("Last day of service: %(day)s") % {"day": formats.day(subscription.ends_on, style="long")},
-        *([unused[subscription.end_unused]] if subscription.end_unused in unused else []),
-        "",
-        _("Until then you can take it back here: %(link)s") % {"link": link},
-    ]
-    subject = _("Your cancellation: %(name)s") % {"name": subscription.name}
-    return tell(visitor, subscription, RECEIPT, subject, lines)
-
-
-def facts(visitor: Visitor, subscription: Subscription, at: datetime) -> list[str]:
-    """What a receipt says first: when it arrived, what and whom it concerns, who declared it."""
-    customer = visitor.customer
-    return [
-        _("Received: %(moment)s") % {"moment": to_the_second(at, visitor.zone)},
-        _("Subscription: %(name)s (%(number)s)") % {"name": subscription.name, "number": subscription.number},
-        _("Customer: %(name)s (%(number)s)") % {"name": customer.name, "number": customer.number},
-        _("Declared by: %(name)s") % {"name": visitor.contact.name},
-    ]
+    moment = to_the_second(subscription.cancel_asked_at or visitor.now, visitor.zone)
+    values = {
+        "moment": moment,
+        "last_day": formats.day(subscription.ends_on, style="long"),
+        "unused": unused.get(subscription.end_unused, ""),
+        "link": receipts.link(subscription),
+    }
+    return receipts.tell(visitor, subscription, RECEIPT, values)
 
 
 def to_the_second(at: datetime, zone: str) -> str:
@@ -143,23 +115,3 @@ def to_the_second(at: datetime, zone: str) -> str:
     here = at.astimezone(clock.zone(zone))
     words = {"day": formats.day(here.date(), style="long"), "time": here.strftime("%H:%M:%S"), "zone": zone}
     return _("%(day)s, %(time)s (%(zone)s)") % words
-
-
-def tell(visitor: Visitor, subscription: Subscription, template: str, subject: str, lines: list[str]) -> Message:
-    """Writes a receipt that is mailed to the contact and the customer, with the seller's address below."""
-    company = visitor.company
-    town = " ".join(part for part in (company.postal_code, company.city) if part)
-    lines = [*lines, "", *(line for line in (company.legal_name, *company.address_lines, town) if line), ""]
-    return messages.write(
-        company=company,
-        customer=visitor.customer,
-        template=template,
-        category="legal",
-        language=get_language() or company.language,
-        subject=subject,
-        body="\n".join(lines),
-        recipients=[visitor.contact.email, visitor.customer.email],
-        subject_kind="subscription",
-        subject_id=subscription.pk,
-        at=visitor.now,
-    )

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Prefetch
-from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -26,14 +24,14 @@ from catalog.services.prices import price_on
 from catalog.services.texts import in_language
 from core.design import formats
 from customers.models import Message
+from portal import receipts
 from portal.access import Visitor
-from portal.cancelling import facts, tell, today_of
+from portal.cancelling import to_the_second, today_of
 from subscriptions.models import Change, Slot, SlotTerms, Subscription
 from subscriptions.services import retiming, self_service, terms
 from subscriptions.services.change_specs import ItemChange
 
-RECEIPT = "change_receipt"
-UNDONE = "change_undone"
+RECEIPT, UNDONE = receipts.CHANGED, receipts.CHANGE_UNDONE
 #: Seats a customer can ask for at once.
 MOST = 100_000
 Status = Change.Status
@@ -181,17 +179,14 @@ def do(visitor: Visitor, row: Subscription, act: Act, token: str) -> Message:
     """Does what was shown and writes the receipt, both or neither."""
     with transaction.atomic():
         result = act(token)
-        lines = [
-            _("We have received your change and confirm it."),
-            "",
-            *facts(visitor, row, visitor.now),
-            *_told(row, result),
-            *_sums(result),
-        ]
-        if result.change is not None and result.change.status == Status.PLANNED:
-            link = settings.SITE_URL + reverse("portal:subscription", args=[row.ref])
-            lines += ["", _("Until then you can take it back here: %(link)s") % {"link": link}]
-        return tell(visitor, row, RECEIPT, _("Your change: %(name)s") % {"name": row.name}, lines)
+        is_planned = result.change is not None and result.change.status == Status.PLANNED
+        values = {
+            "moment": to_the_second(visitor.now, visitor.zone),
+            "what": "\n".join(_told(row, result)),
+            "sums": "\n".join(_sums(result)),
+            "link": receipts.link(row) if is_planned else "",
+        }
+        return receipts.tell(visitor, row, RECEIPT, values)
 
 
 def _told(row: Subscription, result: ActResult) -> list[str]:
@@ -251,9 +246,4 @@ def take_back(visitor: Visitor, row: Subscription, change: Change) -> None:
     on, by, at = today_of(visitor, row), visitor.actor, visitor.now
     with transaction.atomic():
         acts_undoing.undo(change=change, on=on, by=by, at=at)
-        lines = [
-            _("Your planned change has been taken back; the subscription goes on as it is."),
-            "",
-            *facts(visitor, row, at),
-        ]
-        tell(visitor, row, UNDONE, _("Your change is taken back: %(name)s") % {"name": row.name}, lines)
+        receipts.tell(visitor, row, UNDONE, {"moment": to_the_second(at, visitor.zone)})

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
@@ -20,12 +22,13 @@ from core import clock
 from core.design import formats
 from core.models import Company
 from customers.models import Customer, Message
-from customers.services import messages
+from customers.services import mail_texts, messages
+from portal import receipts
 from portal.cancelling import to_the_second
 from subscriptions.models import Subscription
 
-RECEIPT = "declaration_receipt"
-FOR_STAFF = "declaration_received"
+RECEIPT = receipts.DECLARED
+FOR_STAFF = receipts.DECLARED_TO_STAFF
 _NUMBERED = re.compile(r"(SUB|CUS)-0*(\d{1,18})", re.IGNORECASE)
 
 
@@ -36,6 +39,9 @@ def declare(*, company: Company, said: Mapping[str, Any], at: datetime) -> Messa
     """
     customer = customer_named(company, said["contract"], said["email"])
     moment = to_the_second(at, company.time_zone)
+    language = get_language() or company.language
+    values = {"declared": "\n".join(lines(said, moment)), "address": receipts.address(company)}
+    mail = mail_texts.compose(company=company, name=RECEIPT, language=language, facts=values)
     with transaction.atomic():
         receipt = messages.write(
             company=company,
@@ -43,33 +49,33 @@ def declare(*, company: Company, said: Mapping[str, Any], at: datetime) -> Messa
             customer=None,
             template=RECEIPT,
             category="legal",
-            language=get_language() or company.language,
-            subject=_("Your cancellation has been received"),
-            body="\n".join(
-                [_("We have received this cancellation:"), "", *lines(said, moment), "", *_closing(company)]
-            ),
+            language=language,
+            subject=mail.subject,
+            body=mail.body,
             recipients=[said["email"]],
             at=at,
         )
-        with override(company.language):
-            known = (
-                _("It seems to be about %(name)s (%(number)s).") % {"name": customer.name, "number": customer.number}
-                if customer
-                else _("No contract was found by what they wrote; please look.")
-            )
-            messages.write(
-                company=company,
-                customer=customer,
-                template=FOR_STAFF,
-                language=company.language,
-                subject=_("Cancellation received: %(name)s") % {"name": said["name"]},
-                body="\n".join([known, "", *lines(said, moment)]),
-                recipients=[company.email],
-                subject_kind="message",
-                subject_id=receipt.pk,
-                at=at,
-            )
+        _tell_staff(company, customer, said, moment, receipt, at=at)
     return receipt
+
+
+def _tell_staff(
+    company: Company, customer: Customer | None, said: Mapping[str, Any], moment: str, receipt: Message, *, at: datetime
+) -> None:
+    """The mail to the company's own address, in its language: what was declared, and whom it seems to be about."""
+    with override(company.language):
+        about, link = _("No contract was found by what they wrote; please look."), ""
+        if customer is not None:
+            about = _("It seems to be about %(name)s (%(number)s).") % {
+                "name": customer.name, "number": customer.number,
+            }  # fmt: skip
+            link = settings.SITE_URL + reverse("backoffice:customer", args=[customer.ref])
+        values = {"name": said["name"], "about": about, "declared": "\n".join(lines(said, moment)), "link": link}
+    mail = mail_texts.compose(company=company, name=FOR_STAFF, language=company.language, facts=values)
+    messages.write(
+        company=company, customer=customer, template=FOR_STAFF, language=company.language, subject=mail.subject,
+        body=mail.body, recipients=[company.email], subject_kind="message", subject_id=receipt.pk, at=at,
+    )  # fmt: skip
 
 
 def lines(said: Mapping[str, Any], moment: str) -> list[str]:
@@ -87,11 +93,6 @@ def lines(said: Mapping[str, Any], moment: str) -> list[str]:
     if said["cause"]:
         declared.append(_("Cause: %(cause)s") % {"cause": said["cause"]})
     return declared
-
-
-def _closing(company: Company) -> list[str]:
-    town = " ".join(part for part in (company.postal_code, company.city) if part)
-    return [line for line in (company.legal_name, *company.address_lines, town) if line]
 
 
 def customer_named(company: Company, contract: str, email: str) -> Customer | None:

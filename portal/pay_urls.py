@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.views import mandates, methods, paying, reminders, unsubscribing
+from portal.views import mailings, mandates, methods, paying, quotes, reminders, unsubscribing
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("pay/go/", paying.go, name="pay-go"),
@@ -15,7 +15,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pay/methods/<str:token>/back/", methods.by_link_back, name="pay-methods-back"),
     path("pay/<str:token>/", paying.pay, name="pay"),
     path("pay/<str:token>/mandate/", mandates.to_pay, name="pay-mandate"),
+    path("q/<str:token>/", quotes.quote, name="quote"),
+    path("q/<str:token>/pdf/", quotes.pdf, name="quote-pdf"),
     path("unsubscribe/<str:token>/", unsubscribing.unsubscribe, name="unsubscribe"),
     path("r/<str:token>/", reminders.reminder, name="reminder"),
+    path("m/<str:token>/", mailings.mailing, name="mailing"),
     path("portal/methods/back/", methods.back, name="portal-methods-back"),
 ]

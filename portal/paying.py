@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from billing.documents import transfer_code
 from billing.documents.words import spaced_iban
@@ -189,7 +190,10 @@ def reason_of(attempt: Attempt) -> str:
 def names_of(method: PaymentMethod) -> dict[str, Any]:
     """A method as customers see it: its state, its mandate if it is one."""
     looks = {"pending": "waiting", "active": "active", "broken": "failed"}
-    words = {"active": _("Usable"), "broken": _("Refused"), "expired": _("Expired"), "pending": _("Not finished")}
+    words = {
+        "active": _("Usable"), "broken": pgettext("payment method", "Refused"), "expired": _("Expired"),
+        "pending": _("Not finished"),
+    }  # fmt: skip
     mandate = None
     if method.kind == PaymentMethod.Kind.DEBIT:
         mandate = Mandate.objects.filter(method=method).order_by("ended_on", "-pk").first()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from portal.views import (
+    accounts,
     brand,
     changes,
     data,
     declaration,
     documents,
     entrance,
+    leads,
     mandates,
     methods,
     offers,
@@ -39,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("credit-notes/", documents.credit_notes, name="credit-notes"),
     path("credit-notes/<str:ref>/", documents.credit_note, name="credit-note"),
     path("credit-notes/<str:ref>/pdf/", documents.credit_note_pdf, name="credit-note-pdf"),
+    path("account/", accounts.account, name="account"),
     path("methods/", methods.methods, name="methods"),
     path("methods/add/<str:gateway>/", methods.add, name="method-add"),
     path("methods/mandate/", mandates.sign, name="mandate"),
@@ -56,6 +59,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("colleagues/<str:ref>/remove/", data.remove_colleague, name="colleague-remove"),
     path("<slug:slug>/cancel/", declaration.declare, name="public-cancel"),
     path("<slug:slug>/cancel/receipt/", declaration.receipt, name="public-receipt"),
+    path("<slug:slug>/contact/", leads.lead, name="public-lead"),
+    path("<slug:slug>/contact/thanks/", leads.thanks, name="public-lead-thanks"),
     path("<slug:slug>/theme.css", brand.theme, name="theme"),
     path("<slug:slug>/logo", brand.logo, name="logo"),
 ]

@@ -44,6 +44,15 @@ def days_in_month(year: int, month: int) -> int:
     return _MONTH_DAYS[month - 1]
 
 
+def month_end(day: date) -> date:
+    """The last day of the day's month.
+
+    >>> month_end(date(2028, 2, 1)), month_end(date(2027, 12, 31))
+    (datetime.date(2028, 2, 29), datetime.date(2027, 12, 31))
+    """
+    return day.replace(day=days_in_month(day.year, day.month))
+
+
 def add_months(day: date, months: int, wanted_day: int = 0) -> date:
     """The same day so many months later (or earlier), clamped to that month's last day.
 

@@ -1,4 +1,4 @@
-"""What the timeline calls the acts and events of this room that stop, take up and leave a subscription."""
+"""What the timeline calls the acts and events of this room that begin, stop, take up and leave a subscription."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -7,6 +7,15 @@ from subscriptions.services import end_reasons
 
 titles.register(
     {
+        "subscription.start": _("Agreed"),
+        "subscription.converted": _("Trial over, goes on paid"),
+        "subscription.cancel": _("Cancellation planned"),
+        "subscription.undo_cancel": _("Cancellation taken back"),
+        "subscription.undo_end": _("Cancellation taken back"),
+        "subscription.end": _("Subscription ended after cancellation"),
+        "subscription.import": _("Import"),
+        "import.undo": _("Take the import back"),
+        "subscription.park": _("Billing gave up on it"),
         "subscription.pause": _("Pause agreed"),
         "subscription.pause_planned": _("Pause planned"),
         "subscription.pause_undone": _("Planned pause taken back"),
@@ -34,4 +43,4 @@ titles.register(
         "subscription.switch": _("Switches to another provider"),
     }
 )
-titles.register_reasons(end_reasons.EXITS)
+titles.register_reasons({**end_reasons.WORDS, **end_reasons.EXITS})

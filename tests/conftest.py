@@ -1,7 +1,8 @@
 """The tests' servers, browser and order.
 
 PostgreSQL is always real: the one in `DATABASE_URL`, else an embedded one started when the first test needs it.
-`tests/pricing` runs first and needs none.
+`tests/pricing` runs first and needs none. With `-n` each worker has a database and a broker's shelf of its own; the
+servers are then started and ended by the process that hands out the tests.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
-from ops import environment, places, postgres, servers
+from ops import environment, places, postgres, processes, servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 _GIVEN = {name: os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL")}
 # Only the addresses; nothing is started yet. Settings read them when Django is set up, after this module.
 os.environ.update(servers.variables(places.state_folder(), servers.TEST))
+#: Which of several processes that share the tests this is, from 0; None: the only one, or the one that hands them out.
+WORKER = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) if "PYTEST_XDIST_WORKER" in os.environ else None
+if WORKER is not None:
+    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={WORKER + 1}")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ["TURNUS_STRICT_EVENTS"] = "1"
 os.environ["TURNUS_VIES_URL"] = ""  # no test asks the real service
@@ -37,6 +43,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 ROOMS = ("pricing", "house", "ops", "core", "catalog", "customers", "subscriptions", "billing", "reporting", "crm")
 HERE = Path(__file__).parent
+DEMO = HERE / "demo"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -56,8 +63,13 @@ def pytest_configure() -> None:
     django.setup()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lower floors first, pricing before everything; browser tests last."""
+    """Lower floors first, pricing before everything; browser tests last.
+
+    Where processes share the tests, each takes whole files, those with slow tests first, so that none is left over
+    when the others are done; the demo's story is told in one process only.
+    """
 
     def floor(item: pytest.Item) -> int:
         room = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
@@ -66,11 +78,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return ROOMS.index(room) if room in ROOMS else len(ROOMS) + 1
 
     items.sort(key=floor)
+    if WORKER is None:
+        return
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    slow |= {item.path for item in items if item.path.parent == DEMO}
+    items.sort(key=lambda item: item.path not in slow)
 
 
-@pytest.fixture(scope="session")
-def embedded_servers() -> Iterator[None]:
-    """The embedded servers, running; those that this session started end with it, unless others use them."""
+class ByFile(LoadFileScheduling):
+    """Each process takes whole files; those of the demo go to one, as its story is told once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "tests/demo" if file.startswith("tests/demo/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
+
+
+@contextlib.contextmanager
+def _servers() -> Iterator[None]:
     state = places.state_folder()
     hidden = {name: os.environ.pop(name) for name, given in _GIVEN.items() if not given}
     try:
@@ -90,6 +119,20 @@ def embedded_servers() -> Iterator[None]:
     servers.end(started)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """Where others run the tests, their servers live as long as this process."""
+    with _servers() if session.config.getoption("numprocesses", None) else contextlib.nullcontext():
+        return (yield)
+
+
+@pytest.fixture(scope="session")
+def embedded_servers() -> Iterator[None]:
+    """The embedded servers, running; those that this session started end with it, unless others use them."""
+    with _servers() if WORKER is None else contextlib.nullcontext():
+        yield
+
+
 @cache
 def _migrated() -> str:
     """The name of the database that holds what the migrations of this tree make, and nothing else.
@@ -105,7 +148,9 @@ def _migrated() -> str:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(embedded_servers: None, django_db_blocker: Any) -> None:
+def django_db_modify_db_settings(
+    embedded_servers: None, django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: Any
+) -> None:
     """Have the servers running before pytest-django makes the test database: a copy of one with the same migrations."""
     from django.db import connection
 
@@ -117,7 +162,7 @@ def django_db_modify_db_settings(embedded_servers: None, django_db_blocker: Any)
 
 @pytest.fixture(scope="session", autouse=True)
 def migrated_once(request: pytest.FixtureRequest) -> None:
-    """Keep a migrated database, still empty, for those to come: it takes a minute to make and a second to copy."""
+    """Keep a migrated database, still empty, for those to come: it takes ten seconds to make and one to copy."""
     if not _wants_database(request):
         return
     request.getfixturevalue("django_db_setup")
@@ -148,12 +193,24 @@ def _wants_database(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def tables_that_are_frozen_can_be_emptied_between_tests() -> Iterator[None]:
-    """Tests with real transactions end with TRUNCATE, which the frozen tables refuse to anyone else."""
+    """Tests with real transactions end with TRUNCATE, which the frozen tables refuse to anyone else.
+
+    It waits for answers that a page which is closed by now still asked for: each would hold what the other needs.
+    """
     from django.db.backends.postgresql.operations import DatabaseOperations
 
     flush = DatabaseOperations.execute_sql_flush
 
+    def others_are_done(self: DatabaseOperations) -> bool:
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+            )
+            return bool(cursor.fetchone()[0] == 0)
+
     def flush_past_triggers(self: DatabaseOperations, sql_list: list[str]) -> None:
+        processes.wait_until(lambda: others_are_done(self), 10)
         quiet = ["SET session_replication_role = replica", *sql_list, "RESET session_replication_role"]
         flush(self, quiet)
 

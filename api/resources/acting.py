@@ -68,7 +68,7 @@ def twins(
 
 def _bare(view: SubscriptionView) -> QuerySet[Any]:
     """A preview reads positions itself, with the customer held, and shows none of them."""
-    return ResourceView.rows(view).select_related("customer", "plan", "company")
+    return ResourceView.rows(view).select_related("customer", "plan")
 
 
 def on_subscription(act: Callable[..., ActResult]) -> Plan:

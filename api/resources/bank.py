@@ -115,6 +115,8 @@ class DebitBatchShape(Shape):
 class BankFileShape(PlainShape):
     """A file for the bank."""
 
+    OF_A_FILE = True
+
     name = Computed(TEXT, lambda row, reading: row.name)
     media_type = Computed(TEXT, lambda row, reading: row.media_type)
     content = Computed(
@@ -255,7 +257,7 @@ class BatchView(ResourceView):
     model, shape = DebitBatch, DebitBatchShape
 
     def rows(self) -> QuerySet[Any]:
-        return super().rows().select_related("gateway", "company")
+        return super().rows().select_related("gateway")
 
 
 class Batches(BatchView):

@@ -74,6 +74,7 @@ class CreditNoteView(ResourceView):
     places: ClassVar[dict[str, Any]] = {"credit_note": "crn"}
     model, shape = CreditNote, CreditNoteShape
     shown_alone = frozenset({"lines"})
+    links = ("customer", "invoice")
 
     def rows(self) -> QuerySet[Any]:
         rows = super().rows().select_related("customer", "invoice")

@@ -85,7 +85,7 @@ class CreditView(ResourceView):
     model, shape = Credit, CreditShape
 
     def rows(self) -> QuerySet[Any]:
-        return super().rows().select_related("customer", "company", "balance", "invoice")
+        return super().rows().select_related("customer", "balance", "invoice")
 
 
 class Credits(CreditView):

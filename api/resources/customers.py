@@ -61,6 +61,9 @@ class CustomerShape(Shape):
     id = Id("cus")
     number = Computed({"type": "string", "examples": ["CUS-000123"]}, lambda row, reading: row.number)
     metadata = Computed({"type": "object"}, lambda row, reading: row.metadata)
+    merged_into = Id(
+        "cus", via="merged_into", allow_null=True, help_text="The customer it was a duplicate of: go on there."
+    )
     billing_address = Part(AddressShape, lambda row: _current(row, "billing"), allow_null=True)
     delivery_address = Part(AddressShape, lambda row: _current(row, "delivery"), allow_null=True)
     contacts = Part(
@@ -102,6 +105,8 @@ class CustomerShape(Shape):
             "marketing_consent_source",
             "created_at",
             "archived_at",
+            "merged_into",
+            "merged_at",
         )
 
 
@@ -208,7 +213,7 @@ class CustomerView(ResourceView):
     model, shape, order = Customer, CustomerShape, Order("created_at")
 
     def rows(self) -> QuerySet[Any]:
-        rows = super().rows().prefetch_related(with_addresses())
+        rows = super().rows().select_related("merged_into").prefetch_related(with_addresses())
         if "contacts" in self.asked.expand:
             people = Contact.objects.filter(archived_at__isnull=True).select_related("customer").order_by("id")
             rows = rows.prefetch_related(Prefetch("contacts", people))
@@ -229,6 +234,7 @@ class Customers(CustomerView):
             Filter("name", "text", path="name__iexact", help="Exactly this name, without regard to case."),
             Filter("created", "instant", path="created_at", help="When it was made."),
             Filter("archived", "yes", build=archived, help="Hidden or not."),
+            Filter("merged_into", "ref", model=Customer, help="Merged into this customer."),
         ],
     )
     def get(self, request: Request) -> HttpResponse:
@@ -270,7 +276,7 @@ class ArchiveCustomer(CustomerView):
 
 
 class RestoreCustomer(CustomerView):
-    @operation("Restore a customer", right=WRITE, answer=CustomerShape)
+    @operation("Restore a customer", right=WRITE, answer=CustomerShape, refusals=["customer.merged"])
     def post(self, request: Request, customer: str) -> HttpResponse:
         return self.fresh(customers.restore_customer(customer=self.find(customer), by=self.by, at=self.at))
 

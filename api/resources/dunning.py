@@ -128,7 +128,7 @@ class CaseView(ResourceView):
     shown_alone = frozenset({"entries"})
 
     def rows(self) -> QuerySet[Any]:
-        rows = super().rows().select_related("customer__company", "company", "policy")
+        rows = super().rows().select_related("customer__company", "policy")
         wanted = "entries" in self.asked.expand or self.request.method != "GET" or "case" in self.kwargs
         return rows.prefetch_related("entries__case") if wanted else rows
 
@@ -200,7 +200,7 @@ class PolicyView(ResourceView):
     model, shape = DunningPolicy, DunningPolicyShape
 
     def rows(self) -> QuerySet[Any]:
-        return super().rows().select_related("company").prefetch_related("steps__company")
+        return super().rows().prefetch_related("steps__company")
 
     def values(self, given: dict[str, Any]) -> dict[str, Any]:
         """What the verb takes."""

@@ -1,4 +1,4 @@
-"""What happened and what it adds up to: events, the company, reports."""
+"""What happened, and to whom: events and the company."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from core.ids import BadId
 from core.models import Company, Event
 from core.services import event_types
 from customers.models import Customer
-from reporting.mrr import KINDS, report
 
 #: Which right shows events of which kind, by the noun their type begins with.
 EVENT_RIGHTS = {
@@ -32,15 +31,18 @@ EVENT_RIGHTS = {
     ),
     "run.read": ("billing_run",),
     "import.run": ("import",),
-    "task.read": ("task", "alert"),
+    "task.read": ("task", "alert", "activity"),
+    "lead.read": ("lead",),
+    "quote.read": ("quote",),
     "reminder.read": ("reminder", "offer"),
+    "segment.read": ("segment", "bulk_act"),
+    "campaign.read": ("mailing",),
     "webhook.read": ("webhook_endpoint",),
     "settings.read": ("company", "key"),
 }  # fmt: skip
 #: What events call their subject where it isn't the name of its model.
 SUBJECT_KINDS = {"BillingRun": "run"}
-TEXT, COUNT = {"type": "string"}, {"type": "integer"}
-AMOUNT = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+TEXT = {"type": "string"}
 
 
 class EventShape(Shape):
@@ -72,79 +74,6 @@ class CompanyShape(Shape):
             "time_zone", "books_start_on", "books_closed_on", "payment_terms_days", "payment_terms_from",
             "invoice_per_subscription", "issues_zero_invoices", "is_small_business", "charges_origin_vat", "created_at",
         )  # fmt: skip
-
-
-def _of(name: str, schema: dict[str, Any], *, allow_null: bool = False, help_text: str | None = None) -> Computed:
-    return Computed(schema, lambda row, reading: row[name], allow_null=allow_null, help_text=help_text)
-
-
-class MrrMonthShape(PlainShape):
-    """One month: opening + movements = closing."""
-
-    month = _of("month", {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"})
-    opening = _of("opening", AMOUNT)
-    new = _of("new", AMOUNT)
-    expansion = _of("expansion", AMOUNT)
-    contraction = _of("contraction", AMOUNT)
-    churn = _of("churn", AMOUNT)
-    reactivation = _of("reactivation", AMOUNT)
-    closing = _of("closing", AMOUNT)
-
-
-class MrrShape(PlainShape):
-    """Recurring revenue of one currency."""
-
-    currency = _of("currency", TEXT)
-    mrr = _of("mrr", AMOUNT, help_text="Monthly.")
-    arr = _of("arr", AMOUNT, help_text="Yearly: twelve times that.")
-    customers = _of("customers", COUNT, help_text="With recurring revenue.")
-    months = Computed([MrrMonthShape], lambda row, reading: row["months"], help_text="Oldest first.")
-
-
-class MrrReportShape(PlainShape):
-    """Monthly recurring revenue as booked up to a day."""
-
-    on = _of("on", {"type": "string", "format": "date"})
-    currencies = Computed([MrrShape], lambda row, reading: row["currencies"])
-
-
-class ChurnMonthShape(PlainShape):
-    """One month. Percentages are of the opening figures; null when there were none."""
-
-    month = _of("month", {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"})
-    customers_opening = _of("customers_opening", COUNT)
-    customers_gained = _of("customers_gained", COUNT)
-    customers_lost = _of("customers_lost", COUNT)
-    customers_closing = _of("customers_closing", COUNT)
-    customer_churn_percent = _of("customer_churn_percent", AMOUNT, allow_null=True)
-    opening = _of("opening", AMOUNT)
-    churn = _of("churn", AMOUNT, help_text="Lost revenue, below zero.")
-    revenue_churn_percent = _of("revenue_churn_percent", AMOUNT, allow_null=True)
-
-
-class ChurnShape(PlainShape):
-    """Churn of one currency."""
-
-    currency = _of("currency", TEXT)
-    months = Computed([ChurnMonthShape], lambda row, reading: row["months"], help_text="Oldest first.")
-
-
-class ChurnReportShape(PlainShape):
-    """Customers and revenue lost, by month."""
-
-    on = _of("on", {"type": "string", "format": "date"})
-    currencies = Computed([ChurnShape], lambda row, reading: row["currencies"])
-
-
-CHURN_MONTH = (
-    "month", "customers_opening", "customers_gained", "customers_lost", "customers_closing", "customer_churn_percent",
-    "opening", "churn", "revenue_churn_percent",
-)  # fmt: skip
-MRR_MONTH = ("month", "opening", *KINDS, "closing")
-REPORT = [
-    Filter("on", "day", is_value=True, help="As booked up to this day; today when left out."),
-    Filter("months", "whole", is_value=True, most=120, help="How many months; 13 when left out."),
-]
 
 
 def _of_type(operator: str, value: Any) -> Q:
@@ -241,36 +170,9 @@ class OneCompany(ApiView):
         return self.shaped(CompanyShape, self.company)
 
 
-class Report(ApiView):
-    tag = "Reports"
-
-    def figures(self, names: tuple[str, ...]) -> dict[str, Any]:
-        on = self.asked.values.get("on", self.today)
-        found = report(company=self.company, on=on, months=self.asked.values.get("months", 13))
-        for revenue in found["currencies"]:
-            revenue["months"] = [{name: month[name] for name in names} for month in revenue["months"]]
-        return {"on": on, "currencies": found["currencies"]}
-
-
-class MrrReport(Report):
-    @operation("Report recurring revenue", right="report.read", answer=MrrReportShape, filters=REPORT)
-    def get(self, request: Request) -> HttpResponse:
-        return self.shaped(MrrReportShape, self.figures(MRR_MONTH))
-
-
-class ChurnReport(Report):
-    @operation("Report churn", right="report.read", answer=ChurnReportShape, filters=REPORT)
-    def get(self, request: Request) -> HttpResponse:
-        found = self.figures(CHURN_MONTH)
-        kept = [{"currency": entry["currency"], "months": entry["months"]} for entry in found["currencies"]]
-        return self.shaped(ChurnReportShape, {"on": found["on"], "currencies": kept})
-
-
 urlpatterns = [
     path("events", Events.as_view()),
     path("events/<str:event>", OneEvent.as_view()),
     path("event-types", EventTypes.as_view()),
     path("company", OneCompany.as_view()),
-    path("reports/mrr", MrrReport.as_view()),
-    path("reports/churn", ChurnReport.as_view()),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -68,6 +68,10 @@ class InvoiceLineShape(Shape):
         )  # fmt: skip
 
 
+def _stand_ins(row: Invoice) -> Iterable[Invoice]:
+    return row.__dict__["stand_ins"] if "stand_ins" in row.__dict__ else row.replaced_by.all()
+
+
 class InvoiceShape(Shape):
     """An invoice. Issued, only its balance moves."""
 
@@ -94,7 +98,7 @@ class InvoiceShape(Shape):
     replaces = Id("inv", via="replaces", allow_null=True, help_text="The voided invoice it stands in for.")
     replaced_by = Computed(
         {"type": "array", "items": {"type": "string"}},
-        lambda row, reading: [other.ref for other in row.replaced_by.all()],
+        lambda row, reading: [other.ref for other in _stand_ins(row)],
         help_text="Invoices that stand in for it.",
     )
     lines = Part(
@@ -164,10 +168,11 @@ class InvoiceView(ResourceView):
     places: ClassVar[dict[str, Any]] = {"invoice": "inv"}
     model, shape = Invoice, InvoiceShape
     shown_alone = frozenset({"lines"})
+    links = ("customer", "replaces")
 
     def rows(self) -> QuerySet[Any]:
-        rows = super().rows().select_related("customer", "balance", "company", "replaces")
-        rows = rows.prefetch_related("replaced_by")
+        rows = super().rows().select_related("customer", "balance", "replaces")
+        rows = rows.prefetch_related(Prefetch("replaced_by", to_attr="stand_ins"))
         if "customer" in self.asked.expand:
             rows = rows.prefetch_related(with_addresses("customer__"))
         lines = InvoiceLine.objects.order_by("position").select_related(

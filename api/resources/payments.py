@@ -168,9 +168,10 @@ class PaymentView(ResourceView):
     places: ClassVar[dict[str, Any]] = {"payment": "pay"}
     model, shape, order = Payment, PaymentShape, Order()
     shown_alone = frozenset({"allocations"})
+    links = ("customer",)
 
     def rows(self) -> QuerySet[Any]:
-        rows = super().rows().select_related("customer", "balance", "company", "gateway", "attempt")
+        rows = super().rows().select_related("customer", "balance", "gateway", "attempt")
         if "customer" in self.asked.expand:
             rows = rows.prefetch_related(with_addresses("customer__"))
         wanted = "allocations" in self.asked.expand or self.request.method != "GET" or "payment" in self.kwargs
@@ -267,7 +268,7 @@ class RefundView(ResourceView):
     model, shape = Refund, RefundShape
 
     def rows(self) -> QuerySet[Any]:
-        return super().rows().select_related("customer", "company", "payment", "gateway")
+        return super().rows().select_related("customer", "payment", "gateway")
 
 
 class RefundCredit(RefundView, MoneyAct):

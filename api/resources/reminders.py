@@ -18,7 +18,7 @@ from api.shapes import Computed, Id, Part, PlainShape, Shape, Sum, amount_text
 from api.views import ApiView, ResourceView, operation
 from catalog.models import Discount, Plan, Product
 from core.ids import encode
-from crm.models import Offer, Reminder, ReminderRule
+from crm.models import Offer, Reminder, ReminderRule, Segment
 from crm.services import offers, reminder_rules
 from crm.services.effects import Effect, Group, effects
 from customers.models import Customer
@@ -41,6 +41,7 @@ class ReminderRuleShape(Shape):
     subject = Computed(TEXTS, lambda row, reading: row.subject, help_text="Own subject by language.")
     body = Computed(TEXTS, lambda row, reading: row.body, help_text="Own words by language.")
     offer = Id("rof", via="offer", allow_null=True, help_text="What is offered with it.")
+    segment = Id("seg", via="segment", allow_null=True, help_text="Only customers of this segment.")
     countries = Computed(REFS, lambda row, reading: list(row.countries), help_text="Of billing addresses; none: all.")
     plans = Computed(REFS, _refs("pln", "plan_refs"), help_text="Only for these plans; none: all.")
     products = Computed(REFS, _refs("prd", "product_refs"), help_text="Only with one of these products; none: all.")
@@ -50,8 +51,8 @@ class ReminderRuleShape(Shape):
         model = ReminderRule
         fields = (
             "id", "name", "occasion", "days", "late_days", "category", "channel", "text", "subject", "body", "offer",
-            "customer_kind", "language", "countries", "plans", "products", "cycle_unit", "shortest_term_months",
-            "smallest_amount", "only_stale_method", "is_active", "created_at",
+            "segment", "customer_kind", "language", "countries", "plans", "products", "cycle_unit",
+            "shortest_term_months", "smallest_amount", "only_stale_method", "is_active", "created_at",
         )  # fmt: skip
 
 
@@ -141,6 +142,7 @@ class ReminderRuleInput(ModelBody):
     subject = Texts(required=False, help_text="Own subject by language.")
     body = Texts(required=False, help_text="Own words by language, with placeholders in curly braces.")
     offer = Ref(Offer, required=False, help_text="What is offered; only in advertising.")
+    segment = Ref(Segment, required=False, help_text="Only customers of this segment.")
     countries = serializers.ListField(
         child=Text(max_length=2), required=False, max_length=250, help_text="ISO 3166 codes; left out: everywhere."
     )
@@ -152,8 +154,8 @@ class ReminderRuleInput(ModelBody):
         model = ReminderRule
         fields = (
             "name", "occasion", "days", "late_days", "category", "channel", "text", "subject", "body", "offer",
-            "customer_kind", "language", "countries", "plans", "products", "cycle_unit", "shortest_term_months",
-            "smallest_amount", "only_stale_method", "is_active",
+            "segment", "customer_kind", "language", "countries", "plans", "products", "cycle_unit",
+            "shortest_term_months", "smallest_amount", "only_stale_method", "is_active",
         )  # fmt: skip
 
 
@@ -181,7 +183,8 @@ class RuleView(ResourceView):
 
     def rows(self) -> QuerySet[Any]:
         plans, products = _public_ids("catalog_plan", "plan_ids"), _public_ids("catalog_product", "product_ids")
-        return super().rows().select_related("company", "offer").annotate(plan_refs=plans, product_refs=products)
+        rows = super().rows().select_related("offer", "segment")
+        return rows.annotate(plan_refs=plans, product_refs=products)
 
     def values(self, given: dict[str, Any]) -> dict[str, Any]:
         """What the verb takes."""

@@ -10,20 +10,25 @@ from django.urls import path
 from rest_framework.request import Request
 
 from api.fields import Body, Day, Yes
+from api.problems import Problem
 from api.query import Filter
+from api.schema import XLSX
 from api.shapes import Computed, Id, Part, PlainShape, Shape, Sum, amount_text
-from api.views import ResourceView, operation
+from api.views import ApiView, ResourceView, operation
 from billing import tasks
 from billing.models import BillingRun
 from billing.services import running, statement_jobs
 from core.models import Job
 from core.services import advancing
+from crm.services import bulk_acts
+from reporting import long_reports, registry
 
 READ, START = "run.read", "run.start"
 #: Who may see which long work; other kinds are for those who see the settings.
 JOB_RIGHTS = {
     tasks.KIND: "run.read", "import_subscriptions": "import.run", advancing.KIND: "clock.advance",
-    statement_jobs.KIND: "payment.read",
+    statement_jobs.KIND: "payment.read", long_reports.KIND: "report.read",
+    bulk_acts.CHECK: "segment.read", bulk_acts.DO: "segment.read",
 }  # fmt: skip
 OTHER_JOBS = "settings.read"
 
@@ -166,7 +171,7 @@ class JobView(ResourceView):
         return super().rows().filter(seen)
 
 
-def accepted(view: ResourceView, job: Job) -> HttpResponse:
+def accepted(view: ApiView, job: Job) -> HttpResponse:
     """202 with the job and where to follow it."""
     job.refresh_from_db()
     response = view.shaped(JobShape, job, 202)
@@ -196,10 +201,28 @@ class OneJob(JobView):
         return self.one(self.find(job))
 
 
+class JobFile(JobView):
+    @operation(
+        "Download the file of a job",
+        right="report.read",
+        answer=XLSX,
+        description="The spreadsheet that a report was written to, once the job is done; 404 before, and for others.",
+    )
+    def get(self, request: Request, job: str) -> HttpResponse:
+        row = self.find(job)
+        stored = long_reports.file_of(row)
+        if stored is None or registry.named(row.params["report"]).right not in self.rights:
+            raise Problem(404, "not_found")
+        response = HttpResponse(stored.content, content_type=stored.media_type)
+        response["Content-Disposition"] = f'attachment; filename="{stored.name}"'
+        return response
+
+
 urlpatterns = [
     path("billing-runs", Runs.as_view()),
     path("billing-runs/<str:run>", OneRun.as_view()),
     path("billing-runs/<str:run>/release", ReleaseRun.as_view()),
     path("jobs", Jobs.as_view()),
     path("jobs/<str:job>", OneJob.as_view()),
+    path("jobs/<str:job>/file", JobFile.as_view()),
 ]

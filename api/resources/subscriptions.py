@@ -167,13 +167,14 @@ class SubscriptionView(ResourceView):
     }  # fmt: skip
     model, shape, order = Subscription, SubscriptionShape, Order("created_at")
     shown_alone = frozenset({"contract_clock"})
+    links = ("customer",)
 
     def rows(self) -> QuerySet[Any]:
         slots = Slot.objects.order_by("position", "id")
         slots = slots.select_related("product__tax_category", "subscription", "meter")
         held = SlotTerms.objects.order_by("from_on").select_related("price")
         one_offs = OneOff.objects.order_by("id").select_related("product__tax_category", "price")
-        rows = super().rows().select_related("customer", "plan", "company")
+        rows = super().rows().select_related("customer", "plan")
         rows = rows.prefetch_related(
             Prefetch("slots", slots), Prefetch("slots__terms", held), Prefetch("one_offs", one_offs)
         )

@@ -9,11 +9,12 @@ from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
-from api.fields import Body, Choice, Day, Ref, Text
+from api.fields import Body, Choice, Day, Instant, Ref, Text
 from api.query import Filter
 from api.shapes import Computed, Id, Part, Shape
 from api.views import ResourceView, operation
 from billing.models import Invoice
+from core import checks
 from core.ids import BadId
 from core.models import Role, User
 from core.refusal import Refused
@@ -53,9 +54,9 @@ class TaskShape(Shape):
     class Meta:
         model = Task
         fields = (
-            "id", "title", "text", "state", "priority", "due_on", "postponed_to_on", "customer", "subscription",
-            "invoice", "alert", "owner", "team", "comments", "created_at", "created_by", "ended_at", "ended_by",
-            "ending",
+            "id", "title", "text", "state", "priority", "due_on", "postponed_to_on", "remind_at", "customer",
+            "subscription", "invoice", "alert", "owner", "team", "comments", "created_at", "created_by",
+            "ended_at", "ended_by", "ending",
         )  # fmt: skip
 
 
@@ -69,6 +70,7 @@ class TaskInput(Body):
     customer = Ref(Customer, required=False, help_text="About whom.")
     subscription = Ref(Subscription, required=False, help_text="About which subscription.")
     invoice = Ref(Invoice, required=False, help_text="About which invoice.")
+    remind_at = Instant(required=False, allow_null=True, help_text="When its owner gets a mail, once; null: never.")
 
 
 class NewTaskInput(TaskInput):
@@ -118,10 +120,9 @@ class TaskView(ResourceView):
             raise Refused("task.owner_works_elsewhere", field="owner") from None
 
     def team(self, name: str) -> Role:
-        role = Role.objects.filter(company=self.company, name=name).first()
-        if role is None:
-            raise Refused("not_found", field="team")
-        return role
+        roles = {role.name: role for role in Role.objects.filter(company=self.company).order_by("pk")}
+        checks.choice(name, roles, field="team")
+        return roles[name]
 
     def who(self, given: dict[str, Any]) -> dict[str, Any]:
         """Takes the names of people and teams out of a body; the rows they mean."""

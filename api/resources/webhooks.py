@@ -127,9 +127,6 @@ class EndpointView(ResourceView):
     places: ClassVar[dict[str, Any]] = {"endpoint": "whe", "delivery": "whd"}
     model, shape = WebhookEndpoint, WebhookEndpointShape
 
-    def rows(self) -> QuerySet[Any]:
-        return super().rows().select_related("company")
-
 
 class Endpoints(EndpointView):
     @operation(

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.forms.fields import AmountField, CurrencyField, DayField, NumberField, TextField, minor_of
@@ -81,11 +81,11 @@ class LineForm(forms.Form):
                     self.add_error("amount", error)
             return given
         if given.get("product") is None and given.get("tax_category") is None:
-            self.add_error("tax_category", _now("Name a product, or how the line is taxed."))
+            self.add_error("tax_category", gettext("Name a product, or how the line is taxed."))
         if given.get("product") is None and not given.get("description"):
-            self.add_error("description", _now("Say what the line is for."))
+            self.add_error("description", gettext("Say what the line is for."))
         if given.get("unit_amount") is None and "unit_amount" not in self.errors:
-            self.add_error("unit_amount", _now("Name the price of one."))
+            self.add_error("unit_amount", gettext("Name the price of one."))
         return given
 
     def is_empty(self) -> bool:
@@ -120,7 +120,7 @@ class BaseLines(forms.BaseFormSet):  # type: ignore[type-arg]
 
     def clean(self) -> None:
         if not any(self.errors) and not self.lines():
-            raise ValidationError(_now("A draft needs at least one line."))
+            raise ValidationError(gettext("A draft needs at least one line."))
 
     def lines(self) -> list[DraftLine]:
         return [
@@ -193,7 +193,7 @@ class CreditForm(SectionedForm):
         self.invoice, self.lines = invoice, lines
         for line in lines:
             left = line.left_minor  # type: ignore[attr-defined]
-            hint = _now("%(left)s is left.") % {"left": formats.money(left, invoice.currency)}
+            hint = gettext("%(left)s is left.") % {"left": formats.money(left, invoice.currency)}
             self.fields[f"line_{line.pk}"] = AmountField(
                 label=line.description, required=False, help_text=hint, disabled=left <= 0
             )
@@ -214,7 +214,7 @@ class CreditForm(SectionedForm):
         if how == "amount":
             self._minor(given, "gross", currency, "gross_minor")
             if given.get("gross") is None and "gross" not in self.errors:
-                self.add_error("gross", _now("Name the amount."))
+                self.add_error("gross", gettext("Name the amount."))
         if how == "lines":
             wanted: dict[int, int] = {}
             for line in self.lines:
@@ -225,7 +225,7 @@ class CreditForm(SectionedForm):
                     except ValidationError as error:
                         self.add_error(name, error)
             if not wanted and not self.errors:
-                self.add_error("how", _now("Name an amount for at least one line."))
+                self.add_error("how", gettext("Name an amount for at least one line."))
             given["credit_lines"] = wanted
         return given
 
@@ -315,7 +315,7 @@ class PaymentForm(SectionedForm):
 
 
 def _invoice_label(invoice: Invoice) -> str:
-    return _now("%(number)s, %(open)s open, due %(day)s") % {
+    return gettext("%(number)s, %(open)s open, due %(day)s") % {
         "number": invoice.number,
         "open": formats.money(invoice.balance.open_minor, invoice.currency),
         "day": formats.day(invoice.balance.payment_due_on),
@@ -350,7 +350,7 @@ class AllocateForm(SectionedForm):
             except ValidationError as error:
                 self.add_error("amount", error)
             if given.get("invoice") is None:
-                self.add_error("invoice", _now("An exact amount needs an invoice."))
+                self.add_error("invoice", gettext("An exact amount needs an invoice."))
         return given
 
 

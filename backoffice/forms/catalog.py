@@ -176,7 +176,7 @@ class PlanForm(SectionedForm):
         super().__init__(*args, **kwargs)
         self.company = company
         self.fields.update(fields_of(Plan, (*_OWN_PLAN, *RULES)))
-        for code in sorted({company.currency, *_minimums(self.initial)}):
+        for code in sorted({company.currency, *_minimums(self.initial)}, key=company.currency_rank):
             self.fields[f"minimum__{code}"] = AmountField(
                 label=format_lazy("{} · {}", _("Minimum"), code),
                 required=False,

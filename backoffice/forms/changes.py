@@ -13,7 +13,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.forms.catalog import products_of
@@ -134,23 +134,23 @@ class TermsForm(TimedForm):
             key, words = one.slot.pk, {"product": one.name}
             if one.slot.kind == Slot.Kind.RECURRING:
                 self.fields[f"quantity_{key}"] = NumberField(
-                    label=_now("%(product)s: quantity") % words, places=6, initial=one.terms.quantity
+                    label=gettext("%(product)s: quantity") % words, places=6, initial=one.terms.quantity
                 )
             if has_amount(one.terms):
                 self.fields[f"amount_{key}"] = AmountField(
-                    label=_now("%(product)s: price of one") % words, initial=one.terms.unit_amount
+                    label=gettext("%(product)s: price of one") % words, initial=one.terms.unit_amount
                 )
             if one.versions:
                 choices = [(str(row.pk), self._version(row)) for row in one.versions]
                 self.fields[f"version_{key}"] = forms.ChoiceField(
-                    label=_now("%(product)s: price version") % words,
+                    label=gettext("%(product)s: price version") % words,
                     required=False,
                     choices=[("", _("as it is")), *choices],
                 )
 
     def _version(self, row: Price) -> str:
         amount = price_text(row.unit_amount, self.currency) if has_amount(row) else row.get_model_display()
-        return _now("%(price)s, valid from %(day)s") % {"price": amount, "day": row.valid_from.isoformat()}
+        return gettext("%(price)s, valid from %(day)s") % {"price": amount, "day": row.valid_from.isoformat()}
 
     def layout(self) -> tuple[Section, ...]:
         rows = tuple((f"quantity_{one.slot.pk}", f"amount_{one.slot.pk}") for one in self.held)

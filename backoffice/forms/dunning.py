@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backoffice.forms.fields import AmountField, CurrencyField, DayField, fields_of, minor_of
 from backoffice.forms.sections import Section, SectionedForm
@@ -18,7 +19,9 @@ from pricing.money import Money
 
 
 class CaseFilter(forms.Form):
-    lane = forms.ChoiceField(label=_("Stage"), required=False, choices=[("", "–"), *dunning_board.LANES.items()])
+    lane = forms.ChoiceField(
+        label=pgettext_lazy("recovery", "Stage"), required=False, choices=[("", "–"), *dunning_board.LANES.items()]
+    )
     state = forms.ChoiceField(label=_("State"), required=False, choices=[("", "–"), *DunningCase.State.choices])
     currency = CurrencyField(required=False)
 

@@ -17,13 +17,13 @@ _SENDER = ("mail_name", "mail_address", "mail_reply_to", "mails_have_html")
 
 
 class MailTextForm(SectionedForm):
-    """Words of one mail in one language, and with whom they are looked at."""
+    """Words of one mail in one language, and with whom they are looked at; `is_kept`: words that will be needed."""
 
-    def __init__(self, *args: Any, has_subject: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, has_subject: bool, is_kept: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if has_subject:
-            self.fields["subject"] = forms.CharField(label=_("Subject"), max_length=300, required=False)
-        self.fields["body"] = TextField(label=_("Text"), rows=18, limit=20_000, required=False)
+            self.fields["subject"] = forms.CharField(label=_("Subject"), max_length=300, required=is_kept)
+        self.fields["body"] = TextField(label=_("Text"), rows=18, limit=20_000, required=is_kept)
         self.fields["customer"] = forms.CharField(
             label=_("Preview with"), max_length=200, required=False,
             help_text=_("Name or number of a customer; empty: the newest."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.forms.catalog import text_rows
@@ -21,7 +22,7 @@ from backoffice.forms.sections import Section, SectionedForm
 from catalog.models import Discount, Plan, Product
 from catalog.services.texts import in_language
 from core.models import Company
-from crm.models import Offer, ReminderRule
+from crm.models import Offer, ReminderRule, Segment
 from crm.services import offers
 from crm.services.reminder_texts import PLACEHOLDERS
 from customers.services import mail_texts
@@ -63,6 +64,13 @@ class ReminderRuleForm(SectionedForm):
             queryset=Offer.objects.filter(company=company, archived_at__isnull=True),
             help_text=_("Taken by one click; only in advertising."),
         )  # fmt: skip
+        self.fields["segment"] = forms.ModelChoiceField(
+            label=_("Segment"), required=False, empty_label="–",
+            queryset=Segment.objects.filter(
+                Q(archived_at__isnull=True) | Q(pk=rule.segment_id if rule is not None else None), company=company
+            ),
+            help_text=_("Only customers of this segment; empty: all."),
+        )  # fmt: skip
         texts = [kind for kind in mail_texts.names() if set(kind.placeholders) == set(PLACEHOLDERS)]
         self.fields["text"] = forms.ChoiceField(
             label=_("Mail text"), required=False,
@@ -87,6 +95,7 @@ class ReminderRuleForm(SectionedForm):
             self.initial[name] = getattr(rule, name)
         self.initial |= {
             "offer": rule.offer_id,
+            "segment": rule.segment_id,
             "plans": rule.plan_ids,
             "products": rule.product_ids,
             "minimum": Money(rule.minimum_minor, self.company.currency).amount if rule.minimum_minor else None,
@@ -100,7 +109,7 @@ class ReminderRuleForm(SectionedForm):
             Section(_("What is said and offered"), (("category", "text"), "offer")),
             Section(
                 _("For whom"),
-                (("customer_kind", "language"), "countries", ("plans", "products"),
+                ("segment", ("customer_kind", "language"), "countries", ("plans", "products"),
                  ("cycle_unit", "shortest_term_months"), "minimum", "only_stale_method"),
                 folded=True,
             ),
@@ -117,6 +126,7 @@ class ReminderRuleForm(SectionedForm):
             **{name: given[name] for name in _COLUMNS},
             "text": given["text"],
             "offer": given["offer"],
+            "segment": given["segment"],
             "countries": given["countries"],
             "plans": list(given["plans"]),
             "products": list(given["products"]),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, Final
 
 from django import forms
+from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backoffice.forms.fields import (
     CurrencyField,
@@ -185,12 +188,34 @@ class AuditFilter(forms.Form):
     since = DayField(label=_("Since"), required=False)
 
 
+#: What each kind of effect in the outbox is, in words.
+EFFECTS: Final[dict[str, str | Promise]] = {
+    "mail": _("e-mail"),
+    "document_mail": _("mail with a document"),
+    "mail_event": _("mail event"),
+    "attempt": _("Collection attempt"),
+    "gateway_event": _("provider's message"),
+    "forget_method": _("removal of a payment method"),
+    "forget_in_tie": _("erasure in a connected system"),
+    "vat_check": _("VAT id check"),
+    "file.to_bucket": _("move of a file to the bucket"),
+    "file.erase": _("erasure of a file in the bucket"),
+}
+
+
+def effect_words(kind: str) -> str:
+    """What a kind of effect is; one without words bears its name."""
+    return capfirst(str(EFFECTS.get(kind, kind)))
+
+
 class OutboxFilter(forms.Form):
     state = forms.ChoiceField(
         label=_("State"), required=False,
         choices=[("", _("failed for good")), ("waiting", _("waiting")), ("done", _("done")),
-                 ("canceled", _("canceled")), ("all", _("all"))],
+                 ("canceled", pgettext_lazy("effect", "given up")), ("all", _("all"))],
     )  # fmt: skip
     kind = forms.ChoiceField(
-        label=_("Kind"), required=False, choices=lambda: [("", "–"), *((kind, kind) for kind in outbox.kinds())]
+        label=_("Kind"),
+        required=False,
+        choices=lambda: [("", "–"), *((kind, effect_words(kind)) for kind in outbox.kinds())],
     )

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.forms.catalog import RULE_SECTIONS, RULES
@@ -48,17 +48,17 @@ class StartForm(SectionedForm):
             price = price_on(item, usual, on)
             hint = ""
             if price is not None:
-                hint = _now("Empty: the plan's, %(price)s.") % {"price": price_text(price.unit_amount, usual)}
+                hint = gettext("Empty: the plan's, %(price)s.") % {"price": price_text(price.unit_amount, usual)}
             if item.is_optional:
                 self.fields[f"chosen_{item.pk}"] = forms.BooleanField(
-                    label=_now("%(product)s: add-on") % {"product": name}, required=False
+                    label=gettext("%(product)s: add-on") % {"product": name}, required=False
                 )
             if item.kind != PlanItem.Kind.USAGE:
                 self.fields[f"quantity_{item.pk}"] = NumberField(
-                    label=_now("%(product)s: quantity") % {"product": name}, places=6, initial=item.quantity
+                    label=gettext("%(product)s: quantity") % {"product": name}, places=6, initial=item.quantity
                 )
             self.fields[f"amount_{item.pk}"] = AmountField(
-                label=_now("%(product)s: price of one") % {"product": name}, required=False, help_text=hint
+                label=gettext("%(product)s: price of one") % {"product": name}, required=False, help_text=hint
             )
         self.fields["trial_days"] = forms.IntegerField(
             label=_("Trial days"), min_value=0, max_value=3660, initial=plan.trial_days

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.forms.fields import AmountField, DayField, TextField, fields_of, minor_of
+from backoffice.forms.fields import AmountField, DayField, MomentField, TextField, fields_of, minor_of
 from backoffice.forms.sections import Section, SectionedForm
 from core.models import Company, Role, User
 from crm.models import AlertRule, Priority, Task
@@ -80,9 +80,13 @@ class WhoForm(SectionedForm):
 class TaskForm(WhoForm):
     """What is to be done; who does it only for a new one."""
 
-    sections = (Section("", ("title", "text", ("due_on", "priority"))), Section(_("Who"), (("owner", "team"),)))
+    sections = (
+        Section("", ("title", "text", ("due_on", "priority"), "remind_at")),
+        Section(_("Who"), (("owner", "team"),)),
+    )
 
     due_on = DayField(label=_("Due"))
+    remind_at = MomentField(label=_("Remind"), required=False, help_text=_("Its owner gets a mail then, once."))
 
     def __init__(self, *args: Any, company: Company, task: Task | None = None, **kwargs: Any) -> None:
         super().__init__(*args, company=company, task=task, **kwargs)
@@ -91,10 +95,10 @@ class TaskForm(WhoForm):
         self.initial.setdefault("priority", Priority.NORMAL)
         if task is not None:
             del self.fields["owner"], self.fields["team"]
-            self.initial |= {name: getattr(task, name) for name in ("title", "text", "due_on", "priority")}
+            self.initial |= {name: getattr(task, name) for name in ("title", "text", "due_on", "priority", "remind_at")}
 
     def values(self) -> dict[str, Any]:
-        return self.changes("title", "text", "due_on", "priority")
+        return self.changes("title", "text", "due_on", "priority", "remind_at")
 
 
 class PostponeForm(SectionedForm):

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from backoffice.acting import actor, done, found, now, own, show_refusal
@@ -25,7 +25,7 @@ VIEWS: Final = (
     ("", gettext_lazy("For me")),
     ("open", gettext_lazy("All open")),
     ("noted", gettext_lazy("Noted")),
-    ("resolved", gettext_lazy("Settled")),
+    ("resolved", pgettext_lazy("alert", "Settled")),
 )
 #: Where the row is that an alert is about, by the prefix of its id.
 PAGES: Final = {

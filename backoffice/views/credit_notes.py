@@ -28,7 +28,7 @@ def index(request: HttpRequest) -> HttpResponse:
         if chosen.get(name):
             rows = rows.filter(**{lookup: chosen[name]})
     rows = rows.select_related("customer", "invoice")
-    if request.GET.get("format") == "csv":
+    if exports.is_asked(request):
         head = ["id", "number", "customer", "invoice", "cause", "issued_on", "currency", "net", "tax", "gross"]
         cells = (
             [row.ref, row.number, row.customer.name, row.invoice.number, row.cause, row.issued_on, row.currency,
@@ -36,7 +36,7 @@ def index(request: HttpRequest) -> HttpResponse:
              exports.amount(row.gross_minor, row.currency)]
             for row in rows.order_by("-pk").iterator(chunk_size=1000)
         )  # fmt: skip
-        return exports.csv_response("credit-notes", head, cells)  # type: ignore[return-value]
+        return exports.response(request, "credit-notes", _("Credit notes"), head, cells)  # type: ignore[return-value]
     listed = listing(request, rows, sorts={"issued": "pk"}, default="-issued", form=form, q=q)
     return page(request, "credit_notes/list", {"title": _("Credit notes"), "list": listed, "exports": True})
 

@@ -12,18 +12,21 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from backoffice import attention, exports, figures, finding, timelines
-from backoffice.acting import actor, done, found, now, own, show_refusal, tells_refusals, today
+from backoffice.acting import actor, done, found, may, now, own, show_refusal, tells_refusals, today
 from backoffice.forms.customers import CustomerFilter, CustomerForm, NoteForm
 from backoffice.forms.fields import country_name
+from backoffice.forms.segments import with_segments
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
 from backoffice.views import methods
 from billing.models import Credit, CreditNote, DunningCase, Invoice, Payment, Refund
 from core.refusal import Refused
 from core.rights import needs
+from crm.models import Segment
+from crm.services import customer_duplicates, health, segments
 from customers.models import Address, Contact, Customer, Message, Note, VatCheck
 from customers.services import customers as verbs
-from customers.services import suppressing, vat_ids
+from customers.services import merged, suppressing, vat_ids
 from subscriptions.models import Subscription
 
 TABS = (
@@ -41,6 +44,8 @@ SHOWN = 50
 @needs("customer.read")
 def index(request: HttpRequest) -> HttpResponse:
     form = CustomerFilter(request.GET)
+    if may(request, "segment.read"):
+        with_segments(form, request.company)
     q = request.GET.get("q", "")
     rows = finding.customers(request.company, q)
     chosen = form.cleaned_data if form.is_valid() else {}
@@ -54,8 +59,11 @@ def index(request: HttpRequest) -> HttpResponse:
                 company=request.company, kind="billing", replaced_at__isnull=True, country=chosen["country"]
             ).values("customer_id")
         )
-    if request.GET.get("format") == "csv":
-        return _csv(rows)
+    if chosen.get("segment"):
+        segment = found(own(request, Segment).select_related("company"), chosen["segment"])
+        rows = rows.filter(pk__in=segments.members(segment=segment, on=today(request)).order_by().values("pk"))
+    if exports.is_asked(request):
+        return _file(request, rows)
     sorts = {"name": "sort_key", "created": "created_at", "number": "pk"}
     listed = listing(request, rows, sorts=sorts, default="name", form=form, q=q)
     ids = [row.pk for row in listed.rows]
@@ -70,7 +78,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return page(request, "customers/list", {"title": _("Customers"), "list": listed, "exports": True})
 
 
-def _csv(rows: QuerySet[Customer]) -> HttpResponse:
+def _file(request: HttpRequest, rows: QuerySet[Customer]) -> HttpResponse:
     head = [
         "id",
         "number",
@@ -101,7 +109,7 @@ def _csv(rows: QuerySet[Customer]) -> HttpResponse:
         ]
         for row in found_rows
     )
-    return exports.csv_response("customers", head, cells)  # type: ignore[return-value]
+    return exports.response(request, "customers", _("Customers"), head, cells)  # type: ignore[return-value]
 
 
 @needs("customer.read")
@@ -193,7 +201,7 @@ def check_vat_id(request: HttpRequest, ref: str) -> HttpResponse:
 
 @needs("customer.read")
 def detail(request: HttpRequest, ref: str) -> HttpResponse:
-    customer = found(own(request, Customer).select_related("company", "owner"), ref)
+    customer = found(own(request, Customer).select_related("company", "owner", "merged_into"), ref)
     tab = request.GET.get("tab", "")
     seen = {
         "subscriptions": "subscription.read",
@@ -203,7 +211,9 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
     tabs = [(value, label) for value, label in TABS if seen.get(value, "customer.read") in request.rights]
     if tab not in dict(tabs):
         tab = ""
-    open_ = figures.open_by_customer([customer.pk]).get(customer.pk, {})
+    parts = merged.of(customer)
+    ids = [customer.pk, *(part.pk for part in parts)]
+    open_ = figures.together(figures.open_by_customer(ids))
     context: dict[str, Any] = {
         "title": customer.name,
         "crumbs": crumbs((_("Customers"), reverse("backoffice:customers")), (customer.name, "")),
@@ -213,12 +223,12 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
             {"label": label, "url": f"?tab={value}" if value else "?", "current": value == tab} for value, label in tabs
         ],
         "open": open_,
-        "overdue": figures.open_by_customer([customer.pk], overdue_on=today(request)).get(customer.pk, {})
-        if open_
-        else {},
-        "credit": figures.credit_by_customer([customer.pk]).get(customer.pk, {}),
+        "overdue": figures.together(figures.open_by_customer(ids, overdue_on=today(request))) if open_ else {},
+        "credit": figures.together(figures.credit_by_customer(ids)),
+        "parts": parts,
         "mrr": figures.mrr_by_customer([customer.pk]).get(customer.pk, {}),
         "usual_currency": verbs.currency_of(customer),
+        "health": health.of_customer(customer, at=now(request)),
     }
     context |= _TAB_CONTEXTS[tab](request, customer)
     return page(request, "customers/detail", context)
@@ -240,12 +250,13 @@ def _overview(request: HttpRequest, customer: Customer) -> dict[str, Any]:
         "subscriptions": _subscriptions(customer)[:5] if "subscription.read" in request.rights else [],
         "invoices": _invoices(request, customer, 5) if "invoice.read" in request.rights else [],
         "timeline": timelines.of_customer(customer, limit=6),
+        "alike": [(pair, pair.other(customer)) for pair in customer_duplicates.of_customer(customer)],
         **attention.of(request, customer=customer, query=f"?customer={customer.ref}"),
     }
 
 
 def _subscriptions(customer: Customer) -> list[Subscription]:
-    rows = list(Subscription.objects.filter(company=customer.company, customer=customer).order_by("-id")[:SHOWN])
+    rows = list(Subscription.objects.filter(merged.whole(customer), company=customer.company).order_by("-id")[:SHOWN])
     mrr = figures.mrr_by_subscription([row.pk for row in rows])
     for row in rows:
         row.mrr_minor = mrr.get(row.pk, 0)  # type: ignore[attr-defined]
@@ -254,7 +265,7 @@ def _subscriptions(customer: Customer) -> list[Subscription]:
 
 def _invoices(request: HttpRequest, customer: Customer, count: int = SHOWN) -> list[Invoice]:
     rows = list(
-        Invoice.objects.filter(company=customer.company, customer=customer)
+        Invoice.objects.filter(merged.whole(customer), company=customer.company)
         .select_related("balance")
         .order_by("-id")[:count]
     )
@@ -264,17 +275,19 @@ def _invoices(request: HttpRequest, customer: Customer, count: int = SHOWN) -> l
 
 
 def _invoices_tab(request: HttpRequest, customer: Customer) -> dict[str, Any]:
-    notes = CreditNote.objects.filter(company=customer.company, customer=customer).select_related("invoice")
+    notes = CreditNote.objects.filter(merged.whole(customer), company=customer.company).select_related("invoice")
     return {"invoices": _invoices(request, customer), "credit_notes": notes.order_by("-id")[:SHOWN]}
 
 
 def _payments_tab(request: HttpRequest, customer: Customer) -> dict[str, Any]:
-    rows = Payment.objects.filter(company=customer.company, customer=customer).select_related("balance")
-    refunds = Refund.objects.filter(company=customer.company, customer=customer)
-    credits = Credit.objects.filter(company=customer.company, customer=customer).select_related("balance", "invoice")
+    rows = Payment.objects.filter(merged.whole(customer), company=customer.company).select_related("balance")
+    refunds = Refund.objects.filter(merged.whole(customer), company=customer.company)
+    credits = Credit.objects.filter(merged.whole(customer), company=customer.company).select_related(
+        "balance", "invoice"
+    )
     return {
         "methods": methods.shown_of(customer),
-        "cases": DunningCase.objects.filter(customer=customer).order_by("-pk")[:10],
+        "cases": DunningCase.objects.filter(merged.whole(customer)).order_by("-pk")[:10],
         "payments": rows.order_by("-id")[:SHOWN],
         "refunds": refunds.order_by("-id")[:SHOWN],
         "credits": credits.order_by("-id")[:SHOWN],
@@ -294,7 +307,7 @@ def _contacts_tab(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     contacts = Contact.objects.filter(company=customer.company, customer=customer).select_related("user")
     return {
         "contacts": contacts.order_by("archived_at", "name", "id"),
-        "messages_sent": Message.objects.filter(company=customer.company, customer=customer).order_by("-id")[:10],
+        "messages_sent": Message.objects.filter(merged.whole(customer), company=customer.company).order_by("-id")[:10],
         "blocked": suppressing.of_customer(customer),
     }
 

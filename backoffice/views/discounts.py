@@ -26,6 +26,7 @@ from backoffice.forms.discounts import (
 from backoffice.forms.sections import SectionedForm
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
+from backoffice.views import mailings
 from backoffice.views.products import named
 from billing.services import acts, acts_discounting
 from catalog.models import Campaign, Discount, OfferCode
@@ -187,6 +188,7 @@ def campaign(request: HttpRequest, ref: str) -> HttpResponse:
         "campaign": row,
         "discounts": held,
         "effect": figures.effect_of_campaign(row),
+        **mailings.of_campaign(request, row),
     }
     return page(request, "discounts/campaign", context)
 

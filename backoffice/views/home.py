@@ -9,26 +9,26 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from backoffice import exports
+from backoffice import showing
 from backoffice.acting import may, own, today
-from backoffice.pages import crumbs, page
-from backoffice.views import tasks
+from backoffice.pages import page
+from backoffice.views import activities, tasks
 from billing.models import Invoice, InvoiceBalance, Payment, PaymentBalance, Refund
 from core import clock
-from core.design import formats
-from core.design.charts import Chart, Series, bar_chart
 from core.models import Outbox, WebhookEndpoint
 from core.rights import needs
 from crm.models import Task
 from crm.services import alert_inbox
-from reporting import mrr
+from reporting import asking, registry
 from subscriptions.models import Subscription
 
 COUNTED = 1000
-MONTHS = 12
+#: Figures of recurring revenue on the card of home.
+CARD = ("mrr", "arr", "customers", "revenue_churn")
 
 
 def _counts(found: Sequence[QuerySet[Any]]) -> list[int]:
@@ -61,6 +61,8 @@ def _todo(request: HttpRequest) -> list[dict[str, Any]]:
          tasks.in_sight(own(request, Task), on).filter(tasks.mine(request), due_on=on)),
         ("task.read", _("Overdue tasks"), f"{reverse('backoffice:tasks')}", "list-checks", "bad",
          tasks.in_sight(own(request, Task), on).filter(tasks.mine(request), due_on__lt=on)),
+        ("task.read", _("Meetings and calls today"), f"{reverse('backoffice:activities')}?view=planned", "calendar", "",
+         activities.of_day(request)),
         ("task.read", _("New alerts"), reverse("backoffice:alerts"), "bell", "bad",
          alert_inbox.unseen(company, request.user)),
         ("invoice.read", _("Overdue invoices"), f"{invoices}?state=overdue", "circle-alert", "bad",
@@ -89,105 +91,48 @@ def _todo(request: HttpRequest) -> list[dict[str, Any]]:
     return items
 
 
-def _sums(rows: QuerySet[Any], column: str) -> dict[str, int]:
-    return {currency: int(total) for currency, total in rows.values_list("currency").annotate(Sum(column)) if total}
+def _sums(rows: QuerySet[Any], column: str, own: str) -> dict[str, int]:
+    """By currency, the company's `own` first."""
+    found = rows.values_list("currency").annotate(Sum(column))
+    return {code: int(total) for code, total in sorted(found, key=lambda row: (row[0] != own, row[0])) if total}
 
 
 @needs("customer.read")
 def index(request: HttpRequest) -> HttpResponse:
-    on = today(request)
+    on, currency = today(request), request.company.currency
     context: dict[str, Any] = {"title": _("Home"), "todo": _todo(request), "on": on}
     balances = InvoiceBalance.objects.filter(company_id=request.company.pk, status=InvoiceBalance.Status.OPEN)
     if may(request, "payment.read"):
         received = own(request, Payment).filter(
             status=Payment.Status.SETTLED, received_on__gte=on.replace(day=1), received_on__lte=on
         )
-        context["cash"] = _sums(received, "amount_minor")
+        context["cash"] = _sums(received, "amount_minor", currency)
     if may(request, "invoice.read"):
-        context["at_risk"] = _sums(balances.filter(payment_due_on__lt=on), "open_minor")
-        context["open"] = _sums(balances, "open_minor")
+        context["at_risk"] = _sums(balances.filter(payment_due_on__lt=on), "open_minor", currency)
+        context["open"] = _sums(balances, "open_minor", currency)
     return page(request, "home", context)
 
 
 @needs("report.read")
 def revenue(request: HttpRequest) -> HttpResponse:
-    """Recurring revenue by month: movements, customers, churn; as a page, and as CSV."""
-    reports = mrr.recurring_revenue(company=request.company, on=today(request))
-    if request.GET.get("format") == "csv":
-        return _csv(reports)
+    """The card of home, read after it: the first figures and the picture of the report on recurring revenue."""
+    spec, on = registry.named("mrr"), today(request)
+    report = registry.build(name=spec.name, company=request.company, asked=asking.asked_of(spec, {}, today=on))
     own_currency = request.company.currency
-    reports.sort(key=lambda report: report.currency != own_currency)
-    title = _("Recurring revenue")
+    currency = min({figure.currency for figure in report.figures}, key=lambda code: code != own_currency, default="")
+    by_name = {figure.name: figure for figure in report.figures if figure.currency == currency}
+    moved = [plot for plot in report.plots if plot.currency == currency and plot.form != "lines"]
     context = {
-        "title": title,
-        "crumbs": crumbs((_("Home"), reverse("backoffice:home")), (title, "")),
-        "reports": [_shown(report) for report in reports],
+        "title": spec.title,
+        "tiles": [showing.tile(by_name[name]) for name in CARD if name in by_name],
+        "charts": [drawn for plot in moved if (drawn := showing.chart(report, plot))],
+        "report_url": reverse("backoffice:report", args=[spec.name]),
     }
-    return page(request, "revenue", context)
+    return render(request, "office/home_revenue.html", context)
 
 
-def _shown(report: mrr.RecurringRevenue) -> dict[str, Any]:
-    months, currency = report.months[-MONTHS:], report.currency
-    last, before = months[-1], months[0].opening_minor
-    return {
-        "currency": currency,
-        "mrr_minor": report.mrr_minor,
-        "arr_minor": report.mrr_minor * 12,
-        "customers": report.customers,
-        "delta_minor": report.mrr_minor - last.opening_minor,
-        "rising": report.mrr_minor >= last.opening_minor,
-        "churn": last.revenue_churn,
-        "customer_churn": last.customer_churn,
-        "lost": last.customers_lost,
-        "chart": _chart(months, currency, before, report.mrr_minor),
-        "months": list(reversed(months)),
-    }
-
-
-def _chart(months: list[mrr.Month], currency: str, before: int, now_minor: int) -> Chart:
-    if not before:
-        title = _("Recurring revenue reached %(amount)s") % {"amount": formats.money(now_minor, currency)}
-    else:
-        change = (now_minor - before) / before
-        share = formats.percent(abs(change))
-        title = (
-            _("Recurring revenue grew by %(share)s in %(count)s months")
-            if change >= 0
-            else _("Recurring revenue fell by %(share)s in %(count)s months")
-        ) % {"share": share, "count": len(months)}
-    kinds = [
-        ("new", _("New"), 2),
-        ("reactivation", _("Came back"), 3),
-        ("expansion", _("Grew"), 1),
-        ("contraction", _("Shrank"), 5),
-        ("churn", _("Left"), 4),
-    ]
-    return bar_chart(
-        title=title,
-        labels=[formats.month(one.month) for one in months],
-        series=[Series(name, [one.movements[kind] for one in months], tone) for kind, name, tone in kinds],
-        value=lambda minor: formats.money(int(minor), currency, signed=True),
-        axis=lambda minor: formats.money_short(int(minor), currency),
-    )
-
-
-def _csv(reports: list[mrr.RecurringRevenue]) -> HttpResponse:
-    head = [
-        "currency",
-        "month",
-        "opening",
-        *mrr.KINDS,
-        "closing",
-        "customers",
-        "customers_lost",
-        "revenue_churn_percent",
-    ]
-    rows = (
-        [report.currency, month.month.isoformat()[:7], exports.amount(month.opening_minor, report.currency),
-         *(exports.amount(month.movements[kind], report.currency) for kind in mrr.KINDS),
-         exports.amount(month.closing_minor, report.currency), month.customers_closing, month.customers_lost,
-         month.revenue_churn]
-        for report in reports
-        for month in report.months
-    )  # fmt: skip
-    return exports.csv_response("recurring-revenue", head, rows)  # type: ignore[return-value]
+@needs("report.read")
+def moved_revenue(request: HttpRequest) -> HttpResponse:
+    """Recurring revenue stood here before there were reports: its address goes on to the report, also for a file."""
+    url = reverse("backoffice:report", args=["mrr"])
+    return redirect(f"{url}?format=csv&table=months" if request.GET.get("format") == "csv" else url, permanent=True)

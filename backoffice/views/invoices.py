@@ -54,8 +54,8 @@ def index(request: HttpRequest) -> HttpResponse:
     for name, lookup in lookups.items():
         if chosen.get(name):
             rows = rows.filter(**{lookup: chosen[name]})
-    if request.GET.get("format") == "csv":
-        return _csv(rows, on)
+    if exports.is_asked(request):
+        return _file(request, rows, on)
     # Only what an index sorts: due days are indexed for open invoices.
     by_due = state in ("open", "overdue")
     if state == "draft":
@@ -77,7 +77,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return page(request, "invoices/list", context)
 
 
-def _csv(rows: QuerySet[Invoice], on: Any) -> HttpResponse:
+def _file(request: HttpRequest, rows: QuerySet[Invoice], on: Any) -> HttpResponse:
     head = ["id", "number", "customer_id", "customer", "state", "issued_on", "due_on", "currency", "net", "tax",
             "gross", "open"]  # fmt: skip
     found_rows = rows.filter(sequence__isnull=False).select_related("customer", "balance")
@@ -88,7 +88,7 @@ def _csv(rows: QuerySet[Invoice], on: Any) -> HttpResponse:
          exports.amount(row.balance.open_minor if row.balance.status == "open" else 0, row.currency)]
         for row in found_rows.order_by("-issued_on", "-pk").iterator(chunk_size=1000)
     )  # fmt: skip
-    return exports.csv_response("invoices", head, cells)  # type: ignore[return-value]
+    return exports.response(request, "invoices", _("Invoices"), head, cells)  # type: ignore[return-value]
 
 
 def an_invoice(request: HttpRequest, ref: str) -> Invoice:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from backoffice.acting import found, own
+from backoffice.acting import found, may, own
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
+from backoffice.views.runs import totals_of
 from billing import tasks as billing_tasks
 from billing.models import BankLine
 from billing.services.statement_jobs import KIND as STATEMENT
@@ -21,16 +23,23 @@ from core.models import Job
 from core.refusal import Refused
 from core.rights import needs
 from core.services import ticks, timetable
+from crm.services import bulk_acts
+from reporting import long_reports, registry
+from reporting.long_reports import KIND as REPORT
 from subscriptions.services.importing.working import KIND as IMPORT
 
 SHOWN_PROBLEMS = 500
 
 KINDS = {
+    "run_tie": gettext_lazy("Tie brought up to date"),
     billing_tasks.KIND: gettext_lazy("Billing run"),
     IMPORT: gettext_lazy("Import"),
     STATEMENT: gettext_lazy("Read a statement in"),
     "advance_clock": gettext_lazy("Advance of the clock"),
     timetable.KIND: gettext_lazy("Run of the timetable"),
+    REPORT: gettext_lazy("Report written to a file"),
+    bulk_acts.CHECK: gettext_lazy("Check of a bulk action"),
+    bulk_acts.DO: gettext_lazy("Bulk action"),
 }
 OPEN = (Job.State.WAITING, Job.State.RUNNING)
 
@@ -96,7 +105,36 @@ def _outcome(request: HttpRequest, job: Job) -> dict[str, Any]:
         return _of_import(request, job, result)
     if job.kind == STATEMENT:
         return _of_statement(result)
+    if job.kind in (bulk_acts.CHECK, bulk_acts.DO):
+        url = reverse("backoffice:bulk-act", args=[job.params["bulk_act"]])
+        return {"link": {"url": url, "label": _("Open the act")}}
+    if job.kind == REPORT:
+        return _of_report(request, job, result)
     return {"figures": [(key, value) for key, value in result.items() if key != "error"]}
+
+
+def _of_report(request: HttpRequest, job: Job, result: dict[str, Any]) -> dict[str, Any]:
+    spec = registry.named(job.params["report"])
+    figures = [(_("Report"), spec.title)]
+    if "size" not in result or not may(request, spec.right):
+        return {"figures": figures}
+    figures += [(_("File"), result["name"]), (_("Size"), filesizeformat(result["size"]))]
+    return {
+        "figures": figures,
+        "link": {"url": reverse("backoffice:job-file", args=[job.ref]), "label": _("Download"), "icon": "download"},
+    }
+
+
+@needs("report.read")
+def file(request: HttpRequest, ref: str) -> HttpResponse:
+    """The spreadsheet a report was written to."""
+    job = found(own(request, Job).filter(kind=REPORT), ref)
+    stored = long_reports.file_of(job)
+    if stored is None or not may(request, registry.named(job.params["report"]).right):
+        raise Http404
+    answer = HttpResponse(stored.content, content_type=stored.media_type)
+    answer["Content-Disposition"] = f'attachment; filename="{stored.name}"'
+    return answer
 
 
 def _of_run(request: HttpRequest, job: Job, result: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +150,7 @@ def _of_run(request: HttpRequest, job: Job, result: dict[str, Any]) -> dict[str,
     ]
     found_: dict[str, Any] = {
         "figures": [(label, formats.number(count)) for label, count in figures],
-        "totals": [{"currency": code, **sums} for code, sums in sorted(result.get("totals", {}).items())],
+        "totals": totals_of(result.get("totals", {}), request.company),
         "parked": [
             {"number": f"SUB-{pk:06d}", "code": code, "detail": detail}
             for pk, code, detail in (result.get("parked") or [])[:SHOWN_PROBLEMS]

@@ -8,7 +8,6 @@ from django import forms
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -20,28 +19,13 @@ from backoffice.forms.sections import Section, SectionedForm
 from backoffice.lists import listing, tabs_of
 from backoffice.pages import Crumb, crumbs, page
 from billing.models import Account, Claim, CreditNote, Invoice, Payment, Posting
+from billing.models.books import CAUSES, cause_words
 from billing.services import books, charts, ledger_check
 from core.models import Company
 from core.refusal import Refused
 from core.rights import needs
 
 VIEWS: Final = (("", gettext_lazy("Journal")), ("accounts", gettext_lazy("Accounts")))
-#: What caused a posting, in words.
-CAUSES: Final[dict[str, str | Promise]] = {
-    "invoice": gettext_lazy("Invoice"),
-    "credit_note": gettext_lazy("Credit note"),
-    "payment": gettext_lazy("Payment"),
-    "allocation": gettext_lazy("Allocation"),
-    "refund": gettext_lazy("Refund"),
-    "reversal": gettext_lazy("Money taken back"),
-    "write_off": gettext_lazy("Write-off"),
-    "claim": gettext_lazy("Fee or interest"),
-    "credit": gettext_lazy("Credit"),
-    "credit_use": gettext_lazy("Credit used"),
-    "attempt": gettext_lazy("Collection"),
-    "bank_line": gettext_lazy("Bank line"),
-    "void": gettext_lazy("Voided invoice"),
-}
 #: Causes that have a page: their model and its name.
 PAGES: Final[dict[str, tuple[Any, str]]] = {
     "invoice": (Invoice, "invoice"),
@@ -84,8 +68,8 @@ def index(request: HttpRequest) -> HttpResponse:
     for name, lookup in lookups.items():
         if chosen.get(name):
             rows = rows.filter(**{lookup: chosen[name]})
-    if request.GET.get("format") == "csv":
-        return _csv(rows)
+    if exports.is_asked(request):
+        return _file(request, rows)
     listed = listing(request, rows, sorts={"day": "booked_on"}, default="-day", form=form)
     listed.tabs = tabs_of(request, "view", VIEWS, "")
     _told(listed.rows)
@@ -94,7 +78,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "list": listed,
         "search_name": "",
         "exports": True,
-        "checks": ledger_check.check(request.company),
+        "checks": sorted(ledger_check.check(request.company), key=lambda one: one.currency != request.company.currency),
     }
     return page(request, "journal/list", context)
 
@@ -112,13 +96,13 @@ def _told(rows: list[Any]) -> None:
     for claim in Claim.objects.filter(pk__in=claims).select_related("case") if claims else ():
         names["claim", claim.pk] = ("", reverse("backoffice:dunning-case", args=[claim.case.ref]))
     for row in rows:
-        row.cause = str(CAUSES.get(row.cause_kind, _("Other")))
+        row.cause = cause_words(row.cause_kind)
         row.number, row.url = names.get((row.cause_kind, row.cause_id), ("", ""))
         row.debit = row.amount_minor if row.amount_minor > 0 else None
         row.credit = -row.amount_minor if row.amount_minor < 0 else None
 
 
-def _csv(rows: QuerySet[Posting]) -> HttpResponse:
+def _file(request: HttpRequest, rows: QuerySet[Posting]) -> HttpResponse:
     head = [
         "entry",
         "day",
@@ -132,13 +116,13 @@ def _csv(rows: QuerySet[Posting]) -> HttpResponse:
         "customer_id",
     ]
     cells = (
-        [row.entry, row.booked_on, row.account.code, row.account.name, row.currency,
+        [row.entry, row.booked_on, row.account.code, row.account.words, row.currency,
          exports.amount(max(row.amount_minor, 0), row.currency),
          exports.amount(max(-row.amount_minor, 0), row.currency),
          row.cause_kind, row.cause_id, row.customer_id]
         for row in rows.order_by("-booked_on", "-pk").iterator(chunk_size=1000)
     )  # fmt: skip
-    return exports.csv_response("journal", head, cells)  # type: ignore[return-value]
+    return exports.response(request, "journal", _("Ledger"), head, cells)  # type: ignore[return-value]
 
 
 def _accounts(request: HttpRequest) -> HttpResponse:
@@ -171,7 +155,7 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
     account = Account.objects.filter(company=request.company, pk=pk).first()
     if account is None:
         raise Http404
-    form = AccountForm(request.POST or None, initial={"code": account.code, "name": account.name})
+    form = AccountForm(request.POST or None, initial={"code": account.code, "name": account.words})
     back = reverse("backoffice:journal") + "?view=accounts"
     if request.method == "POST" and form.is_valid():
         try:
@@ -180,7 +164,7 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
             show_refusal(form, refused)
         else:
             return done(request, _("The account is renamed."), back)
-    title = f"{account.code} {account.name}"
+    title = str(account)
     context = {"title": title, "crumbs": _above((title, "")), "form": form, "back": back}
     return page(request, "form", context, status=422 if form.errors else 200)
 

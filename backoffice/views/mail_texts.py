@@ -58,9 +58,9 @@ def edit(request: HttpRequest, name: str, language: str) -> HttpResponse:
     text = composer.text(name, language)
     has_subject = name != mail_texts.SIGNATURE
     initial = {"subject": text.subject, "body": text.body, "customer": request.GET.get("customer", "")}
-    form = MailTextForm(request.POST or None, has_subject=has_subject, initial=initial)
-    may_write = may(request, "reminder.write")
     step = request.POST.get("step", "")
+    form = MailTextForm(request.POST or None, has_subject=has_subject, is_kept=step != "restore", initial=initial)
+    may_write = may(request, "reminder.write")
     if request.method == "POST" and step != "preview" and not may_write:
         raise Http404
     given = text
@@ -84,11 +84,12 @@ def edit(request: HttpRequest, name: str, language: str) -> HttpResponse:
             show_refusal(form, refused)
     mail = None
     try:
-        mail = mail_previews.preview(
-            company=company, name=name, language=language, customer=customer, subject=given.subject, body=given.body
-        )
+        if not form.errors:
+            mail = mail_previews.preview(
+                company=company, name=name, language=language, customer=customer, subject=given.subject, body=given.body
+            )
     except Refused as refused:
-        if not form.errors and form.is_bound:
+        if form.is_bound:
             show_refusal(form, refused)
     context = {
         "title": str(kind.title), "lead": kind.purpose, "form": form, "kind": kind, "mail": mail,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import Exists, Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -9,14 +10,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from backoffice.acting import actor, done, found, now, own, show_refusal, tells_refusals, today
+from backoffice.exports import is_asked
 from backoffice.forms.reminders import OfferForm
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
-from backoffice.views.reminders import effects_csv, tabs
+from backoffice.views.reminders import effects_file, tabs
 from core.refusal import Refused
 from core.rights import needs
 from crm.models import Offer
-from crm.services import law_table, offers
+from crm.services import law_table, offers, renewal_law
 from crm.services.effects import effects
 from subscriptions.models import RenewalNotice
 from subscriptions.services.discount_words import how_long, taken_off
@@ -26,8 +28,8 @@ from subscriptions.services.discount_words import how_long, taken_off
 def index(request: HttpRequest) -> HttpResponseBase:
     """Every offer with its figures."""
     rows = effects(request.company, "offer")
-    if request.GET.get("format") == "csv":
-        return effects_csv("offers", rows)
+    if is_asked(request):
+        return effects_file(request, "offers", _("Offers"), rows)
     title = _("Offers")
     held = {row.pk: row for row in own(request, Offer).select_related("discount")}
     for row in rows:
@@ -81,7 +83,9 @@ def archive(request: HttpRequest, ref: str) -> HttpResponse:
 def law(request: HttpRequest) -> HttpResponse:
     """What the law of each country asks for, when a person last checked it, and the notices of this company."""
     day = today(request)
+    unproven = Q(message__state__in=renewal_law.UNPROVEN) & ~Exists(renewal_law.REACHED)
     rows = own(request, RenewalNotice).select_related("subscription__customer", "message")
+    rows = rows.annotate(is_unproven=unproven)
     context = {
         "title": _("Renewal law"),
         "crumbs": crumbs((_("Reminders"), reverse("backoffice:reminders")), (_("Renewal law"), "")),

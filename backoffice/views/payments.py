@@ -59,8 +59,8 @@ def index(request: HttpRequest) -> HttpResponse:
         if chosen.get(name):
             rows = rows.filter(**{lookup: chosen[name]})
     rows = rows.select_related("customer", "balance")
-    if request.GET.get("format") == "csv":
-        return _csv(rows)
+    if exports.is_asked(request):
+        return _file(request, rows)
     sorts = {"received": "received_on"}
     listed = listing(request, rows, sorts=sorts, default="-received", form=form, q=q)
     listed.tabs = tabs_of(request, "view", VIEWS, view)
@@ -75,7 +75,7 @@ def _refunds(request: HttpRequest) -> HttpResponse:
     return page(request, "payments/list", context)
 
 
-def _csv(rows: QuerySet[Payment]) -> HttpResponse:
+def _file(request: HttpRequest, rows: QuerySet[Payment]) -> HttpResponse:
     head = ["id", "customer", "method", "status", "received_on", "currency", "amount", "not_allocated", "reference"]
     cells = (
         [row.ref, row.customer.name if row.customer else "", row.method, row.status, row.received_on, row.currency,
@@ -83,7 +83,7 @@ def _csv(rows: QuerySet[Payment]) -> HttpResponse:
          row.reference]
         for row in rows.order_by("-received_on", "-pk").iterator(chunk_size=1000)
     )  # fmt: skip
-    return exports.csv_response("payments", head, cells)  # type: ignore[return-value]
+    return exports.response(request, "payments", _("Payments"), head, cells)  # type: ignore[return-value]
 
 
 def _open_invoices(request: HttpRequest, customer: Customer, currency: str = "") -> QuerySet[Invoice]:

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
@@ -45,16 +46,16 @@ def board(request: HttpRequest, tabs: list[dict[str, Any]]) -> HttpResponse:
         first=chosen.get("on_from"),
         last=chosen.get("on_to"),
     )
-    if request.GET.get("format") == "csv":
-        return _csv(request, filters)
+    if exports.is_asked(request):
+        return _file(request, filters)
     on = today(request)
     totals = money_rows.totals(request.company, filters, on)
     listed = _page(request, filters, on, sum(total.count for total in totals))
     listed.form, listed.q, listed.chips = form, q, chips_of(request, form)
     if filters.customers is not None and not q:
-        customer = filters.customers.first()
+        customer = own(request, Customer).get(pk__in=filters.customers)
         listed.chips.append(
-            {"label": _("Customer"), "op": "", "value": customer.name if customer else "–",
+            {"label": _("Customer"), "op": "", "value": customer.name,
              "remove_url": without(request.GET, "customer")}
         )  # fmt: skip
     listed.tabs = tabs
@@ -68,14 +69,12 @@ def board(request: HttpRequest, tabs: list[dict[str, Any]]) -> HttpResponse:
     return page(request, "payments/board", context)
 
 
-def _customers(request: HttpRequest, q: str) -> Any:
+def _customers(request: HttpRequest, q: str) -> list[int] | None:
     """The customers a text or a link means; None: all."""
     if q.strip():
-        return finding.customers(request.company, q).values("pk")
+        return finding.followed(request.company, q)
     ref = request.GET.get("customer", "")
-    if ref:
-        return own(request, Customer).filter(pk=found(own(request, Customer), ref).pk)
-    return None
+    return [found(own(request, Customer), ref).pk] if ref else None
 
 
 def _page(request: HttpRequest, filters: money_rows.Filters, on: date, total: int) -> Listing:
@@ -128,7 +127,7 @@ def _told(row: Any) -> None:
     row.word = str(money_rows.STATES[row.state])
     more = _WORDS.get(row.kind)
     row.more = str(more(row.detail).label) if more and row.state in ("pending", "disputed", "refunding") else ""
-    row.way_word = str(WAYS.get(row.way, ""))
+    row.way_word = capfirst(WAYS.get(row.way, ""))
     row.reason_word = reasons.words_of(row.reason) if row.reason else ""
     row.url = _address(row)
     row.can_act = row.kind in ("attempt", "invoice")
@@ -159,7 +158,7 @@ def _total(request: HttpRequest, total: money_rows.Total) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _csv(request: HttpRequest, filters: money_rows.Filters) -> HttpResponse:
+def _file(request: HttpRequest, filters: money_rows.Filters) -> HttpResponse:
     head = ["id", "kind", "day", "state", "detail", "customer_id", "customer", "invoice", "method", "currency",
             "amount", "reason"]  # fmt: skip
     on = today(request)
@@ -172,7 +171,7 @@ def _csv(request: HttpRequest, filters: money_rows.Filters) -> HttpResponse:
                 yield [row.ref, row.kind, row.on, row.state, row.detail, row.customer_ref, row.customer, row.number,
                        row.way, row.currency, exports.amount(row.minor, row.currency), row.reason]  # fmt: skip
 
-    return exports.csv_response("money", head, rows())  # type: ignore[return-value]
+    return exports.response(request, "money", _("Payments"), head, rows())  # type: ignore[return-value]
 
 
 @needs("payment.write")

@@ -23,8 +23,10 @@ from backoffice.views.products import named
 from billing.documents.price_words import has_amount, rows_of
 from catalog.models import Plan, PlanItem, Price
 from catalog.services import plans as verbs
+from core.models import Company
 from core.refusal import Refused
 from core.rights import needs
+from crm.services import law_table
 from subscriptions.models import Subscription
 
 STATES = (
@@ -69,7 +71,7 @@ def _on_sale(request: HttpRequest, plan_ids: list[int]) -> list[Price]:
         .order_by("item_id", "currency", "-valid_from")
         .distinct("item_id", "currency")
     )
-    return sorted(rows, key=lambda price: (price.item.position, price.currency))
+    return sorted(rows, key=lambda price: (price.item.position, request.company.currency_rank(price.currency)))
 
 
 def _form(request: HttpRequest, form: SectionedForm, title: str, back: str, *above: tuple[str, str]) -> HttpResponse:
@@ -122,7 +124,7 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
     on = today(request)
     for item in items:
         item.shown_name = named(request, item.product.name)  # type: ignore[attr-defined]
-        item.versions = _versions(item, on)  # type: ignore[attr-defined]
+        item.versions = _versions(item, request.company, on)  # type: ignore[attr-defined]
     title = named(request, plan.name)
     running = own(request, Subscription).filter(plan=plan, state__in=RUNNING).count()
     context = {
@@ -134,13 +136,19 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "minimums": [(code, Decimal(least)) for code, least in plan.minimum_amounts.items()],
         "description": named(request, plan.description or {}),
         "terms_text": named(request, plan.terms_text or {}),
-    }
+        "doubts": law_table.doubts(
+            law_table.Rules(
+                (plan.minimum_count, plan.minimum_unit), (plan.notice_count, plan.notice_unit), plan.renewal_rule
+            ),
+            country=plan.company.country, on=on,
+        ),
+    }  # fmt: skip
     return page(request, "catalog/plan", context)
 
 
-def _versions(item: PlanItem, on: Any) -> list[Price]:
-    """Newest first, each with what it is today: `now`, `later` or `past`."""
-    versions = sorted(item.prices.all(), key=lambda price: (price.currency, -price.version))
+def _versions(item: PlanItem, company: Company, on: Any) -> list[Price]:
+    """By currency, newest first, each with what it is today: `now`, `later` or `past`."""
+    versions = sorted(item.prices.all(), key=lambda price: (company.currency_rank(price.currency), -price.version))
     for price in versions:
         current = verbs.price_on(item, price.currency, on)
         price.rows, price.has_amount = rows_of(price, price.currency), has_amount(price)  # type: ignore[attr-defined]

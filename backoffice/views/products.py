@@ -36,12 +36,13 @@ def index(request: HttpRequest) -> HttpResponse:
     if q.strip():
         rows = rows.filter(Q(code__icontains=q.strip()) | Q(name__icontains=q.strip()))
     rows = rows.select_related("tax_category")
-    if request.GET.get("format") == "csv":
+    if exports.is_asked(request):
+        head = ["code", "name", "kind", "tax_category", "external_id"]
         cells = (
             [row.code, named(request, row.name), row.kind, row.tax_category.code, row.external_id]
             for row in rows.order_by("code").iterator(chunk_size=1000)
         )
-        return exports.csv_response("products", ["code", "name", "kind", "tax_category", "external_id"], cells)  # type: ignore[return-value]
+        return exports.response(request, "products", _("Products"), head, cells)  # type: ignore[return-value]
     listed = listing(request, rows, sorts={"code": "code", "created": "pk"}, default="code", form=form, q=q)
     for row in listed.rows:
         row.shown_name = named(request, row.name)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from backoffice import exports
 from backoffice.acting import done, own
-from backoffice.forms.settings import AuditFilter, OutboxFilter
+from backoffice.forms.settings import AuditFilter, OutboxFilter, effect_words
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
 from core import clock
@@ -36,11 +36,11 @@ def audit(request: HttpRequest) -> HttpResponse:
     if chosen.get("since"):
         zone = clock.zone(request.company.time_zone)
         rows = rows.filter(at__gte=datetime.combine(chosen["since"], time.min, zone))
-    if request.GET.get("format") == "csv":
+    if exports.is_asked(request):
         head = ["at", "actor", "verb", "subject", "subject_id", "customer_id", "reason"]
         cells = (
             [
-                row.at.isoformat(),
+                row.at,
                 row.actor_label,
                 row.verb,
                 row.subject_kind,
@@ -50,7 +50,7 @@ def audit(request: HttpRequest) -> HttpResponse:
             ]
             for row in rows.order_by("-pk").iterator(chunk_size=1000)
         )
-        return exports.csv_response("audit", head, cells)  # type: ignore[return-value]
+        return exports.response(request, "audit", _("Audit log"), head, cells)  # type: ignore[return-value]
     listed = listing(request, rows.select_related("detail"), sorts={"id": "pk"}, default="-id", form=form)
     for row in listed.rows:
         row.told = list(row.facts.items())
@@ -75,6 +75,8 @@ def outbox(request: HttpRequest) -> HttpResponse:
     if chosen.get("kind"):
         rows = rows.filter(kind=chosen["kind"])
     listed = listing(request, rows, sorts={"id": "pk"}, default="-id", form=form)
+    for row in listed.rows:
+        row.words = effect_words(row.kind)
     health = outbox_verbs.health(company_id=request.company.pk)
     context = {
         "title": _("Outbox"),
@@ -82,7 +84,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
         "list": listed,
         "search_name": "",
         "actable": state != "done",
-        "health": health,
+        "health": [(one, effect_words(one.kind)) for one in health],
         "dead": sum(one.dead for one in health),
         "kind": chosen.get("kind", ""),
     }

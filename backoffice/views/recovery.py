@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from backoffice.acting import actor, done, found, may, now, on_button, own, show_refusal, tells_refusals, today
@@ -25,7 +25,11 @@ from billing.services import dunning, dunning_acts, dunning_board, dunning_follo
 from core.refusal import Refused
 from core.rights import needs
 
-VIEWS: Final = (("", gettext_lazy("Board")), ("list", gettext_lazy("List")), ("closed", gettext_lazy("Closed")))
+VIEWS: Final = (
+    ("", gettext_lazy("Board")),
+    ("list", gettext_lazy("List")),
+    ("closed", pgettext_lazy("cases of dunning", "Closed")),
+)
 #: Cases shown in a lane; the list shows the others.
 SHOWN: Final = 12
 BACK: Final = "backoffice:recovery"

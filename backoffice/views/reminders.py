@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from backoffice.acting import actor, done, found, may, now, own, show_refusal, tells_refusals, today
-from backoffice.exports import amount, csv_response
+from backoffice.exports import amount, is_asked, response
 from backoffice.forms.reminders import ReminderRuleForm, SentFilter
 from backoffice.lists import listing
 from backoffice.pages import Crumb, crumbs, page
@@ -53,16 +53,16 @@ def index(request: HttpRequest) -> HttpResponseBase:
     """Every rule with its figures."""
     reminder_rules.ensure_defaults(company=request.company, at=now(request))
     rows = effects(request.company, "rule")
-    if request.GET.get("format") == "csv":
-        return effects_csv("reminder-rules", rows)
+    if is_asked(request):
+        return effects_file(request, "reminder-rules", _("Reminders"), rows)
     title = _("Reminders")
     context = {"title": title, "crumbs": crumbs((title, "")), "tabs": tabs("reminders"), "rows": rows}
     return page(request, "reminders/rules", context)
 
 
-def effects_csv(name: str, rows: list[Effect]) -> HttpResponseBase:
+def effects_file(request: HttpRequest, name: str, title: str, rows: list[Effect]) -> HttpResponseBase:
     head = [
-        _("Name"), _("Currency"), _("Sent"), _("Opened"), _("Taken"), _("Renewed"), _("Ended"), _("Cost"),
+        _("Name"), _("Currency"), _("Sent"), _("Link opened"), _("Taken"), _("Renewed"), _("Ended"), _("Cost"),
         _("Revenue kept"),
     ]  # fmt: skip
 
@@ -73,7 +73,7 @@ def effects_csv(name: str, rows: list[Effect]) -> HttpResponseBase:
                 figures = [row.sent, row.opened, row.accepted, row.renewed, row.canceled]
                 yield [row.of.name, currency, *figures, *money]
 
-    return csv_response(name, head, lines())
+    return response(request, name, title, head, lines())
 
 
 @needs("reminder.read")
@@ -166,8 +166,8 @@ def sent(request: HttpRequest) -> HttpResponseBase:
     if chosen.get("outcome") in OUTCOMES:
         rows = rows.filter(**{f"{chosen['outcome']}_at__isnull": False})
     rows = rows.select_related("rule", "customer", "subscription", "offer", "message")
-    if request.GET.get("format") == "csv":
-        return _sent_csv(rows)
+    if is_asked(request):
+        return _sent_file(request, rows)
     context = {
         "title": _("Sent reminders"),
         "crumbs": _above((_("Sent"), "")),
@@ -178,9 +178,9 @@ def sent(request: HttpRequest) -> HttpResponseBase:
     return page(request, "reminders/sent", context)
 
 
-def _sent_csv(rows: QuerySet[Reminder]) -> HttpResponseBase:
+def _sent_file(request: HttpRequest, rows: QuerySet[Reminder]) -> HttpResponseBase:
     head = [
-        _("Sent"), _("Rule"), _("Customer"), _("Subscription"), _("Occasion"), _("Offer"), _("Opened"), _("Taken"),
+        _("Sent"), _("Rule"), _("Customer"), _("Subscription"), _("Occasion"), _("Offer"), _("Link opened"), _("Taken"),
         _("Renewed"), _("Ended"),
     ]  # fmt: skip
     lines = (
@@ -191,7 +191,7 @@ def _sent_csv(rows: QuerySet[Reminder]) -> HttpResponseBase:
         ]
         for row in rows.order_by("-pk").iterator(chunk_size=2000)
     )  # fmt: skip
-    return csv_response("reminders", head, lines)
+    return response(request, "reminders", _("Sent reminders"), head, lines)
 
 
 @needs("subscription.change")

@@ -19,7 +19,7 @@ from backoffice.pages import crumbs, page
 from billing import tasks
 from billing.models import BillingRun
 from billing.services import running
-from core.models import Job
+from core.models import Company, Job
 from core.rights import needs
 from subscriptions.models import Subscription
 
@@ -88,16 +88,16 @@ def detail(request: HttpRequest, ref: str) -> HttpResponse:
         "crumbs": crumbs((_("Billing runs"), reverse("backoffice:runs")), (title, "")),
         "run": run,
         "figures": figures,
-        "totals": totals_of(figures.totals),
+        "totals": totals_of(figures.totals, request.company),
         "parked": parked[:SHOWN_PARKED],
         "going": run.state == BillingRun.State.RUNNING,
     }
     return page(request, "runs/progress" if request.headers.get("HX-Request") else "runs/detail", context)
 
 
-def totals_of(totals: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
-    """Net, tax and gross, a row a currency."""
-    return [{"currency": currency, **sums} for currency, sums in sorted(totals.items())]
+def totals_of(totals: dict[str, dict[str, int]], company: Company) -> list[dict[str, Any]]:
+    """Net, tax and gross, a row a currency, the company's own first."""
+    return [{"currency": code, **totals[code]} for code in sorted(totals, key=company.currency_rank)]
 
 
 @needs("run.start")

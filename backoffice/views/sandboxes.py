@@ -57,7 +57,7 @@ def create(request: HttpRequest) -> HttpResponse:
             return done(request, _("The sandbox is open; switch to it to work in it."), back)
     above = crumbs((_("Settings"), reverse("backoffice:settings")), (_("Sandboxes"), back), (_("Open a sandbox"), ""))
     context = {
-        "title": _("Open a sandbox"), "crumbs": above, "form": form, "back": back, "submit": _("Open"),
+        "title": _("Open a sandbox"), "crumbs": above, "form": form, "back": back, "submit": _("Open a sandbox"),
         "lead": _("A test company with this one's settings and a clock of its own. Nothing in it is real."),
     }  # fmt: skip
     return page(request, "form", context, status=422 if form.errors else 200)

@@ -28,22 +28,23 @@ def index(request: HttpRequest) -> HttpResponse:
         return page(request, "search", context)
     if goal := _exact(request, q):
         return redirect(goal)
+    of = finding.followed(request.company, q)
     context["customers"] = finding.customers(request.company, q).order_by("sort_key", "pk")[:SHOWN]
     if may(request, "subscription.read"):
-        rows = finding.subscriptions(request.company, q).select_related("customer")
+        rows = finding.subscriptions(request.company, q, of).select_related("customer")
         context["subscriptions"] = found = list(rows.order_by("-pk")[:SHOWN])
         mrr = figures.mrr_by_subscription([row.pk for row in found])
         for row in found:
             row.mrr_minor = mrr.get(row.pk, 0)  # type: ignore[attr-defined]
     if may(request, "invoice.read"):
-        rows_ = finding.invoices(request.company, q).select_related("customer", "balance")
+        rows_ = finding.invoices(request.company, q, of).select_related("customer", "balance")
         context["invoices"] = bills = list(rows_.order_by("-pk")[:SHOWN])
         for bill in bills:
             bill.state = figures.shown_state(bill, today(request))  # type: ignore[attr-defined]
-        notes = finding.credit_notes(request.company, q).select_related("customer", "invoice")
+        notes = finding.credit_notes(request.company, q, of).select_related("customer", "invoice")
         context["credit_notes"] = notes.order_by("-pk")[:SHOWN]
     if may(request, "payment.read"):
-        payments = finding.payments(request.company, q).select_related("customer", "balance")
+        payments = finding.payments(request.company, q, of).select_related("customer", "balance")
         context["payments"] = payments.order_by("-pk")[:SHOWN]
     parts = ("customers", "subscriptions", "invoices", "credit_notes", "payments")
     context["nothing"] = not any(context.get(part) for part in parts)

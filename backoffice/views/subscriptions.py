@@ -17,6 +17,7 @@ from backoffice import attention, exports, figures, finding, histories, previewi
 from backoffice.acting import actor, done, found, may, now, own, today
 from backoffice.agreement_acts import above, act_page
 from backoffice.forms.sections import SectionedForm
+from backoffice.forms.segments import with_segments
 from backoffice.forms.subscriptions import CancelForm, StartForm, SubscriptionFilter
 from backoffice.lists import listing
 from backoffice.pages import crumbs, page
@@ -32,6 +33,8 @@ from core.design import formats
 from core.models import AuditEntry
 from core.refusal import Refused
 from core.rights import needs
+from crm.models import Segment
+from crm.services import segments
 from customers.models import Customer
 from customers.services.titles import title_of
 from subscriptions.models import Slot, SlotTerms, Subscription
@@ -43,6 +46,8 @@ REMOVED = SlotTerms.Standing.REMOVED
 @needs("subscription.read")
 def index(request: HttpRequest) -> HttpResponse:
     form, q = SubscriptionFilter(request.GET), request.GET.get("q", "")
+    if may(request, "segment.read"):
+        with_segments(form, request.company)
     rows = finding.subscriptions(request.company, q)
     chosen = form.cleaned_data if form.is_valid() else {}
     state = chosen.get("state")
@@ -61,8 +66,11 @@ def index(request: HttpRequest) -> HttpResponse:
     if chosen.get("asked_from"):
         begins = datetime.combine(chosen["asked_from"], time.min, clock.zone(request.company.time_zone))
         rows = rows.filter(end_kind="cancel", cancel_asked_at__gte=begins)
-    if request.GET.get("format") == "csv":
-        return _csv(rows)
+    if chosen.get("segment"):
+        segment = found(own(request, Segment).select_related("company"), chosen["segment"])
+        rows = rows.filter(pk__in=segments.subscriptions(segment=segment, on=today(request)).order_by().values("pk"))
+    if exports.is_asked(request):
+        return _file(request, rows)
     sorts = {"number": "created_at"}  # agreed one after another: the way an index knows
     listed = listing(request, rows.select_related("customer"), sorts=sorts, default="-number", form=form, q=q)
     mrr = figures.mrr_by_subscription([row.pk for row in listed.rows])
@@ -71,7 +79,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return page(request, "subscriptions/list", {"title": _("Subscriptions"), "list": listed, "exports": True})
 
 
-def _csv(rows: QuerySet[Subscription]) -> HttpResponse:
+def _file(request: HttpRequest, rows: QuerySet[Subscription]) -> HttpResponse:
     head = ["id", "number", "customer_id", "customer", "name", "state", "currency", "start_on", "ends_on",
             "next_bill_on", "external_id"]  # fmt: skip
     cells = (
@@ -79,7 +87,7 @@ def _csv(rows: QuerySet[Subscription]) -> HttpResponse:
          row.ends_on, row.next_bill_on, row.external_id]
         for row in rows.select_related("customer").order_by("pk").iterator(chunk_size=1000)
     )  # fmt: skip
-    return exports.csv_response("subscriptions", head, cells)  # type: ignore[return-value]
+    return exports.response(request, "subscriptions", _("Subscriptions"), head, cells)  # type: ignore[return-value]
 
 
 def pick_customer(request: HttpRequest, title: str, above: tuple[str, str]) -> HttpResponse:

@@ -41,8 +41,8 @@ def index(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(is_checked=chosen["checked"] == "yes")
     if not chosen.get("level"):
         rows = rows.exclude(level__in=["zero", "exempt"])
-    if request.GET.get("format") == "csv":
-        return _csv(rows)
+    if exports.is_asked(request):
+        return _file(request, rows)
     listed = listing(
         request, rows, sorts={"country": "country", "valid": "valid_from", "percent": "percent"}, default="country",
         form=form,
@@ -61,7 +61,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return page(request, "settings/taxes", context)
 
 
-def _csv(rows: QuerySet[TaxRate]) -> HttpResponse:
+def _file(request: HttpRequest, rows: QuerySet[TaxRate]) -> HttpResponse:
     head = ["country", "region", "level", "percent", "valid_from", "kind_of_place", "origin", "checked", "source"]
     cells = (
         [
@@ -70,7 +70,7 @@ def _csv(rows: QuerySet[TaxRate]) -> HttpResponse:
         ]
         for row in rows.order_by("country", "region", "level", "valid_from").iterator()
     )  # fmt: skip
-    return exports.csv_response("tax-rates", head, cells)  # type: ignore[return-value]
+    return exports.response(request, "tax-rates", _("Taxes"), head, cells)  # type: ignore[return-value]
 
 
 @needs("catalog.write")

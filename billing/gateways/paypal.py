@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import paypalrestsdk
 import requests
+from django.conf import settings
 from paypalrestsdk import exceptions
 
 from billing.gateways.base import (
@@ -55,7 +56,7 @@ from core import clock
 logging.getLogger("paypalrestsdk").setLevel(logging.CRITICAL)
 
 #: Seconds to connect, and to wait for an answer; the package itself would wait for ever.
-TIMEOUT: Final = (5.0, 25.0)
+TIMEOUT: Final = (5.0, float(settings.PROVIDER_SECONDS))
 LOCALES: Final = {"de": "de-DE", "en": "en-GB", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}
 SIGNED: Final = {
     "auth_algo": "paypal-auth-algo",

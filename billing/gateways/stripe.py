@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final
 
 import requests
 import stripe
+from django.conf import settings
 
 from billing.gateways.base import (
     Answer,
@@ -51,7 +52,7 @@ from billing.gateways.stripe_words import (
 from billing.models import Gateway as Account
 
 #: Seconds to connect, and to wait for an answer.
-TIMEOUT: Final = (5.0, 25.0)
+TIMEOUT: Final = (5.0, float(settings.PROVIDER_SECONDS))
 TOLERANCE: Final = 300
 LOCALES: Final = frozenset({"de", "en", "es", "fr", "it"})
 

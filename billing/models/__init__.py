@@ -7,7 +7,7 @@ from .days import BilledDays
 from .documents import CreditNote, CreditNoteLine, Document, Invoice, InvoiceBalance, InvoiceLine, LineCredit
 from .dunning import Claim, DunningCase, DunningEntry, DunningPolicy, DunningStep, InterestRate
 from .methods import Gateway, Mandate, PaymentMethod, SubscriptionMethod
-from .money import Allocation, Credit, CreditBalance, CreditUse, Payment, PaymentBalance, Refund
+from .money import Allocation, Credit, CreditBalance, CreditUse, Payment, PaymentBalance, PaymentDay, Refund
 from .runs import BillingChunk, BillingRun
 from .usage import DiscountUse, ExchangeRate, RatedUsage
 
@@ -46,6 +46,7 @@ __all__ = [
     "Mandate",
     "Payment",
     "PaymentBalance",
+    "PaymentDay",
     "PaymentMethod",
     "Posting",
     "RatedUsage",

@@ -2,14 +2,69 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from core.models import CompanyKeyed, CompanyOwned
+
+#: role: name of its account (an accountant renames it at will)
+ACCOUNT_NAMES: Final = {
+    "receivable": gettext_noop("Receivables"),
+    "revenue": gettext_noop("Revenue"),
+    "tax": gettext_noop("Taxes due"),
+    "cash": gettext_noop("Bank"),
+    "customer_credit": gettext_noop("Customers' credit"),
+    "unallocated": gettext_noop("Payments not allocated"),
+    "write_off": gettext_noop("Losses on receivables"),
+    "prepaid": gettext_noop("Credit sold in advance"),
+    "transit": gettext_noop("Money at payment providers"),
+    "fee": gettext_noop("Payment fees"),
+    "claim": gettext_noop("Income from late payment"),
+    "exchange": gettext_noop("Exchange differences"),
+}
+
+
+def account_words(role: str, code: str, name: str) -> str:
+    """An account's name as the reader sees it: what the company called it, else its role's in the reader's language.
+
+    >>> account_words("revenue", "8410", "Weekend hotline")
+    'Weekend hotline'
+    """
+    usual = ACCOUNT_NAMES.get(role, name)
+    return gettext(usual) if name in ("", code, usual) else name
+
+
+#: What causes a posting, in words.
+CAUSES: Final[dict[str, str | Promise]] = {
+    "invoice": _("Invoice"),
+    "credit_note": _("Credit note"),
+    "payment": _("Payment"),
+    "allocation": _("Allocation"),
+    "refund": _("Refund"),
+    "reversal": _("Money taken back"),
+    "write_off": _("Write-off"),
+    "claim": _("Fee or interest"),
+    "credit": _("Credit"),
+    "credit_use": _("Credit used"),
+    "attempt": _("Collection"),
+    "bank_line": _("Bank line"),
+    "void": _("Voided invoice"),
+}
+
+
+def cause_words(kind: str) -> str:
+    """What caused a posting, in the reader's language.
+
+    >>> cause_words("write_off")
+    'Write-off'
+    """
+    return str(CAUSES.get(kind, gettext("Other")))
 
 
 class Account(CompanyOwned):
@@ -41,7 +96,12 @@ class Account(CompanyOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}"
+        return f"{self.code} {self.words}"
+
+    @property
+    def words(self) -> str:
+        """Its name as the reader sees it."""
+        return account_words(self.role, self.code, self.name)
 
 
 class Posting(CompanyKeyed):

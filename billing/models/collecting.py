@@ -171,6 +171,10 @@ class Attempt(CompanyKeyed, Addressed):
                 fields=["company", "collect_on"], name="attempt_without_file",
                 condition=Q(state="created", collect_on__isnull=False),
             ),
+            models.Index(
+                fields=["company", "-id"], name="attempt_in_vain", condition=Q(state__in=["failed", "canceled"]),
+                include=["state", "currency", "amount_minor"],
+            ),
         ]  # fmt: skip
 
     def __str__(self) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from core.models import Addressed, CompanyKeyed
+from core.models import Addressed, CompanyKeyed, CompanyOwned
 from customers.models import Customer
 
 from .documents import CreditNote, Invoice
@@ -99,7 +101,16 @@ class Payment(CompanyKeyed, Addressed):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["company", "customer", "-id"], name="payment_by_customer"),
             models.Index(fields=["company", "-received_on", "-id"], name="payment_by_date"),
-        ]
+            models.Index(
+                fields=["company", "-received_on", "-id"], name="payment_not_settled", condition=~Q(status="settled"),
+                include=["status", "currency", "amount_minor", "method"],
+            ),
+            GinIndex(
+                OpClass(Upper("reference"), name="gin_trgm_ops"),
+                name="payment_reference_trigram",
+                condition=~Q(reference=""),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.amount_minor} {self.currency} {self.received_on}"
@@ -133,6 +144,28 @@ class PaymentBalance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.payment_id}: {self.left_minor} left"
+
+
+class PaymentDay(CompanyOwned):
+    """Payments of one day, method and currency, whatever became of them: sums of what never changes, added to only."""
+
+    received_on = models.DateField(help_text=_("Day of the money."))
+    method = models.CharField(max_length=8, choices=Payment.Method.choices, help_text=_("How it came."))
+    currency = models.CharField(max_length=3, help_text=_("ISO 4217."))
+    count = models.IntegerField(help_text=_("How many payments."))
+    amount_minor = models.BigIntegerField(help_text=_("Received, in minor units."))
+    through_id = models.BigIntegerField(help_text=_("Payments up to this one were summed up with it."))
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["company", "through_id", "received_on", "method", "currency"], name="payment_day_once"
+            ),
+            models.CheckConstraint(condition=Q(count__gt=0, amount_minor__gt=0), name="payment_day_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.received_on}: {self.amount_minor} {self.currency}"
 
 
 class Credit(CompanyKeyed, Addressed):

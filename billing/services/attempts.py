@@ -125,7 +125,10 @@ def open_attempt(
 
 
 def wake(attempt: Attempt, due_at: datetime | None = None) -> None:
-    """Has the relay talk to the provider about it; once per state and look."""
+    """Has the relay talk to the provider about it; once per state and look.
+
+    Put again, it would do what the attempt's own state asks for: a key is sent once, by `begin`.
+    """
     outbox.put(
         company_id=attempt.company_id,
         kind=KIND,

@@ -12,9 +12,9 @@ from typing import Final
 
 from django.db import connection
 from django.db.models import Sum
-from django.utils.translation import gettext_noop
 
 from billing.models import Account, ChainHead, Posting
+from billing.models.books import ACCOUNT_NAMES, account_words
 from billing.services.chain import ChainProblem, verify_chain
 from billing.services.copying import copy, optional, take_ids
 from core.models import Company
@@ -22,28 +22,13 @@ from core.refusal import Refused
 
 __all__ = ["ChainProblem", "Entry", "ensure_accounts", "post", "posting_lines", "trial_balance", "verify_chain"]
 
-#: role: name of its account (an accountant renames it at will)
-NAMES: Final = {
-    "receivable": gettext_noop("Receivables"),
-    "revenue": gettext_noop("Revenue"),
-    "tax": gettext_noop("Taxes due"),
-    "cash": gettext_noop("Bank"),
-    "customer_credit": gettext_noop("Customers' credit"),
-    "unallocated": gettext_noop("Payments not allocated"),
-    "write_off": gettext_noop("Losses on receivables"),
-    "prepaid": gettext_noop("Credit sold in advance"),
-    "transit": gettext_noop("Money at payment providers"),
-    "fee": gettext_noop("Payment fees"),
-    "claim": gettext_noop("Income from late payment"),
-    "exchange": gettext_noop("Exchange differences"),
-}
 #: chart: the usual code of each role's account, in the order of the names
 CODES: Final = {
     "skr03": "1400 8400 1776 1200 1710 1590 2400 1719 1360 4970 2650 2660",
     "skr04": "1200 4400 3806 1800 3250 1370 6930 3259 1460 6855 7110 4840",
     "neutral": "1100 4000 2200 1000 2100 1190 6900 2110 1050 6800 4900 7900",
 }
-CHARTS: Final = {chart: dict(zip(NAMES, codes.split(), strict=True)) for chart, codes in CODES.items()}
+CHARTS: Final = {chart: dict(zip(ACCOUNT_NAMES, codes.split(), strict=True)) for chart, codes in CODES.items()}
 ENTRIES: Final = "billing_entry_seq"
 POSTING_COLUMNS: Final = (
     "company_id, entry, account_id, booked_on, currency, amount_minor, customer_id, cause_kind, cause_id"
@@ -69,7 +54,7 @@ def ensure_accounts(company: Company) -> None:
     held = set(Account.objects.filter(company=company).values_list("role", flat=True))
     Account.objects.bulk_create(
         [
-            Account(company=company, role=role, code=code, name=str(NAMES[role]))
+            Account(company=company, role=role, code=code, name=ACCOUNT_NAMES[role])
             for role, code in CHARTS[company.chart].items()
             if role not in held
         ],
@@ -170,11 +155,19 @@ def trial_balance(company: Company, on: date) -> list[tuple[str, str, str, int]]
     """
     rows = (
         Posting.objects.filter(company=company, booked_on__lte=on)
-        .values("account__code", "account__name", "currency")
+        .values("account__role", "account__code", "account__name", "currency")
         .annotate(balance=Sum("amount_minor"))
         .order_by("account__code", "currency")
     )
-    return [(row["account__code"], row["account__name"], row["currency"], int(row["balance"])) for row in rows]
+    return [
+        (
+            row["account__code"],
+            account_words(row["account__role"], row["account__code"], row["account__name"]),
+            row["currency"],
+            int(row["balance"]),
+        )
+        for row in rows
+    ]
 
 
 def entries_of(cause_kind: str, cause_id: int) -> list[tuple[int, str, int]]:

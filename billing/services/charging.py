@@ -35,7 +35,8 @@ class Charge(NamedTuple):
 
     `served_end` is earlier than `end` where days after the last day of service are paid for and forfeited.
     `units_before`: of units added, how many there were; `less_minor`: of another price, what the full period cost
-    before. Of both only the difference is charged.
+    before. Of both only the difference is charged. `is_again`: what the terms of the morning had billed, and an earlier
+    change of the day gave back.
     """
 
     due_on: date
@@ -51,6 +52,7 @@ class Charge(NamedTuple):
     component: str = "base"
     units_before: Decimal | None = None
     less_minor: int | None = None
+    is_again: bool = False
 
 
 @lru_cache(maxsize=65536)
@@ -132,6 +134,20 @@ def added_charges(agreement: Agreement, slot: SlotRow, added: TermsRow, before: 
     return found
 
 
+def charges_again(agreement: Agreement, slot: SlotRow, until: date) -> list[Charge]:
+    """Days up to `until` that an earlier change of the day gave back, at the terms before it, and what is added to
+    them since: of several changes on one day only the last counts."""
+    number = next(n for n, terms in enumerate(slot.terms) if n and terms.settles == "add")
+    added, before = slot.terms[number], slot.terms[number - 1]
+    until = min(until, added.until_on or until)
+    morning = slot._replace(terms=[before._replace(from_on=added.from_on, until_on=until)])
+    again = [
+        charge._replace(due_on=added.from_on, slot=slot, is_again=True)
+        for charge in walk(agreement, morning, added.from_on, until)
+    ]
+    return [*again, *added_charges(agreement, slot, added, before, again[-1].end)] if again else []
+
+
 def _is_price_of(terms: TermsRow, other: TermsRow) -> bool:
     return (terms.model, terms.unit_amount, terms.details) == (other.model, other.unit_amount, other.details)
 
@@ -145,11 +161,11 @@ class SlotDue(NamedTuple):
     next_due_on: date | None
 
 
-def slot_due(agreement: Agreement, slot: SlotRow, on: date) -> SlotDue:
+def slot_due(agreement: Agreement, slot: SlotRow, on: date, again_until: date | None = None) -> SlotDue:
     """Everything of a slot that is due by that day: days given back by a voided invoice, added units, new periods.
 
-    What planned changes give back must have been given back before. Usage is rated elsewhere: its charges are
-    stretches at 0. Raises `Runaway`.
+    What planned changes give back must have been given back before. `again_until`: see `charges_again`. Usage is rated
+    elsewhere: its charges are stretches at 0. Raises `Runaway`.
     """
     charges: list[Charge] = []
     next_due: date | None = None
@@ -166,6 +182,9 @@ def slot_due(agreement: Agreement, slot: SlotRow, on: date) -> SlotDue:
         if terms.settles == "add" and terms.from_on <= on and number:
             until = min(through + ONE_DAY, terms.settles_until or date.max)
             charges += added_charges(agreement, slot, terms, slot.terms[number - 1], until)
+    if again_until is not None and (again := charges_again(agreement, slot, again_until)):
+        charges += again
+        through = max(charge.end for charge in again) - ONE_DAY
     for charge in walk(agreement, slot, through + ONE_DAY):
         if charge.due_on > on:
             next_due = charge.due_on if next_due is None else min(next_due, charge.due_on)
@@ -192,7 +211,7 @@ def _check_runaway(agreement: Agreement, slot: SlotRow, charges: list[Charge]) -
         raise Runaway("billing.runaway_day", slot=slot.id, lines=max(by_day.values()))
     first, last = min(charge.start for charge in charges), max(charge.end for charge in charges)
     allowed = count_boundaries(agreement, slot, first, last)
-    allowed += 2 * len(slot.reopened) + sum(charge.kind == "added" for charge in charges)
+    allowed += 2 * len(slot.reopened) + sum(charge.kind == "added" or charge.is_again for charge in charges)
     if len(charges) > allowed:
         raise Runaway("billing.runaway_boundaries", slot=slot.id, lines=len(charges), boundaries=allowed)
 

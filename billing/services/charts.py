@@ -29,6 +29,8 @@ def rename(*, account: Account, code: str, name: str, by: Actor, at: datetime) -
     with transaction.atomic():
         Company.objects.select_for_update(no_key=True).get(pk=account.company_id)
         account = Account.objects.get(pk=account.pk)
+        if name == account.words:
+            name = account.name
         if (account.code, account.name) == (code, name):
             return account
         if code != account.code:

@@ -160,16 +160,24 @@ def pay_from(payment: Payment, *, by: Actor, at: datetime) -> list[Claim]:
 
 
 def open_again(
-    payment: Payment, balance: PaymentBalance, credits: Sequence[CreditBalance], most: int, *, by: Actor, at: datetime
-) -> tuple[int, list[tuple[str, str, int]]]:
+    payment: Payment,
+    balance: PaymentBalance,
+    credits: Sequence[CreditBalance],
+    most: int,
+    account: str,
+    *,
+    on: date,
+    by: Actor,
+    at: datetime,
+) -> tuple[int, list[Entry]]:
     """Takes up to so much of a payment back from the claims it paid, newest first; the counters change in memory.
 
-    Minor units, and the postings' sides beside the money: a claim opens whole, what it gives back beyond the amount is
-    credit again.
+    Minor units, and an entry of each claim's own, with that much gone from the account: a claim opens whole, what it
+    gives back beyond the amount is credit again.
     """
-    taken, sides = 0, list[tuple[str, str, int]]()
+    taken, entries = 0, list[Entry]()
     if not most:
-        return 0, sides
+        return 0, entries
     rows = Claim.objects.select_for_update(of=("self",)).filter(payment_id=payment.pk, status=Status.PAID)
     for claim in rows.select_related("customer", "invoice", "company").order_by("-pk"):
         use = min(claim.amount_minor, most - taken)
@@ -186,12 +194,14 @@ def open_again(
         taken += use
         claim.status, claim.closed_on, claim.payment_id = Status.OPEN, None, None
         claim.save(update_fields=["status", "closed_on", "payment_id"])
-        sides += [
+        amounts = [
             ("receivable", claim.currency, claim.amount_minor),
             ("customer_credit", claim.currency, use - claim.amount_minor),
+            (account, claim.currency, -use),
         ]
+        entries.append(Entry(amounts, on, claim.customer_id, "claim", claim.pk))
         _tell(claim, "open_again", "opened_again", by=by, at=at)
-    return taken, sides
+    return taken, entries
 
 
 def total_open(customer_id: int, currency: str) -> int:

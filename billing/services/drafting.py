@@ -40,6 +40,7 @@ from core.refusal import Refused
 from core.services import trail
 from core.texts import checked
 from customers.models import Customer
+from customers.services import merged
 from pricing.errors import PricingError
 from pricing.money import is_currency
 
@@ -76,6 +77,7 @@ def create_draft(
     check(lines, company, currency, {})
     checks.choice(tax_behavior, TaxBehavior.values, field="tax_behavior")
     row = lock_customers(company, [customer.pk])[customer.pk]
+    merged.refuse(customer)
     today = clock.day_in(at, company.time_zone)
     if payment_terms_days is None:
         payment_terms_days = row.payment_terms_days

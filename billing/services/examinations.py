@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import Attempt, BillingRun
-from billing.services import ledger_check, tiling
+from billing.services import ledger_check, payment_days, tiling
 from billing.services.chain import verify_chain
 from core.models import Company
 from core.services.doctoring import Finding, Level, examination
@@ -107,6 +107,18 @@ def books(at: datetime) -> Iterable[Finding]:
                     },
                     _("The journal's own check names the documents."),
                 )
+
+
+@examination("payment_sums", gettext_lazy("Sums of payments"), slow=True)
+def payment_sums(at: datetime) -> Iterable[Finding]:
+    """The sums of payments are those of the payments."""
+    for slug, count in payment_days.differing():
+        yield Finding(
+            Level.BROKEN,
+            _("%(company)s: the sums of payments differ from the payments on %(count)s days.")
+            % {"company": slug, "count": count},
+            _("manage.py sum_payments adds them up anew."),
+        )
 
 
 @examination("days", gettext_lazy("Billed days"), slow=True)

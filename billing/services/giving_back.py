@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 import orjson
@@ -24,7 +25,6 @@ from billing.services.loading import Also, AlsoRow, CreditLeft, CustomerRow, Fac
 from billing.services.noting import Invoiced, InvoicedLine, NoteDoc, note_of
 from billing.services.releasing import Cut, cut_days
 from core.models import Company
-from subscriptions.services import schedule
 from subscriptions.services.schedule import ONE_DAY, Agreement
 
 
@@ -33,7 +33,8 @@ class GivenBack:
     """What ends, changes and pauses give back, not written yet: notes, the credit they make, lines that credit had
     covered whole, slots cut to a new last billed day, agreements that are over; rows of billed days with the day from
     which they are released, and (`cuts`) all that are cut; edited drafts with the days of lines they lose; uses of
-    discounts that come back."""
+    discounts that come back. `again`: slots whose days were given back for an earlier change of the same day and are
+    billed again at the terms before it, up to, without, a day."""
 
     notes: list[NoteDoc] = field(default_factory=list)
     credits: list[CreditLeft] = field(default_factory=list)
@@ -44,6 +45,7 @@ class GivenBack:
     cuts: list[tuple[int, date, bool, NoteDoc | None]] = field(default_factory=list)
     shortened: list[tuple[Invoiced, dict[int, list[tuple[date, date]]]]] = field(default_factory=list)
     uses: UsesBack = field(default_factory=UsesBack)
+    again: dict[int, date] = field(default_factory=dict)
 
     def add(self, notes: Iterable[NoteDoc]) -> None:
         """Takes notes in, with the credit they make; until they are written it is numbered below 0."""
@@ -58,7 +60,8 @@ class GivenBack:
 
 _LIVE = """
 SELECT 'live', d.component, '', '', NULL::numeric, lower(d.days), d.id, d.slot_id,
-       json_build_array(upper(d.days), l.id, l.invoice_id, t.is_prorated)::text
+       json_build_array(upper(d.days), l.id, l.invoice_id, t.is_prorated, l.quantity::text, l.unit_amount::text,
+                        l.calculation->>'price_ref')::text
 FROM billing_billeddays d
 JOIN unnest(%(cut_slots)s::bigint[], %(cut_days)s::date[], %(cut_ends)s::boolean[]) v(slot_id, after_on, is_end)
      ON v.slot_id = d.slot_id
@@ -67,6 +70,17 @@ LEFT JOIN subscriptions_slotterms t ON t.slot_id = d.slot_id AND t.from_on <= lo
      AND (t.until_on IS NULL OR t.until_on > lower(d.days))
 WHERE d.released_at IS NULL AND (d.kind = 'billed' OR NOT v.is_end) AND d.days && daterange(v.after_on, NULL)
   AND (d.component = 'base' OR d.component LIKE 'added:%%')
+"""
+# Days from that one on that changes gave back, and what the line that had billed them said of the price.
+_GIVEN = """
+SELECT 'given', '', '', '', NULL::numeric, lower(d.days), l.id, v.slot_id,
+       json_build_array(upper(d.days), l.quantity::text, l.unit_amount::text, l.calculation->>'price_ref')::text
+FROM unnest(%(more_slots)s::bigint[], %(more_days)s::date[]) v(slot_id, day)
+CROSS JOIN LATERAL (
+    SELECT * FROM billing_invoiceline WHERE slot_id = v.slot_id AND period_end > v.day AND kind = 'base' OFFSET 0
+) l
+JOIN billing_billeddays d ON d.line_id = l.id AND d.component = 'base' AND lower(d.days) >= v.day
+JOIN billing_creditnote n ON n.id = d.released_by AND n.cause = 'change'
 """
 
 
@@ -79,8 +93,13 @@ def has_unused_days(agreement: Agreement, on: date) -> bool:
     return ends_on < on or (ends_on == on and agreement.ended_at_once)
 
 
+#: How many units a line bills, the price of one as text, and the address of its price version.
+_Of = tuple[Decimal, Decimal, str | None]
+
+
 class _Live(NamedTuple):
-    """A row of billed days [start, end), the line that bills them, and whether their price is prorated."""
+    """A row of billed days [start, end), the line that bills them and what of (None: a period that cost nothing), and
+    whether their price is prorated."""
 
     slot_id: int
     start: date
@@ -90,38 +109,52 @@ class _Live(NamedTuple):
     invoice_id: int | None
     is_prorated: bool | None
     component: str
+    bills: _Of | None
 
     @classmethod
     def of(cls, row: AlsoRow) -> _Live:
         _, component, _, _, _, start, id_, slot_id, more = row
-        end, line_id, invoice_id, is_prorated = orjson.loads(more or "[]")
+        end, line_id, invoice_id, is_prorated, *bills = orjson.loads(more or "[]")
         assert slot_id is not None and start is not None and id_ is not None
-        return cls(slot_id, start, id_, date.fromisoformat(end), line_id, invoice_id, is_prorated, component)
+        until, of = date.fromisoformat(end), None if line_id is None else _of(*bills)
+        return cls(slot_id, start, id_, until, line_id, invoice_id, is_prorated, component, of)
+
+
+def _of(quantity: str, unit_amount: str, price_ref: str | None) -> _Of:
+    return Decimal(quantity), Decimal(unit_amount), price_ref
 
 
 class _Cut(NamedTuple):
     """From which day on the billed days of a slot are taken back, what for, and what becomes of them.
 
     `only`: just those of that component, as when more units are added on a day on which some were added already.
+    `before`: what they are added to. `is_billed`: whether days from that one on are billed.
     """
 
     day: date
     cause: str
     unused: str
     only: str = ""
+    before: _Of | None = None
+    is_billed: bool = True
 
 
 def _cuts(agreement: Agreement, on: date) -> dict[int, _Cut]:
     """Slots of an agreement whose billed days are taken back by that day: of an end, of a change, of a pause."""
     found: dict[int, _Cut] = {}
     for slot in agreement.slots:
-        for terms in schedule.pending(slot, on):
+        for number, terms in enumerate(slot.terms):
+            if not terms.settles or terms.from_on > on:
+                continue
             if terms.settles == "rebill" and slot.billed_through_on >= terms.from_on:
                 cause = "pause" if terms.standing in ("paused", "suspended") else "change"
                 found[slot.id] = _Cut(terms.from_on, cause, "credit")
                 break
-            if terms.settles == "add" and slot.billed_through_on >= terms.from_on and slot.id not in found:
-                found[slot.id] = _Cut(terms.from_on, "change", "credit", charging.added_component(terms.from_on))
+            if terms.settles == "add" and number and slot.id not in found:
+                prior, is_billed = slot.terms[number - 1], slot.billed_through_on >= terms.from_on
+                before = prior.quantity, prior.unit_amount, prior.price_ref
+                only = charging.added_component(terms.from_on)
+                found[slot.id] = _Cut(terms.from_on, "change", "credit", only, before, is_billed)
     if has_unused_days(agreement, on):
         after = _day_after(agreement)
         for slot in agreement.slots:
@@ -145,7 +178,9 @@ class Cuts:
         # An end leaves forfeited days alone; a change or pause takes them with those it takes.
         ends = [cut.cause == "cancel" for cut in cuts]
         params = {"cut_slots": list(self.of_slot), "cut_days": [cut.day for cut in cuts], "cut_ends": ends}
-        return [Also(_LIVE, params)]
+        more = {id_: cut.day for id_, cut in self.of_slot.items() if cut.only}
+        given = [Also(_GIVEN, {"more_slots": list(more), "more_days": list(more.values())})] if more else []
+        return [Also(_LIVE, params), *given]
 
 
 def foresee(agreements: Iterable[Agreement], *, on: date) -> Cuts:
@@ -168,8 +203,10 @@ def give_back_due(
     An unprorated price gives nothing back: after an end its days are forfeited, in a change they stay billed, unless
     they begin with it.
     """
-    result, cuts = GivenBack(agreements=foreseen.over), foreseen.of_slot
-    live = [row for row in map(_Live.of, known.also.get("live", ())) if cuts[row.slot_id].only in ("", row.component)]
+    every = list(map(_Live.of, known.also.get("live", ())))
+    cuts = foreseen.of_slot | _begun_anew(foreseen.of_slot, every)
+    result = GivenBack(agreements=foreseen.over, again=_again(cuts, known.also.get("given", ())))
+    live = [row for row in every if cuts[row.slot_id].only in ("", row.component)]
     if not live:
         return result
     live.sort(key=lambda row: (row.slot_id, row.start))
@@ -177,8 +214,8 @@ def give_back_due(
     # Days of one line can stand in several rows; the line gives them back together.
     unused: dict[tuple[int, str, str], dict[int, list[tuple[date, date]]]] = {}
     releases: list[tuple[int, date, bool, tuple[int, str, str] | None]] = []
-    for slot_id, start, days_id, end, line_id, invoice_id, is_prorated, component in live:
-        cut_day, cause, fate, _ = cuts[slot_id]
+    for slot_id, start, days_id, end, line_id, invoice_id, is_prorated, component, _bills in live:
+        cut_day, cause, fate = cuts[slot_id][:3]
         cut = max(start, cut_day)
         if is_prorated is False and cause == "change" and start < cut_day:
             continue
@@ -238,6 +275,36 @@ def write_given_back(company: Company, found: GivenBack, invoices: Iterable[Invo
     for draft, spans in found.shortened:
         shortening.shorten(company, draft, spans, at=at)
     write_uses_back(company, found.uses)
+
+
+def _begun_anew(cuts: Mapping[int, _Cut], live: Iterable[_Live]) -> dict[int, _Cut]:
+    """Slots to which more is to be added, but whose days are billed from that very day on at other terms than those
+    before it: nothing can be added to these, so that they are given back whole."""
+    found: dict[int, _Cut] = {}
+    for row in live:
+        cut = cuts[row.slot_id]
+        if cut.only and row.component == "base" and row.start == cut.day and row.bills not in (None, cut.before):
+            found[row.slot_id] = cut._replace(only="")
+    return found
+
+
+def _again(cuts: Mapping[int, _Cut], given: Iterable[AlsoRow]) -> dict[int, date]:
+    """Slots whose days are billed by nothing now, and were billed at the terms before the day until a change of that
+    day gave them back; with the first day after those."""
+    spans: dict[int, list[tuple[date, date]]] = {}
+    for *_row, start, _line_id, slot_id, more in given:
+        assert slot_id is not None and start is not None
+        cut, (end, *bills) = cuts[slot_id], orjson.loads(more or "[]")
+        if cut.before == _of(*bills) and not (cut.only and cut.is_billed):
+            spans.setdefault(slot_id, []).append((start, date.fromisoformat(end)))
+    found: dict[int, date] = {}
+    for slot_id, days in spans.items():
+        until = cuts[slot_id].day
+        for start, end in sorted(days):
+            until = max(until, end) if start <= until else until
+        if until > cuts[slot_id].day:
+            found[slot_id] = until
+    return found
 
 
 def _day_after(agreement: Agreement) -> date:

@@ -22,6 +22,7 @@ from core.models import Company
 from core.refusal import Refused
 from core.services import ticks
 from customers.models import Customer
+from customers.services import merged
 
 
 @transaction.atomic
@@ -45,7 +46,7 @@ def grant(
     on = clock.day_in(at, company.time_zone)
     if expires_on is not None and checks.day(expires_on, field="expires_on") < on:
         raise Refused("credit.expired", field="expires_on")
-    receivables.lock_customer(company, customer.pk)
+    merged.refuse(receivables.lock_customer(company, customer.pk))
     credit = Credit.objects.create(
         company=company,
         customer=customer,

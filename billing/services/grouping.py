@@ -2,7 +2,8 @@
 
 The rule that matters: one invoice per customer, currency, due day, billing address, terms, payment method, order
 reference, tax behaviour and tax document class; oldest first. Address and payment method are the customer's own, so
-the customer stands for them.
+the customer stands for them. What an earlier change of the day gave back and a later one bills again stands apart, so
+that its tax is that of the credit note.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ class InvoiceDoc:
 
 @dataclass(slots=True)
 class Priced:
-    """A charge with its tax and the terms of the document it belongs on."""
+    """A charge with its tax and the terms of the document it belongs on. `is_again`: see `charging.Charge`."""
 
     customer: CustomerRow
     currency: str
@@ -156,6 +157,7 @@ class Priced:
     po_reference: str
     line: Line
     terms_from: str = "issue"
+    is_again: bool = False
 
 
 def cut(line: Line) -> list[Line]:
@@ -193,6 +195,7 @@ def group(company: Company, priced: Iterable[Priced]) -> list[InvoiceDoc]:
         key = (
             item.due_on, item.customer.id, item.currency, item.terms_days, item.po_reference, item.tax_behavior,
             line.subscription_id if apart else None, line.tax.group.category == "O", item.terms_from,
+            item.is_again,
         )  # fmt: skip
         document = by_key.get(key)
         if document is None:

@@ -68,6 +68,7 @@ def store(*, gateway: Gateway, message: Message, headers: Mapping[str, str], sou
         )
         event = GatewayEvent.objects.get(gateway=gateway, external_id=message.external_id[:120])
         if event.state == State.WAITING:
+            # What was applied waits no more. Replayed by hand it may be put again, and takes effect once all the same.
             outbox.put(company_id=gateway.company_id, kind=KIND, key=str(event.pk), payload={"event": event.pk})
     return event
 

@@ -154,6 +154,7 @@ def tax_rows_of(document: InvoiceDoc) -> list[dict[str, Any]]:
     ]
 
 
+# Without a conflict to heed: a document is issued once, and its effect is written with it.
 _MAILS: Final = """
     INSERT INTO core_outbox (
         company_id, kind, key, payload, state, attempts, due_at, lease_by, last_error, created_at

@@ -28,7 +28,7 @@ from core.models import Outbox, StoredFile
 from core.refusal import Refused
 from core.services import outbox, trail
 from customers.models import Customer, Message
-from customers.services import mail_texts, messages
+from customers.services import mail_texts, merged, messages
 from customers.services.customers import language_of
 
 TEMPLATES: dict[Kind, str] = {"invoice": "invoice_issued", "credit_note": "credit_note_issued"}
@@ -61,7 +61,9 @@ def send(
 
 
 def recipients_of(customer: Customer) -> list[str]:
-    """Who gets the customer's documents: its own address, then contacts who asked for them."""
+    """Who gets the customer's documents: its own address, then contacts who asked for them; those of the one that stays
+    where it was merged."""
+    customer = merged.standing(customer)
     return addresses_of(customer, ask([contacts_of(customer)]))
 
 

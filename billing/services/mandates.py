@@ -28,6 +28,7 @@ from core.refusal import Refused
 from core.sealing import fingerprint
 from core.texts import checked
 from customers.models import Address, Customer
+from customers.services import merged
 from customers.services.customers import language_of
 from pricing.periods import add_months
 
@@ -158,7 +159,7 @@ def _sign(
     words = text or words_of(customer, gateway, scheme)
     mark = fingerprint(account.iban)
     with transaction.atomic():
-        receivables.lock_customer(company, customer.pk)
+        merged.refuse(receivables.lock_customer(company, customer.pk))
         same = Mandate.objects.select_related("method").filter(
             company=company, method__customer=customer, method__gateway=gateway, method__status=Status.ACTIVE,
             iban_fingerprint=mark, scheme=scheme, is_one_off=is_one_off, ended_on__isnull=True,

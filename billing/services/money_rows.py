@@ -1,13 +1,13 @@
 """All money in one list: received, pending, late, failed, returned, disputed, refunded; with sums over the whole list.
 
-The rule that matters: a payment stands there once, as it stands now; a try that settled is its payment. Two queries,
-however long the list is.
+The rule that matters: a payment stands there once, as it stands now; a try that settled is its payment. Three queries,
+however long the list is; what settled is added up by day (`payment_days`), so that sums read what did not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Attempt, Gateway, InvoiceBalance, Payment, Refund, Reversal
+from billing.models import Attempt, Gateway, InvoiceBalance, Payment, PaymentDay, Refund, Reversal
+from billing.services import payment_days
 from core import clock
 from core.ids import encode
 from core.models import Company
@@ -35,6 +36,8 @@ STATES: Final[dict[str, str | Promise]] = {
     "refunding": _("to be refunded"),
     "refunded": _("refunded"),
 }
+#: Tries that brought nothing.
+IN_VAIN: Final = (Attempt.State.FAILED, Attempt.State.CANCELED)
 KINDS: Final = ("attempt", "payment", "reversal", "refund", "invoice")
 PREFIXES: Final = {
     "attempt": Attempt.PREFIX, "payment": Payment.PREFIX, "reversal": Reversal.PREFIX, "refund": Refund.PREFIX,
@@ -49,14 +52,52 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What is shown; empty: everything."""
+    """What is shown; empty: everything. `customers`: keys of the only ones, None: all."""
 
     states: frozenset[str] = frozenset()
     way: str = ""
     currency: str = ""
-    customers: QuerySet[Any] | None = None
+    customers: Collection[int] | None = None
     first: date | None = None
     last: date | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        return self.customers is not None and not self.customers
+
+    def by_column(self) -> dict[str, dict[str, Any]]:
+        """The columns that must be something, each with its look-ups."""
+        found: dict[str, dict[str, Any]] = {}
+        if self.states:
+            found["m_state"] = {"in": sorted(self.states)}
+        if self.way:
+            found["m_way"] = {"exact": self.way}
+        if self.currency:
+            found["m_currency"] = {"exact": self.currency}
+        if self.customers is not None:
+            found["m_customer_id"] = {"in": self.customers}
+        days = {"gte": self.first, "lte": self.last}
+        if self.first or self.last:
+            found["m_on"] = {lookup: day for lookup, day in days.items() if day}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of one kind: the states they can have, and the expression behind each of `COLUMNS` and behind `m_count`."""
+
+    rows: QuerySet[Any]
+    states: frozenset[str]
+    columns: Mapping[str, Any]
+
+    def shown(self, filters: Filters, names: Sequence[str]) -> QuerySet[Any, Any]:
+        """What the filters leave, with these columns; no table is read for columns nobody asked for."""
+        wanted = filters.by_column()
+        annotated = {name: self.columns[name] for name in self.columns if name in names or name in wanted}
+        rows: QuerySet[Any, Any] = self.rows.annotate(**annotated)
+        for name, lookups in wanted.items():
+            rows = rows.filter(**{f"{name}__{lookup}": value for lookup, value in lookups.items()})
+        return rows.values_list(*names)
 
 
 @dataclass
@@ -108,13 +149,17 @@ def page(
 
     Each part is read no further than the page goes.
     """
+    if filters.is_nothing:
+        return []
     texts, params = [], list[Any]()
-    for rank, part in enumerate(_parts(company, on)):
-        rows = _filtered(part, filters)
+    for rank, part in enumerate(_parts(company, on, filters)):
+        if filters.states and part.states.isdisjoint(filters.states):
+            continue
+        rows = part.shown(filters, COLUMNS)
         if place is not None:
             rows = rows.filter(_beyond(rank, place, turned))
         order = ("m_on", "m_id") if turned else ("-m_on", "-m_id")
-        sql, given = rows.values_list(*COLUMNS).order_by(*order)[:size].query.sql_with_params()
+        sql, given = rows.order_by(*order)[:size].query.sql_with_params()
         texts.append(f"({sql})")
         params += given
     by = ", ".join(f'"{name}" {"ASC" if turned else "DESC"}' for name in COLUMNS[:3])
@@ -136,13 +181,20 @@ def _beyond(rank: int, place: tuple[date, int, int], turned: bool) -> Q:
 
 
 def totals(company: Company, filters: Filters, on: date) -> list[Total]:
-    """By state, in the order of `STATES`, and currency."""
+    """By state, in the order of `STATES`, and currency, the company's own first."""
+    if filters.is_nothing:
+        return []
     sql, params = _all(company, filters, on)
-    sums = f'SELECT "m_state", "m_currency", count(*), sum("m_minor") FROM ({sql}) AS money GROUP BY 1, 2'  # noqa: S608
-    rows = _read(sums, params)
+    # Names are those of `COLUMNS`, the parts are Django's own.
+    rows = _read(
+        f'SELECT "m_state", "m_currency", sum("m_count"), sum("m_minor") FROM ({sql}) AS money '  # noqa: S608
+        'GROUP BY 1, 2 HAVING sum("m_count") > 0',
+        params,
+    )
     order = list(STATES)
-    found = [Total(state, currency, count, int(minor)) for state, currency, count, minor in rows]
-    return sorted(found, key=lambda total: (order.index(total.state), total.currency))
+    found = [Total(state, currency, int(count), int(minor)) for state, currency, count, minor in rows]
+    own = company.currency
+    return sorted(found, key=lambda total: (order.index(total.state), total.currency != own, total.currency))
 
 
 def _read(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -163,34 +215,50 @@ def _row(values: tuple[Any, ...]) -> Row:
 
 
 def _all(company: Company, filters: Filters, on: date) -> tuple[str, list[Any]]:
-    """State, currency and amount of every row, as one statement."""
+    """State, currency, number and amount of every row, as one statement."""
     texts, params = [], list[Any]()
-    for part in _parts(company, on):
-        rows = _filtered(part, filters)
-        sql, given = rows.values_list("m_state", "m_currency", "m_minor").order_by().query.sql_with_params()
+    for part in _summed(company, on, filters):
+        if filters.states and part.states.isdisjoint(filters.states):
+            continue
+        rows = part.shown(filters, ("m_state", "m_currency", "m_minor", "m_count"))
+        sql, given = rows.order_by().query.sql_with_params()
         texts.append(f"({sql})")
         params += given
     return " UNION ALL ".join(texts), params
 
 
-def _filtered(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
-    if filters.states:
-        rows = rows.filter(m_state__in=sorted(filters.states))
-    if filters.way:
-        rows = rows.filter(m_way=filters.way)
-    if filters.currency:
-        rows = rows.filter(m_currency=filters.currency)
+def _summed(company: Company, on: date, filters: Filters) -> list[_Part]:
+    """The parts as sums read them: where nobody's payments are asked for, sums by day stand in for those they hold."""
+    attempts, payments, *others = _parts(company, on, filters)
+    # Each half has an index of its own.
+    tried = [replace(attempts, rows=attempts.rows.filter(state__in=states)) for states in (Attempt.LIVE, IN_VAIN)]
     if filters.customers is not None:
-        rows = rows.filter(m_customer_id__in=filters.customers)
-    if filters.first:
-        rows = rows.filter(m_on__gte=filters.first)
-    if filters.last:
-        rows = rows.filter(m_on__lte=filters.last)
-    return rows
+        return [*tried, payments, *others]
+    through = payment_days.summed_through(company)
+    settled, received = Q(status=Payment.Status.SETTLED), frozenset({"received"})
+    columns = {**payments.columns, "m_state": _text("received")}
+    taken_away = {**columns, "m_minor": -F("amount_minor"), "m_count": _number(-1)}
+    days = {
+        "m_on": F("received_on"), "m_state": _text("received"), "m_currency": F("currency"),
+        "m_minor": F("amount_minor"), "m_way": F("method"), "m_count": F("count"),
+    }  # fmt: skip
+    return [
+        *tried,
+        _Part(PaymentDay.objects.filter(company=company, through_id__lte=through), received, days),
+        _Part(payments.rows.filter(settled, pk__gt=through), received, columns),
+        # Those of the days that aren't received any more.
+        _Part(payments.rows.filter(~settled, pk__lte=through), received, taken_away),
+        _Part(payments.rows.filter(~settled), payments.states - received, payments.columns),
+        *others,
+    ]
 
 
 def _text(value: str) -> Value:
     return Value(value, output_field=CharField())
+
+
+def _number(value: int) -> Value:
+    return Value(value, output_field=IntegerField())
 
 
 def _way(path: str) -> Case:
@@ -205,84 +273,94 @@ def _way(path: str) -> Case:
     return Case(*whens, default=_text(Payment.Method.TRANSFER.value), output_field=CharField())
 
 
+def _state(path: str, ends: Mapping[Any, str], default: str) -> Case:
+    """States of a row in the words of `STATES`."""
+    whens = [When(**{path: state.value}, then=_text(word)) for state, word in ends.items()]
+    return Case(*whens, default=_text(default), output_field=CharField())
+
+
 _NONE: Final = Value(None, output_field=CharField())
 
 
 def _columns(rank: int, **columns: Any) -> dict[str, Any]:
-    """The columns of a part in their order; names are those of `COLUMNS` without `m_`."""
+    """The columns of a part in their order, then `m_count`; names are those of `COLUMNS` without `m_`."""
     no_id = Cast(Value(None), UUIDField())
     usual = {
-        "rank": Value(rank, output_field=IntegerField()), "id": F("pk"), "public_id": F("public_id"),
+        "rank": _number(rank), "id": F("pk"), "public_id": F("public_id"),
         "currency": F("currency"), "customer_id": F("customer_id"), "customer": F("customer__name"),
         "customer_ref": F("customer__public_id"), "number": _NONE, "invoice_ref": no_id, "reason": _NONE,
         "method": _NONE, "payment_ref": no_id,
     }  # fmt: skip
     found = usual | columns
-    return {name: found[name.removeprefix("m_")] for name in COLUMNS}
+    return {name: found[name.removeprefix("m_")] for name in COLUMNS} | {"m_count": _number(1)}
 
 
-def _parts(company: Company, on: date) -> list[QuerySet[Any]]:
-    zone = clock.zone(company.time_zone)
-    last = Reversal.objects.filter(payment=OuterRef("pk")).order_by("-pk").values("reason")[:1]
+def _parts(company: Company, on: date, filters: Filters) -> list[_Part]:
+    """One part for each of `KINDS`, in that order; `filters` only spare rows that can't pass them."""
+    return [
+        _attempts(company), _payments(company, filters), _reversals(company), _refunds(company), _late(company, on),
+    ]  # fmt: skip
+
+
+def _attempts(company: Company) -> _Part:
     S = Attempt.State
-    attempts = Attempt.objects.filter(company=company).exclude(state=S.SETTLED).annotate(
-        **_columns(
-            0, on=TruncDate("created_at", tzinfo=zone),
-            state=Case(
-                When(state=S.FAILED, then=_text("failed")), When(state=S.CANCELED, then=_text("canceled")),
-                default=_text("pending"), output_field=CharField(),
-            ),
-            detail=F("state"), minor=F("amount_minor"), way=_way("gateway__kind"), number=F("invoice__number"),
-            invoice_ref=F("invoice__public_id"), reason=F("reason"), method=F("method__label"),
-        )
+    ends = {S.FAILED: "failed", S.CANCELED: "canceled"}
+    rows = Attempt.objects.filter(Q(state__in=Attempt.LIVE) | Q(state__in=IN_VAIN), company=company)
+    columns = _columns(
+        0, on=TruncDate("created_at", tzinfo=clock.zone(company.time_zone)), state=_state("state", ends, "pending"),
+        detail=F("state"), minor=F("amount_minor"), way=_way("gateway__kind"), number=F("invoice__number"),
+        invoice_ref=F("invoice__public_id"), reason=F("reason"), method=F("method__label"),
     )  # fmt: skip
+    return _Part(rows, frozenset({*ends.values(), "pending"}), columns)
+
+
+def _payments(company: Company, filters: Filters) -> _Part:
     P = Payment.Status
     gone = {P.RETURNED: "returned", P.DISPUTED: "disputed", P.CANCELED: "canceled", P.FAILED: "failed",
             P.PENDING: "pending", P.REFUNDED: "refunded"}  # fmt: skip
-    payments = Payment.objects.filter(company=company).annotate(
-        **_columns(
-            1, on=F("received_on"),
-            state=Case(
-                *(When(status=status, then=_text(state)) for status, state in gone.items()),
-                default=_text("received"), output_field=CharField(),
-            ),
-            detail=F("status"), minor=F("amount_minor"), way=F("method"), reason=Subquery(last),
-            number=F("attempt__invoice__number"), invoice_ref=F("attempt__invoice__public_id"),
-            method=F("attempt__method__label"),
-        )
+    rows = Payment.objects.filter(company=company)
+    if filters.states and "received" not in filters.states:
+        rows = rows.exclude(status=P.SETTLED)
+    last = Reversal.objects.filter(payment=OuterRef("pk")).order_by("-pk").values("reason")[:1]
+    columns = _columns(
+        1, on=F("received_on"), state=_state("status", gone, "received"), detail=F("status"), minor=F("amount_minor"),
+        way=F("method"), reason=Subquery(last), number=F("attempt__invoice__number"),
+        invoice_ref=F("attempt__invoice__public_id"), method=F("attempt__method__label"),
     )  # fmt: skip
+    return _Part(rows, frozenset({*gone.values(), "received"}), columns)
+
+
+def _reversals(company: Company) -> _Part:
     # Of the whole payment it is the payment's own state.
-    whole = Q(payment__status__in=[P.RETURNED, P.DISPUTED])
-    reversals = Reversal.objects.filter(company=company).exclude(whole).annotate(
-        **_columns(
-            2, on=F("taken_on"),
-            state=Case(When(kind=Reversal.Kind.RETURN, then=_text("returned")), default=_text("disputed"),
-                       output_field=CharField()),
-            detail=F("state"), minor=F("amount_minor"), way=F("payment__method"), reason=F("reason"),
-            customer_id=F("payment__customer_id"), customer=F("payment__customer__name"),
-            customer_ref=F("payment__customer__public_id"), payment_ref=F("payment__public_id"),
-        )
+    whole = Q(payment__status__in=[Payment.Status.RETURNED, Payment.Status.DISPUTED])
+    columns = _columns(
+        2, on=F("taken_on"), state=_state("kind", {Reversal.Kind.RETURN: "returned"}, "disputed"), detail=F("state"),
+        minor=F("amount_minor"), way=F("payment__method"), reason=F("reason"), customer_id=F("payment__customer_id"),
+        customer=F("payment__customer__name"), customer_ref=F("payment__customer__public_id"),
+        payment_ref=F("payment__public_id"),
     )  # fmt: skip
+    rows = Reversal.objects.filter(company=company).exclude(whole)
+    return _Part(rows, frozenset({"returned", "disputed"}), columns)
+
+
+def _refunds(company: Company) -> _Part:
     R = Refund.Status
-    refunds = Refund.objects.filter(company=company).annotate(
-        **_columns(
-            3, on=Coalesce("paid_on", "asked_on", output_field=DateField()),
-            state=Case(
-                When(status=R.SETTLED, then=_text("refunded")), When(status=R.FAILED, then=_text("failed")),
-                When(status=R.CANCELED, then=_text("canceled")), default=_text("refunding"), output_field=CharField(),
-            ),
-            detail=F("status"), minor=-F("amount_minor"), way=_way("gateway__kind"), reason=F("failure"),
-            payment_ref=F("payment__public_id"),
-        )
+    ends = {R.SETTLED: "refunded", R.FAILED: "failed", R.CANCELED: "canceled"}
+    columns = _columns(
+        3, on=Coalesce("paid_on", "asked_on", output_field=DateField()), state=_state("status", ends, "refunding"),
+        detail=F("status"), minor=-F("amount_minor"), way=_way("gateway__kind"), reason=F("failure"),
+        payment_ref=F("payment__public_id"),
     )  # fmt: skip
-    late = InvoiceBalance.objects.filter(
+    return _Part(Refund.objects.filter(company=company), frozenset({*ends.values(), "refunding"}), columns)
+
+
+def _late(company: Company, on: date) -> _Part:
+    rows = InvoiceBalance.objects.filter(
         company_id=company.pk, status=InvoiceBalance.Status.OPEN, open_minor__gt=0, payment_due_on__lt=on
-    ).annotate(
-        **_columns(
-            4, on=F("payment_due_on"), state=_text("late"), detail=_text("overdue"), minor=F("open_minor"),
-            way=_text(""), public_id=F("invoice__public_id"), number=F("invoice__number"),
-            invoice_ref=F("invoice__public_id"), customer=F("invoice__customer__name"),
-            customer_ref=F("invoice__customer__public_id"),
-        )
+    )
+    columns = _columns(
+        4, on=F("payment_due_on"), state=_text("late"), detail=_text("overdue"), minor=F("open_minor"), way=_text(""),
+        public_id=F("invoice__public_id"), number=F("invoice__number"), invoice_ref=F("invoice__public_id"),
+        customer=F("invoice__customer__name"), customer_ref=F("invoice__customer__public_id"),
     )  # fmt: skip
-    return [attempts, payments, reversals, refunds, late]
+    return _Part(rows, frozenset({"late"}), columns)

@@ -151,7 +151,7 @@ class Outlook:
                 known.one_offs[id_] = [row for row in known.one_offs[id_] if row.id not in billed]
             if known.discounts.get(id_):
                 known.discounts[id_] = discounting.after(known.discounts[id_], found.discounts, found.drafts)
-        for kind in ("rated", "counted", "live"):
+        for kind in ("rated", "counted", "live", "given"):
             known.also.pop(kind, None)
         self.before.lines += [line for document in (*found.invoices, *found.drafts) for line in document.lines]
         self.before.notes += given_back.notes

@@ -52,8 +52,10 @@ def price(
     ended: dict[int, date],
     usage: Usage,
     minimum: Mapping[int, Closing],
+    again: Mapping[int, date],
 ) -> Due:
-    """The due charges of a subscription with their taxes. `ended`: slots whose unused days were given back just now."""
+    """The due charges of a subscription with their taxes. `ended`: slots whose unused days were given back just now;
+    `again`: see `giving_back.GivenBack`."""
     if agreement.id in usage.errors:
         raise usage.errors[agreement.id]
     if not agreement.slots or not all(slot.terms for slot in agreement.slots):
@@ -73,7 +75,7 @@ def price(
     for slot in agreement.slots:
         through = ended.get(slot.id)
         due = usage.due.get(slot.id) or charging.slot_due(
-            agreement, slot if through is None else slot._replace(billed_through_on=through), on
+            agreement, slot if through is None else slot._replace(billed_through_on=through), on, again.get(slot.id)
         )
         slots.append(due)
         for charge in due.charges:
@@ -90,6 +92,7 @@ def price(
                     po_reference,
                     line,
                     terms_from,
+                    charge.is_again,
                 )
             )
     found = Due(agreement, slots, priced, before=before)

@@ -18,6 +18,7 @@ from core import clock
 from core.ids import BadId
 from core.refusal import Refused
 from customers.models import Customer
+from customers.services import merged
 
 SALT: Final = "turnus.pay"
 #: Days a link is good for.
@@ -78,10 +79,11 @@ def method_link(customer: Customer, *, on: date | None = None) -> str:
 
 
 def read_method(token: str, *, on: date | None = None) -> Customer:
-    """The customer a token names. Refuses as `read` does."""
+    """The customer a token names, or the one it was merged into since. Refuses as `read` does."""
     try:
         ref, until = Signer(salt=METHOD_SALT).unsign_object(token)
-        found = Customer.by_ref(Customer.objects.select_related("company"), ref)
+        rows = Customer.objects.select_related("company", "merged_into__company")
+        found = merged.standing(Customer.by_ref(rows, ref))
         last = date.fromisoformat(until)
     except (BadSignature, ValueError, TypeError, BadId, Customer.DoesNotExist) as error:
         raise Refused("pay_link.invalid") from error

@@ -19,7 +19,7 @@ from core.actors import Actor
 from core.refusal import Refused
 from core.services import trail
 from customers.models import Customer, Message
-from customers.services import mail_texts, messages
+from customers.services import mail_texts, merged, messages
 from customers.services.customers import language_of
 
 #: What such a message is about: the invoice with this id.
@@ -60,8 +60,10 @@ def send_link(*, invoice: Invoice, by: Actor, at: datetime) -> Message:
 
 @transaction.atomic
 def send_method_link(*, customer: Customer, by: Actor, at: datetime) -> Message:
-    """Mails the link with which a payment method is added. Refuses `document.no_recipient`."""
+    """Mails the link with which a payment method is added. Refuses `document.no_recipient` and
+    `customer.merged`."""
     company = customer.company
+    merged.refuse(customer)
     recipients = mailing.recipients_of(customer)
     if not recipients:
         raise Refused("document.no_recipient", number=customer.name)

@@ -23,6 +23,7 @@ from core.models import Company, Outbox
 from core.refusal import Refused
 from core.services import outbox, ticks
 from customers.models import Customer
+from customers.services import merged
 from customers.services.customers import language_of
 from subscriptions.models import Subscription
 
@@ -47,6 +48,7 @@ def begin_set_up(
         raise Refused("not_found", field="gateway")
     if gateway.kind not in KINDS:
         raise Refused("attempt.no_way", field="gateway", gateway=gateway.name)
+    merged.refuse(customer)
     back = return_url or _back(customer)
     order = SetUp(
         key=attempts.new_key(),
@@ -61,7 +63,7 @@ def begin_set_up(
     )
     page = gateway_accounts.connect(gateway).set_up(order)
     with transaction.atomic():
-        receivables.lock_customer(customer.company, customer.pk)
+        merged.refuse(receivables.lock_customer(customer.company, customer.pk))
         method = PaymentMethod.objects.create(
             company_id=customer.company_id,
             customer=customer,
@@ -110,10 +112,14 @@ def keep(
 ) -> PaymentMethod:
     """A method the provider keeps becomes usable here: once, and the default unless there is a usable one.
 
-    What stayed unpaid for want of a method is tried again by dunning's next step, or by the customer's "pay now".
+    What stayed unpaid for want of a method is tried again by dunning's next step, or by the customer's "pay now". What
+    is told of a merged customer, such as the card an old invoice was paid with, is the other one's.
     """
     with transaction.atomic():
-        receivables.lock_customer(customer.company, customer.pk)
+        company = customer.company
+        customer = receivables.lock_customer(company, customer.pk)
+        if customer.merged_into is not None:
+            customer = receivables.lock_customer(company, customer.merged_into.pk)
         known = PaymentMethod.objects.filter(gateway=gateway, external_id=found.external_id).first()
         method = known or (
             PaymentMethod.objects.select_for_update().get(pk=pending.pk) if pending is not None else PaymentMethod(
@@ -200,7 +206,9 @@ def remove(*, method: PaymentMethod, by: Actor, at: datetime) -> PaymentMethod:
         if not PaymentMethod.objects.filter(customer_id=method.customer_id, is_default=True).exists():
             PaymentMethod.objects.filter(pk__in=heir.values("pk")[:1]).update(is_default=True)
         if method.gateway.kind in KINDS and method.external_id:
-            outbox.put(company_id=method.company_id, kind=FORGET, key=str(method.pk), payload={"method": method.pk})
+            # A method that came back (`keep`) is removed, and forgotten there, a second time: each removal has its key.
+            key = f"{method.pk}-{clock.machine_now():%Y%m%dT%H%M%S%f}"
+            outbox.put(company_id=method.company_id, kind=FORGET, key=key, payload={"method": method.pk})
         tell(method, "remove", "removed", by=by, at=at)
     return method
 
@@ -208,6 +216,8 @@ def remove(*, method: PaymentMethod, by: Actor, at: datetime) -> PaymentMethod:
 @outbox.handler(FORGET)
 def _forget(row: Outbox) -> None:
     method = PaymentMethod.objects.select_related("gateway__company").get(pk=row.payload["method"])
+    if method.status != Status.REMOVED:
+        return  # it came back before the provider was told
     gateway_accounts.connect(method.gateway).forget(sending.saved(method))
 
 

@@ -36,6 +36,7 @@ from core.models import Company
 from core.refusal import Refused
 from core.texts import checked
 from customers.models import Customer
+from customers.services import merged
 
 __all__ = [
     "Balance",
@@ -111,6 +112,7 @@ def record(
     """
     if invoice is not None and customer is None:
         customer = invoice.customer
+    customer = merged.payer(customer, invoice.customer if invoice is not None else None)
     _check(company, customer, amount_minor, currency, method, invoice)
     if not checks.EARLIEST <= received_on <= clock.day_in(at, company.time_zone):
         raise Refused("payment.received_range", field="received_on", day=received_on)
@@ -192,6 +194,8 @@ def allocate(
     """
     company = payment.company
     whose = customer or (invoice.customer if invoice is not None else payment.customer)
+    if payment.customer_id is None:
+        whose = merged.payer(whose, invoice.customer if invoice is not None else None)
     if whose is None:
         raise Refused("payment.customer_missing", field="customer")
     _check(company, whose, 1 if amount_minor is None else amount_minor, payment.currency, payment.method, invoice)

@@ -107,7 +107,8 @@ def reckon(
     for agreement in agreements:
         try:
             customer = customers[agreement.customer_id]
-            due = price(company, customer, agreement, taxing, known, on, given_back.ended, usage, minimum)
+            ended, again = given_back.ended, given_back.again
+            due = price(company, customer, agreement, taxing, known, on, ended, usage, minimum, again)
             taken = take_discounts(agreement, due.priced, known.discounts.get(agreement.id))
             if on_one_document:
                 for priced in due.priced:

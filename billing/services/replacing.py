@@ -26,6 +26,7 @@ from core import checks
 from core.actors import Actor
 from core.refusal import Refused
 from core.texts import checked
+from customers.services import merged
 from pricing.money import round_half_up
 
 How = Literal["draft", "issue"]
@@ -46,6 +47,7 @@ def replace(
     Refuses `credit.not_issued`, `void.not_open`, `credit.nothing_left`, `credit.pack_used`.
     """
     company = invoice.company
+    merged.refuse(invoice.customer, field="invoice")
     checks.choice(how, ("draft", "issue"), field="how")
     checked(reason, field="reason", limit=500)
     checked(po_reference or "", field="po_reference", limit=80)

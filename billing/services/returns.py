@@ -96,7 +96,8 @@ def take_part(
         rest -= use
     reversed_minor, of_credit, touched, moved = _reverse(company, payment, credits, rest, on=day, at=at)
     rest -= reversed_minor
-    of_claims, claimed = claims.open_again(payment, balance, credits, rest, by=by, at=at)
+    account = account_of(payment)
+    of_claims, claimed = claims.open_again(payment, balance, credits, rest, account, on=day, by=by, at=at)
     rest -= of_claims
     CreditBalance.objects.bulk_update(credits, ["used_minor", "refunded_minor"])
     balance.allocated_minor -= reversed_minor - of_credit
@@ -111,12 +112,11 @@ def take_part(
         ("receivable", currency, reversed_minor),
         ("customer_credit", currency, unused),
         ("unallocated", currency, unallocated),
-        *claimed,
         ("write_off", currency, rest),
         ("fee", currency, fee_minor),
-        (account_of(payment), currency, -amount_minor - fee_minor),
+        (account, currency, of_claims - amount_minor - fee_minor),
     ]
-    books.post(company=company, entries=[Entry(amounts, day, payment.customer_id, *cause)])
+    books.post(company=company, entries=[Entry(amounts, day, payment.customer_id, *cause), *claimed])
     receivables.tell_payment(payment, balance, "take_back", status, [], by=by, at=at, reason=reason)
     receivables.tell_paid(company, moved, at=at)
     _pay_void_from_credit(company, touched, on=day, at=at)

@@ -25,6 +25,7 @@ from core.actors import Actor
 from core.models import Company
 from core.refusal import Refused
 from core.texts import checked
+from customers.services.merged import refuse as refuse_merged
 
 __all__ = ["all_left", "merged", "void"]
 
@@ -36,7 +37,8 @@ def void(
     """Voids an open or paid invoice; its credit note, which gives back all that is left.
 
     `bill_again`: its days fall due again, on their old due days, and the next settling bills them anew. `free`: they
-    stay unbilled for good. Refuses `credit.not_issued`, `void.not_open`, `credit.nothing_left`.
+    stay unbilled for good. Refuses `credit.not_issued`, `void.not_open`, `credit.nothing_left`, and to bill a merged
+    customer anew: `customer.merged`.
     """
     company = invoice.company
     checks.choice(days, ("bill_again", "free"), field="days")
@@ -44,6 +46,8 @@ def void(
     if invoice.sequence is None:
         raise Refused("credit.not_issued")
     customers = lock_customers(company, [invoice.customer_id])
+    if days == "bill_again":
+        refuse_merged(invoice.customer, field="days")
     known = load_invoices(company, [invoice.pk])[invoice.pk]
     if known.status not in ("open", "paid"):
         raise Refused("void.not_open", state=InvoiceBalance.Status(known.status).label)

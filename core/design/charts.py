@@ -83,6 +83,7 @@ class Chart:
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     left: float
     paths: tuple[Path, ...] = field(default=())
+    about: str = ""
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -175,6 +176,7 @@ def _table(
 def bar_chart(
     *,
     title: str,
+    about: str = "",
     labels: Sequence[str],
     series: Sequence[Series],
     value: Callable[[Decimal], str] = str,
@@ -183,8 +185,8 @@ def bar_chart(
 ) -> Chart:
     """Bars over `labels`, several series stacked, negative values below zero.
 
-    `title` says the finding. `value` writes a figure in full, `axis` one of the axis; `urls`, one a label, make
-    a bar open the list it is made of. Raises `ValueError` when the lengths differ.
+    `title` says the finding, `about` below it names what is drawn. `value` writes a figure in full, `axis` one of
+    the axis; `urls`, one a label, make a bar open the list it is made of. Raises `ValueError` when the lengths differ.
     """
     _check(labels, series, urls)
     ups = [sum((max(Decimal(one.values[i]), Decimal(0)) for one in series), Decimal(0)) for i in range(len(labels))]
@@ -216,13 +218,14 @@ def bar_chart(
         )  # fmt: skip
     return Chart(
         "bars", title, tuple(columns), ticks, tuple(series), tuple(one.name for one in series),
-        _table(labels, series, value), round(left, 2),
+        _table(labels, series, value), round(left, 2), about=about,
     )  # fmt: skip
 
 
 def line_chart(
     *,
     title: str,
+    about: str = "",
     labels: Sequence[str],
     series: Sequence[Series],
     value: Callable[[Decimal], str] = str,
@@ -252,5 +255,5 @@ def line_chart(
         )  # fmt: skip
     return Chart(
         "lines", title, tuple(columns), ticks, tuple(series), tuple(one.name for one in series),
-        _table(labels, series, value), round(left, 2), tuple(paths),
+        _table(labels, series, value), round(left, 2), tuple(paths), about,
     )  # fmt: skip

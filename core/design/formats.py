@@ -96,9 +96,10 @@ def day(value: dt.date, *, style: str = "medium", language: str | None = None) -
     return format_date(value, format=style, locale=locale_of(language) if language else current_locale())
 
 
-def month(value: dt.date, *, language: str | None = None) -> str:
-    """A month with its year, short: "Nov 2026"."""
-    return format_skeleton("yMMM", value, locale=locale_of(language) if language else current_locale())
+def month(value: dt.date, *, style: str = "short", language: str | None = None) -> str:
+    """A month with its year: "Nov 2026", in a sentence `style` long: "November 2026"."""
+    skeleton = "yMMMM" if style == "long" else "yMMM"
+    return format_skeleton(skeleton, value, locale=locale_of(language) if language else current_locale())
 
 
 def local(value: dt.datetime) -> dt.datetime:

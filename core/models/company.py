@@ -256,5 +256,9 @@ class Company(Addressed):
             ),
         ]
 
+    def currency_rank(self, code: str) -> tuple[bool, str]:
+        """To sort by: the company's own currency, then the others by their codes."""
+        return code != self.currency, code
+
     def __str__(self) -> str:
         return self.name

@@ -45,6 +45,7 @@ class MailEvent(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["message_id"], name="mail_event_waiting", condition=models.Q(state="waiting")),
+            models.Index(fields=["received_at"], name="mail_event_by_age", condition=~models.Q(provider="dsn")),
         ]
 
     def __str__(self) -> str:

@@ -43,6 +43,7 @@ class Outbox(CompanyOwned):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["due_at", "id"], name="outbox_waiting", condition=Q(state="waiting")),
             models.Index(fields=["company", "id"], name="outbox_dead", condition=Q(state="dead")),
+            models.Index(fields=["company", "done_at"], name="outbox_done", condition=Q(state="done")),
         ]
 
     def __str__(self) -> str:
@@ -83,6 +84,7 @@ class Job(CompanyOwned, Addressed):
     class Meta:
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["company", "-id"], name="job_by_company"),
+            models.Index(fields=["company", "ended_at"], name="job_by_age"),
             models.Index(fields=["state", "beat_at"], name="job_open", condition=Q(state__in=["waiting", "running"])),
         ]
 
@@ -101,6 +103,7 @@ class TickRun(CompanyOwned):
     failures = models.PositiveIntegerField(
         default=0, db_default=0, help_text=_("How often it failed since it last ended well.")
     )
+    well_at = models.DateTimeField(null=True, help_text=_("When it last ended well, by the company's clock."))
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

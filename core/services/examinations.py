@@ -8,14 +8,18 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import redis
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.db import connection
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core import clock
 from core.models import Company, Job, Outbox, TickRun
+from core.sealing import SealedField, opens
 from core.services import ticks
 from core.services.doctoring import Finding, Level, examination
 
@@ -26,6 +30,8 @@ LATE = timedelta(minutes=10)
 #: A job that gave no sign of life for so long.
 SILENT = timedelta(minutes=15)
 LEAST_FREE = 1_000_000_000
+#: Rows of a table whose sealed texts are tried.
+SEALED_TRIED = 1000
 
 
 @examination("settings", gettext_lazy("Settings"))
@@ -56,6 +62,25 @@ def deployment(at: datetime) -> Iterable[Finding]:
             _("Links in mails lead to %(address)s, which is not encrypted.") % {"address": settings.SITE_URL},
             _("Set TURNUS_SITE_URL to the https address customers use."),
         )
+
+
+@examination("seals", gettext_lazy("Sealed secrets"))
+def seals(at: datetime) -> Iterable[Finding]:
+    """What is sealed can be opened with the key ring; of large tables the newest rows are tried."""
+    for model in apps.get_models():
+        for field in model._meta.concrete_fields:
+            if not isinstance(field, SealedField):
+                continue
+            # Read as it stands, not through the field, which opens it.
+            kept = model._base_manager.annotate(kept=Cast(field.name, TextField())).exclude(kept="").order_by("-pk")
+            closed = sum(not opens(text) for text in kept.values_list("kept", flat=True)[:SEALED_TRIED])
+            if closed:
+                yield Finding(
+                    Level.BROKEN,
+                    _("%(count)d of %(name)s (%(field)s) can't be opened with the keys there are.")
+                    % {"count": closed, "name": model._meta.verbose_name_plural, "field": field.verbose_name},
+                    _("Put the key they were sealed with back into TURNUS_KEY_RING, behind the one that is first."),
+                )
 
 
 @examination("clock", gettext_lazy("Clock"))

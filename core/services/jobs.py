@@ -8,19 +8,23 @@ from __future__ import annotations
 import contextlib
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from core.fault_points import point
-from core.models import Job, User
+from core.models import Company, Job, User
+from core.services import sweeping, ticks
 
 JobFunction = Callable[["Job", "Progress"], dict[str, Any]]
 _kinds: dict[str, JobFunction] = {}
 SILENCE = timedelta(minutes=3)
+#: A job that waits for longer has lost its message, or all workers are busy; another message does no harm.
+OVERLOOKED = timedelta(seconds=30)
 
 
 def kind(name: str) -> Callable[[JobFunction], JobFunction]:
@@ -96,13 +100,31 @@ def work(job_id: int) -> Job | None:
     return job
 
 
-def wake_lost() -> int:
-    """Wakes workers for jobs nobody works on; how many."""
+def wake_lost(company: Company) -> int:
+    """Wakes workers for the company's jobs that nobody works on: their message or their worker is gone; how many."""
     at = clock.machine_now()
     lost = Job.objects.filter(
-        Q(state=Job.State.WAITING, created_at__lt=at - timedelta(seconds=30))
-        | Q(state=Job.State.RUNNING, beat_at__lt=at - SILENCE)
-    ).values_list("pk", flat=True)
-    for job_id in lost:
+        Q(state=Job.State.WAITING, created_at__lt=at - OVERLOOKED)
+        | Q(state=Job.State.RUNNING, beat_at__lt=at - SILENCE),
+        company=company,
+    )
+    ids = list(lost.order_by("pk").values_list("pk", flat=True))
+    for job_id in ids:
         _wake(job_id)
-    return len(lost)
+    return len(ids)
+
+
+@ticks.tick(
+    "core.jobs", order=97, every=timedelta(minutes=2), title=_("Long work"),
+    text=_("Wakes workers for long work that nobody is at, since its message or its worker was lost."),
+    about_now=True, everywhere=True,
+)  # fmt: skip
+def wake_tick(company: Company, at: datetime) -> dict[str, Any]:
+    """Jobs that nobody works on, of test companies, too."""
+    woken = wake_lost(company)
+    return {"woken": woken} if woken else {}
+
+
+# What a job did stands where it did it. One that wrote a file goes with it, by the room whose file it is.
+_OVER = Q(state__in=[Job.State.DONE, Job.State.FAILED, Job.State.CANCELED]) & ~Q(result__has_key="file")
+sweeping.log("jobs", kept=sweeping.days_of("WORK_LOG_DAYS"), portion=sweeping.rows(Job, at="ended_at", over=_OVER))

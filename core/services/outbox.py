@@ -1,6 +1,8 @@
 """Effects on the outside: written with their cause, carried out by the relay.
 
-A handler must be safe to run twice: the lease can end while it works.
+A handler must be safe to run twice: the lease can end while it works. A row that is done is dropped after
+`TURNUS_WORK_LOG_DAYS`, and with it what was known of its key: where one is put, it is said why it never comes again, or
+why it may. What is dead or was given up by a person stays.
 """
 
 from __future__ import annotations
@@ -16,28 +18,26 @@ from django.db.models import Count, Min, Q
 from core import clock
 from core.fault_points import point
 from core.models import Outbox
+from core.services import sweeping
 
 Handler = Callable[[Outbox], None]
 _handlers: dict[str, Handler] = {}
 LEASE = timedelta(minutes=2)
-#: Waiting times between tries; after the last the row is dead and waits for a person. A kind may have its own.
+#: Waiting times between tries; after the last the row is dead and waits for a person.
 BACK_OFF = tuple(timedelta(seconds=s) for s in (10, 60, 300, 1800, 7200, 21600, 43200, 86400))
-_back_offs: dict[str, tuple[timedelta, ...]] = {}
 
 
 class PermanentFailure(Exception):
     """Trying again can't help; the row dies at once."""
 
 
-def handler(kind: str, *, back_off: tuple[timedelta, ...] | None = None) -> Callable[[Handler], Handler]:
-    """Registers the function that carries out rows of `kind`, and how long its rows wait between tries."""
+def handler(kind: str) -> Callable[[Handler], Handler]:
+    """Registers the function that carries out rows of `kind`."""
 
     def register(function: Handler) -> Handler:
         if kind in _handlers and _handlers[kind] is not function:
             raise LookupError(f"outbox kind {kind!r} has two handlers")
         _handlers[kind] = function
-        if back_off is not None:
-            _back_offs[kind] = back_off
         return function
 
     return register
@@ -48,13 +48,8 @@ def kinds() -> list[str]:
     return sorted(_handlers)
 
 
-def back_off_of(kind: str) -> tuple[timedelta, ...]:
-    """The waiting times between tries of a kind."""
-    return _back_offs.get(kind, BACK_OFF)
-
-
 def put(*, company_id: int, kind: str, key: str, payload: Mapping[str, Any], due_at: datetime | None = None) -> None:
-    """Writes an effect. A second one with the same kind and key is quietly the same."""
+    """Writes an effect. A second one with the same kind and key is quietly the same, as long as the first is known."""
     if kind not in _handlers:
         raise LookupError(f"outbox kind {kind!r} has no handler")
     Outbox.objects.bulk_create(
@@ -98,8 +93,7 @@ def claim(
         )
         if company_id is not None:
             rows = rows.filter(company_id=company_id)
-        if kinds:
-            rows = rows.filter(kind__in=kinds)
+        rows = rows.filter(kind__in=kinds or list(_handlers))
         if without:
             rows = rows.exclude(kind__in=without)
         claimed = list(rows.order_by("due_at", "id")[:limit])
@@ -110,7 +104,7 @@ def claim(
 
 def is_last_try(row: Outbox) -> bool:
     """Whether the row is dead if this try fails, too."""
-    return row.attempts >= len(back_off_of(row.kind))
+    return row.attempts >= len(BACK_OFF)
 
 
 def relay(
@@ -167,15 +161,15 @@ def _give_back(rows: list[Outbox], worker: str) -> None:
 
 
 def _note_failure(row: Outbox, error: Exception, outcome: Relayed) -> None:
-    tries, back_off = row.attempts + 1, back_off_of(row.kind)
+    tries = row.attempts + 1
     words = f"{type(error).__name__}: {error}"[:2000]
     # Done or canceled meanwhile is not undone by a failure.
     ours = Outbox.objects.filter(pk=row.pk, state=Outbox.State.WAITING)
-    if isinstance(error, PermanentFailure) or tries > len(back_off):
+    if isinstance(error, PermanentFailure) or tries > len(BACK_OFF):
         ours.update(state=Outbox.State.DEAD, attempts=tries, lease_until=None, last_error=words)
         outcome.dead += 1
     else:
-        due_at = clock.machine_now() + back_off[tries - 1]
+        due_at = clock.machine_now() + BACK_OFF[tries - 1]
         ours.update(attempts=tries, lease_until=None, due_at=due_at, last_error=words)
         outcome.failed += 1
 
@@ -234,3 +228,10 @@ def health(*, company_id: int | None = None) -> list[KindHealth]:
     for kind, count in dead.values_list("kind", "count"):
         found.setdefault(kind, {})["dead"] = count
     return [KindHealth(kind, **found[kind]) for kind in sorted(found)]
+
+
+sweeping.log(
+    "effects",
+    kept=sweeping.days_of("WORK_LOG_DAYS"),
+    portion=sweeping.rows(Outbox, at="done_at", over=Q(state=Outbox.State.DONE)),
+)

@@ -31,7 +31,7 @@ class Tick:
 
     `title` and `text` say to a person what it is for, in a few words and in one sentence. One that is `about_now` looks
     at how things stand and does nothing that is due on a day: a test company's clock asks it where it arrives, not on
-    every day on the way.
+    every day on the way. One that looks `everywhere` is asked for test companies, too, by the machine's clock.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Tick:
     title: str | Promise = ""
     text: str | Promise = ""
     about_now: bool = False
+    everywhere: bool = False
 
 
 _ticks: dict[str, Tick] = {}
@@ -54,11 +55,12 @@ def tick(
     title: str | Promise = "",
     text: str | Promise = "",
     about_now: bool = False,
+    everywhere: bool = False,
 ) -> Callable[[TickFunction], TickFunction]:
     """Registers a tick: `function(company, at)` does what is due at `at` and says what it did."""
 
     def register(function: TickFunction) -> TickFunction:
-        _ticks[name] = Tick(name, order, every, function, title, text, about_now)
+        _ticks[name] = Tick(name, order, every, function, title, text, about_now, everywhere)
         return function
 
     return register
@@ -82,13 +84,26 @@ def run_tick(*, name: str, company: Company, at: datetime, notes_quiet: bool = T
     failed = False
     try:
         outcome = _ticks[name].function(company, at)
-    except Exception as error:
+    except BaseException as error:
         failed, outcome = True, {"error": f"{type(error).__name__}: {error}"[:500]}
         raise
     finally:
         if notes_quiet or any(outcome.values()):
             _note(company, name, at, outcome, failed, int((time.monotonic() - begun) * 1000))
     return outcome
+
+
+#: A machine whose clock is further from PostgreSQL's asks no tick: it would bill and dun on days that aren't there yet.
+#: An hour more or less is borne.
+FARTHEST = timedelta(hours=2)
+
+
+def wrong_clock() -> timedelta | None:
+    """How far this machine's clock is from PostgreSQL's, when that is too far to ask what is due; else None."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        ahead = clock.ahead_of(cursor.fetchone()[0])
+    return ahead if abs(ahead) > FARTHEST else None
 
 
 def ask(
@@ -116,9 +131,10 @@ def _note(company: Company, name: str, at: datetime, outcome: dict[str, Any], fa
     values: dict[str, Any] = {
         "ran_at": at, "ended_at": clock.machine_now(), "outcome": outcome, "milliseconds": milliseconds,
     }  # fmt: skip
+    well: dict[str, Any] = {} if failed else {"well_at": at}
     rows = TickRun.objects.filter(company=company, name=name)
-    if not rows.update(**values, failures=F("failures") + 1 if failed else 0):
-        made = TickRun(company=company, name=name, **values, failures=int(failed))
+    if not rows.update(**values, **well, failures=F("failures") + 1 if failed else 0):
+        made = TickRun(company=company, name=name, **values, **well, failures=int(failed))
         TickRun.objects.bulk_create([made], ignore_conflicts=True)
     if any(outcome.values()):
         TickNote.objects.create(company=company, name=name, **values, has_failed=failed)

@@ -19,7 +19,7 @@ from core import clock
 from core.actors import Actor
 from core.models import Company, Job, TickNote, TickRun, User
 from core.refusal import Refused
-from core.services import jobs, ticks, trail
+from core.services import jobs, sweeping, ticks, trail
 from core.services.jobs import Progress
 
 KIND: Final = "run_tick"
@@ -195,11 +195,12 @@ def work(job: Job, progress: Progress) -> dict[str, Any]:
     return {name: value for name, value in outcome.items() if value}
 
 
-def forget(company: Company, now: datetime) -> int:
-    """Drops what is older than two weeks by the machine's clock, and what is beyond the last 500 of a tick."""
-    old = TickNote.objects.filter(company=company, ended_at__lt=now - KEPT)
-    gone, _by = old.delete()
-    return gone + sum(_beyond(company, name) for name in _crowded(company))
+_older: Final = sweeping.rows(TickNote, at="ended_at")
+
+
+def forget(company: Company, before: datetime, limit: int) -> int:
+    """Drops a portion of the notes older than an instant; where none is, what is beyond the last 500 of a tick."""
+    return _older(company, before, limit) or sum(_beyond(company, name) for name in _crowded(company))
 
 
 def _crowded(company: Company) -> Iterable[str]:
@@ -214,13 +215,4 @@ def _beyond(company: Company, name: str) -> int:
     return gone
 
 
-@ticks.tick(
-    "core.upkeep",
-    order=98,
-    every=timedelta(hours=24),
-    title=_("Tidying up"),
-    text=_("Drops notes about runs of this timetable that are older than two weeks."),
-)
-def upkeep(company: Company, at: datetime) -> dict[str, Any]:
-    """Keeps the history of the timetable small."""
-    return {"forgotten": forget(company, clock.machine_now())}
+sweeping.log("notes", kept=lambda: KEPT, portion=forget)

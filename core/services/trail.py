@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from core import copying
 from core.actors import Actor
+from core.ids import new_id
 from core.models import AuditDetail, AuditEntry, Event
 from core.services import event_types
 
 EVENT_BYTES = 1024
+_EVENT_COLUMNS = "public_id, company_id, type, occurred_at, subject_kind, subject_id, customer_id, data"
 
 
 def audit(
@@ -78,3 +81,21 @@ def event(*, at: datetime, **fields: Any) -> Event:
     """An event for a verb that writes many at once; not yet written. Fields as in `emit`."""
     event_types.check(fields["type"])
     return Event(occurred_at=at, **fields)
+
+
+def emit_many(
+    *,
+    company_id: int,
+    type: str,
+    at: datetime,
+    subject_kind: str,
+    rows: Iterable[tuple[int, int | None, Mapping[str, Any]]],
+) -> None:
+    """Writes events of one type by COPY; of each its subject's id, the customer's and the data. Else as `emit`."""
+    event_types.check(type)
+    head = f"{company_id}\t{type}\t{at.isoformat()}\t{subject_kind}"
+    lines = [
+        f"{new_id()}\t{head}\t{subject_id}\t{copying.optional(customer_id)}\t{copying.as_json(data)}"
+        for subject_id, customer_id, data in rows
+    ]
+    copying.copy(Event._meta.db_table, _EVENT_COLUMNS, lines)

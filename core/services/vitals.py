@@ -13,6 +13,8 @@ from typing import Any
 
 from django.db import connection
 
+from core.services.ticks import all_ticks
+
 
 @dataclass(frozen=True, slots=True)
 class Vital:
@@ -75,12 +77,15 @@ def jobs(at: datetime) -> Iterable[Vital]:
 
 @source
 def ticks(at: datetime) -> Iterable[Vital]:
-    """When each question was last asked of live companies, and which fail."""
+    """When each question was last asked of live companies, and which fail; not those of an older version."""
     rows = _rows(
         "SELECT t.name, min(t.ended_at), count(*) FILTER (WHERE t.outcome ? 'error')"
         " FROM core_tickrun t JOIN core_company c ON c.id = t.company_id AND c.is_live GROUP BY t.name ORDER BY t.name"
     )
+    known = {tick.name for tick in all_ticks()}
     for name, last, failing in rows:
+        if name not in known:
+            continue
         labels = (("tick", str(name)),)
         age = (at - last).total_seconds()
         yield Vital(

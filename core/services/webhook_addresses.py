@@ -7,7 +7,9 @@ something else a moment later (rebinding) leads nowhere.
 from __future__ import annotations
 
 import ipaddress
+import queue
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -21,6 +23,8 @@ from core.refusal import Refused
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Sequence[str]]
 
+#: Seconds a name may take to be looked up. A resolver of its own accord tries for a minute, longer than a lease.
+LOOK_UP_SECONDS = 5.0
 #: Below 1024 these alone: other low ports speak other languages than HTTP.
 WEB_PORTS = frozenset({80, 443})
 #: Refused beside what `ipaddress` calls not global, which differs between versions of Python.
@@ -55,9 +59,26 @@ class Target:
 
 
 def look_up(host: str, port: int) -> Sequence[str]:
-    """The addresses a name has now; `OSError` when it has none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    """The addresses a name has now; `OSError` when it has none, or none in time."""
+    told: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
+    # The resolver takes no time-out: who waits for it gives up, and its thread ends when it does.
+    threading.Thread(target=_look_up, args=(host, port, told), name="look-up", daemon=True).start()
+    try:
+        found = told.get(timeout=LOOK_UP_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(f"{host} was not found in time") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _look_up(host: str, port: int, told: queue.SimpleQueue[Sequence[str] | Exception]) -> None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    except (OSError, UnicodeError) as error:
+        told.put(error)
+    else:
+        told.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
 
 
 def is_public(address: str) -> bool:

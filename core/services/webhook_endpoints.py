@@ -17,6 +17,7 @@ from core import clock
 from core.actors import Actor
 from core.models import Company, Event, WebhookDelivery, WebhookEndpoint
 from core.refusal import Refused
+from core.sealing import CannotOpen
 from core.services import event_types, trail
 from core.services.webhook_addresses import Resolver, checked
 
@@ -87,11 +88,18 @@ def update(
 def rotate(
     *, endpoint: WebhookEndpoint, by: Actor, at: datetime, overlap_hours: int = OVERLAP
 ) -> tuple[WebhookEndpoint, str]:
-    """A new secret, shown this once; for so many hours the previous one signs beside it. Refuses `webhook.overlap`."""
+    """A new secret, shown this once; for so many hours the previous one signs beside it. Refuses `webhook.overlap`.
+
+    A previous one that no key opens signs nothing any more and is dropped.
+    """
     if not 0 <= overlap_hours <= MOST_OVERLAP:
         raise Refused("webhook.overlap", field="overlap_hours", most=MOST_OVERLAP)
     held = _held(endpoint)
-    held.previous_secret = held.secret if overlap_hours else ""
+    try:
+        previous = held.secret if overlap_hours else ""
+    except CannotOpen:
+        previous, overlap_hours = "", 0
+    held.previous_secret = previous
     held.previous_until = clock.machine_now() + timedelta(hours=overlap_hours) if overlap_hours else None
     held.secret = fresh_secret()
     held.save(update_fields=["secret", "previous_secret", "previous_until"])

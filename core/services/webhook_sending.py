@@ -21,6 +21,7 @@ from core import clock
 from core.actors import Actor
 from core.fault_points import point
 from core.models import Company, WebhookDelivery, WebhookEndpoint, WebhookTry
+from core.sealing import CannotOpen
 from core.services import webhook_endpoints
 from core.services.webhook_requests import Outcome, body_of, send
 
@@ -34,6 +35,8 @@ PATIENCE = timedelta(hours=72)
 #: Longer than a try can take with looking the name up.
 LEASE = timedelta(seconds=90)
 THREADS, PER_ENDPOINT = 16, 4
+#: Nothing is sent that can't be signed.
+UNSIGNED = "the secret can't be opened: TURNUS_KEY_RING lacks its key; put the key back, or make a new secret"
 #: After so many failures in a row an endpoint is tried one at a time, with pauses in between.
 PATIENT_TRIES, LONGEST_PAUSE = 3, timedelta(minutes=5)
 
@@ -98,9 +101,13 @@ def claim(*, worker: str, limit: int, company_id: int | None = None) -> list[Web
 def deliver(delivery: WebhookDelivery, *, now: datetime) -> Outcome:
     """Sends a claimed delivery once. Touches no database: it may run in any thread."""
     endpoint = delivery.endpoint
+    try:
+        secrets = webhook_endpoints.signing_secrets(endpoint, now)
+    except CannotOpen:
+        return Outcome(None, error=UNSIGNED)
     return send(
         url=endpoint.url, company=endpoint.company, message_id=delivery.event.ref, body=body_of(delivery.event),
-        secrets=webhook_endpoints.signing_secrets(endpoint, now), at=now,
+        secrets=secrets, at=now,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from core.actors import actor_words
 from core.design import formats
 from core.design.states import look_of
 
@@ -195,6 +197,19 @@ def query_fields(context: template.Context, *without: str) -> SafeString:
         for value in values
     ]
     return mark_safe("".join(fields))  # noqa: S308 - built by format_html
+
+
+@register.filter
+def own_first(amounts: Any, company: Any) -> list[Any]:
+    """Amounts by currency, a mapping or rows that begin with it: the company's own currency before the others."""
+    rows = amounts.items() if isinstance(amounts, Mapping) else amounts
+    return sorted(rows, key=lambda row: company.currency_rank(row[0]))
+
+
+@register.filter
+def actor(label: Any) -> str:
+    """Who did it, as it was written down; the machine's own names in the reader's language."""
+    return actor_words(str(label or ""))
 
 
 @register.filter

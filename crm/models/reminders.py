@@ -21,6 +21,7 @@ from customers.models import Customer, Message
 from subscriptions.models import AgreedDiscount, Subscription
 
 from .offers import Offer
+from .segments import Segment
 
 
 class ReminderRule(CompanyOwned, Addressed):
@@ -95,6 +96,10 @@ class ReminderRule(CompanyOwned, Addressed):
         verbose_name=_("offer"),
         help_text=_("What is offered with it; then it is advertising."),
     )
+    segment = models.ForeignKey(
+        Segment, models.PROTECT, null=True, blank=True, related_name="reminder_rules", db_constraint=False,
+        verbose_name=_("segment"), help_text=_("Only customers of this segment; empty: all."),
+    )  # fmt: skip
     customer_kind = models.CharField(
         _("customers"), max_length=7, choices=Customer.Kind.choices, blank=True, help_text=_("Empty: all.")
     )

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.models import Invoice
 from core.models import NAME_LENGTH, Addressed, CompanyKeyed, CompanyOwned, Role, User
@@ -14,13 +15,14 @@ from customers.models import Customer
 from subscriptions.models import Subscription
 
 from .alerts import Alert, Priority
+from .leads import Lead
 
 
 class Task(CompanyOwned, Addressed):
     PREFIX = "tsk"
 
     class State(models.TextChoices):
-        OPEN = "open", _("open")
+        OPEN = "open", pgettext_lazy("task", "open")
         DONE = "done", _("done")
         DROPPED = "dropped", _("dropped")
 
@@ -42,6 +44,10 @@ class Task(CompanyOwned, Addressed):
         Invoice, models.PROTECT, null=True, blank=True, related_name="tasks", db_constraint=False,
         help_text=_("About which invoice."),
     )  # fmt: skip
+    lead = models.ForeignKey(
+        Lead, models.PROTECT, null=True, blank=True, related_name="tasks", db_constraint=False,
+        help_text=_("About which lead."),
+    )  # fmt: skip
     alert = models.ForeignKey(
         Alert, models.PROTECT, null=True, related_name="tasks", db_constraint=False,
         help_text=_("The alert it came from; empty: made by hand."),
@@ -50,6 +56,10 @@ class Task(CompanyOwned, Addressed):
     postponed_to_on = models.DateField(
         null=True, blank=True, help_text=_("Out of sight until this day; empty: not postponed.")
     )
+    remind_at = models.DateTimeField(
+        _("remind"), null=True, blank=True, help_text=_("When its owner gets a mail about it; empty: never.")
+    )
+    reminded_at = models.DateTimeField(null=True, help_text=_("When that mail was written."))
     owner = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("owner"),
         help_text=_("Who does it; empty: whoever of the team takes it."),
@@ -91,6 +101,9 @@ class Task(CompanyOwned, Addressed):
                          condition=Q(customer__isnull=False)),
             models.Index(fields=["company", "subscription", "-id"], name="task_by_subscription",
                          condition=Q(subscription__isnull=False)),
+            models.Index(fields=["company", "remind_at"], name="task_to_remind",
+                         condition=Q(state="open", remind_at__isnull=False, reminded_at__isnull=True)),
+            models.Index(fields=["lead", "due_on", "id"], name="task_by_lead", condition=Q(lead__isnull=False)),
         ]  # fmt: skip
 
     def __str__(self) -> str:

@@ -7,31 +7,25 @@ from typing import Any
 
 from django.db.models import (
     BigIntegerField,
-    Case,
     Exists,
-    IntegerField,
     OuterRef,
     Q,
     QuerySet,
     Subquery,
     Sum,
     Value,
-    When,
 )
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import LessThan
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import InvoiceBalance
-from core.models import AuditEntry
+from crm.services import health, renewal_law
 from crm.services.alert_kinds import Look, Usual, seen, source
-from crm.services.alert_sources import ENDED, OPEN
+from crm.services.alert_sources import ENDED
 from customers.models import Contact, Customer, Suppression
-from subscriptions.models import Movement, RenewalNotice, Subscription, UsageDay
+from subscriptions.models import Movement, RenewalNotice, Subscription
 
-#: Reasons that make a risk, and the days over which usage is compared.
+#: Reasons that make a risk.
 REASONS_NEEDED = 2
-COMPARED = timedelta(days=30)
 
 
 @source(
@@ -59,43 +53,12 @@ def cancellation(look: Look) -> QuerySet[Any, Any]:
 )
 def churn_risk(look: Look) -> QuerySet[Any, Any]:
     """Two of: unpaid, took a cancellation back, paused, nobody signs in, uses half as much. Each is named."""
-    customers = Customer.objects.filter(company=look.company, archived_at__isnull=True)
     live = Subscription.objects.filter(customer_id=OuterRef("pk")).exclude(state__in=ENDED)
-    signed_in = Contact.objects.filter(customer_id=OuterRef("pk"), user__last_login__isnull=False)
-    lately = look.at - timedelta(days=look.rule.days or 60)
-    late = InvoiceBalance.objects.filter(
-        customer_id=OuterRef("pk"), status=OPEN, payment_due_on__lt=look.today - timedelta(days=3)
-    )
-    undone = AuditEntry.objects.filter(
-        company=look.company, customer_id=OuterRef("pk"), verb="subscription.undo_cancel",
-        at__gte=look.at - timedelta(days=90),
-    )  # fmt: skip
-    rows = customers.filter(Exists(live)).annotate(
-        is_unpaid=Exists(late),
-        is_took_back=Exists(undone),
-        is_paused=Exists(live.filter(state=Subscription.State.PAUSED)),
-        is_silent=Q(Exists(signed_in)) & ~Exists(signed_in.filter(user__last_login__gte=lately)),
-        is_uses_less=_uses_less(look),
-    )
-    names = ("is_unpaid", "is_took_back", "is_paused", "is_silent", "is_uses_less")
-    score: Any = sum(
-        (Case(When(**{name: True}, then=1), default=0, output_field=IntegerField()) for name in names), Value(0)
-    )
-    rows = rows.annotate(score=score).filter(score__gte=REASONS_NEEDED)
-    return seen(rows, key="pk", customer="pk", facts={name: name for name in names})
-
-
-def _uses_less(look: Look) -> Any:
-    """Whether a customer's meters counted less than half as much in 30 days as in the 30 before."""
-    days = UsageDay.objects.filter(company=look.company, subscription__customer_id=OuterRef("pk")).order_by()
-
-    def used(first: Any, last: Any) -> Any:
-        within = days.filter(day__gt=first, day__lte=last).values("subscription__customer_id")
-        summed = within.annotate(n=Sum("value_sum"))
-        return Coalesce(Subquery(summed.values("n")), Value(0), output_field=UsageDay._meta.get_field("value_sum"))
-
-    middle = look.today - COMPARED
-    return LessThan(used(middle, look.today) * Value(2), used(middle - COMPARED, middle))
+    rows = Customer.objects.filter(Exists(live), company=look.company, archived_at__isnull=True)
+    sight = health.Sight(look.company, look.at, look.today, timedelta(days=look.rule.days or health.SILENT.days))
+    rows = health.with_signs(rows, sight, health.RISKS).annotate(score=health.counted(health.RISKS))
+    names = [f"is_{name}" for name in health.RISKS]
+    return seen(rows.filter(score__gte=REASONS_NEEDED), key="pk", customer="pk", facts={name: name for name in names})
 
 
 @source(
@@ -134,6 +97,29 @@ def notice_missed(look: Look) -> QuerySet[Any, Any]:
     ).exclude(subscription__state__in=ENDED)
     return seen(rows, key="pk", customer="subscription__customer_id", subscription="subscription_id",
                 facts={"until_on": "due_until_on", "law": "law", "effect": "effect"})  # fmt: skip
+
+
+@source(
+    "notice_unproven",
+    title=_("Renewal notice did not arrive"),
+    text=_(
+        "The notice the law wants before %(subscription)s of %(customer)s renews reached nobody: there is no proof. "
+        "Correct the address and send it again by %(until)s, or the customer may leave freely."
+    ),
+    usual=Usual(roles=("accounting", "support"), mail="at_once", priority="high"),
+)
+def notice_unproven(look: Look) -> QuerySet[Any, Any]:
+    """As long as there is time to send it again; after that it counts as missed."""
+    rows = (
+        RenewalNotice.objects.filter(
+            company=look.company, sent_at__isnull=False, missed_on__isnull=True, due_until_on__gte=look.today,
+            message__state__in=renewal_law.UNPROVEN,
+        )
+        .exclude(Exists(renewal_law.REACHED))
+        .exclude(subscription__state__in=ENDED)
+    )  # fmt: skip
+    return seen(rows, key="pk", customer="subscription__customer_id", subscription="subscription_id",
+                facts={"until_on": "due_until_on", "law": "law"})  # fmt: skip
 
 
 @source(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, F, Func, Min, Q, QuerySet, TextField, Value
 from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
@@ -47,10 +47,10 @@ def webhook_dead(look: Look) -> QuerySet[Any, Any]:
     failing = Q(is_active=True, failing_since__lt=limit)
     rows = WebhookEndpoint.objects.filter(
         failing | Q(stopped__in=[Stopped.GONE, Stopped.FAILING]), company=look.company
-    ).annotate(is_gone=Q(stopped=Stopped.GONE), is_failing=Q(stopped=Stopped.FAILING))
+    ).annotate(is_gone=Q(stopped=Stopped.GONE), is_failing=Q(stopped=Stopped.FAILING), address=_without_query("url"))
     names = ("public_id", "is_gone", "is_failing")
     facts: dict[str, Any] = {name: name for name in names}
-    return seen(rows, key="pk", facts={**facts, "since_at": "failing_since", "description": "url"})
+    return seen(rows, key="pk", facts={**facts, "since_at": "failing_since", "description": "address"})
 
 
 @source(
@@ -64,3 +64,8 @@ def tick_missed(look: Look) -> QuerySet[Any, Any]:
     rows = TickRun.objects.filter(company=look.company, company__is_live=True)
     rows = rows.filter(timetable.overdue(clock.machine_now()) | Q(failures__gte=FAILURES))
     return seen(rows, key="name", facts={"tick": "name", "last_at": "ended_at", "failures": "failures"})
+
+
+def _without_query(column: str) -> Func:
+    """An address as far as its question mark: what follows may be a secret."""
+    return Func(F(column), Value("?"), Value(1), function="split_part", output_field=TextField())

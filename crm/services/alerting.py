@@ -24,6 +24,7 @@ from crm.models import Alert, AlertAudience, AlertRule, Task
 from crm.services import alert_closing, alert_kinds, alert_rules, tasks
 from crm.services.alert_closing import BY
 from crm.services.alert_kinds import Kind, Look
+from customers.services import merged
 
 log = structlog.get_logger(__name__)
 CHUNK: Final = 2000
@@ -101,12 +102,15 @@ def _raise(company: Company, kind: Kind, rule: AlertRule, fresh: list[_Seen], at
     count = 0
     for start in range(0, len(fresh), CHUNK):
         part = {one.key: one for one in fresh[start : start + CHUNK]}
+        # What is seen of a merged customer, such as an invoice that is open again, the other one's owner looks after.
+        whose = merged.standing_ids(company.pk, {one.customer_id for one in part.values() if one.customer_id})
         known = Alert.objects.filter(company=company, kind=kind.name, key__in=list(part)).order_by().values("key")
         before = dict(known.annotate(n=Max("occurrence")).values_list("key", "n"))
         alerts = [
             Alert(
                 company=company, rule=rule, kind=kind.name, key=one.key, occurrence=before.get(one.key, 0) + 1,
-                customer_id=one.customer_id, subscription_id=one.subscription_id, invoice_id=one.invoice_id,
+                customer_id=whose.get(one.customer_id or 0, one.customer_id),
+                subscription_id=one.subscription_id, invoice_id=one.invoice_id,
                 facts=one.facts, raised_at=at, awaits_mail=rule.mail == AlertRule.Mail.AT_ONCE,
             )
             for one in sorted(part.values(), key=lambda one: one.key)

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 _DATA: Final = Path(__file__).resolve().parent.parent / "data"
 #: After so many days a person should compare a rule with its source again.
 CHECK_AGAIN_DAYS: Final = 365
+_MONTH: Final = 31
 #: How the law wants it said, by the word in the table's column `channel`.
 WAYS: Final[dict[str, str | Promise]] = {
     "dedicated": gettext_lazy("by a letter or mail of its own, with the last day to cancel in a box"),
@@ -32,7 +33,8 @@ WAYS: Final[dict[str, str | Promise]] = {
 
 class Law(NamedTuple):
     """A rule about renewals. `earliest` and `latest`: how long before the day it counts from the notice may be sent, as
-    PostgreSQL reads an interval; `send_ahead_days`: how long before the latest day it is sent."""
+    PostgreSQL reads an interval; `send_ahead_days`: how long before the latest day it is sent; `max_first_months` and
+    `max_notice`: the longest first term and notice that terms for consumers may ask for."""
 
     code: str
     country: str
@@ -44,6 +46,8 @@ class Law(NamedTuple):
     earliest: str
     latest: str
     send_ahead_days: int
+    max_first_months: int | None
+    max_notice: str
     effect: str
     refund_days: int | None
     channel: str
@@ -101,6 +105,8 @@ def _law(row: dict[str, str]) -> Law:
         earliest=row["earliest"],
         latest=row["latest"],
         send_ahead_days=int(row["send_ahead_days"] or 0),
+        max_first_months=int(row["max_first_months"]) if row["max_first_months"] else None,
+        max_notice=row["max_notice"],
         effect=row["effect"],
         refund_days=int(row["refund_days"]) if row["refund_days"] else None,
         channel=row["channel"],
@@ -127,3 +133,42 @@ def against(*, country: str, customer_kind: str, renewal_rule: str, on: date) ->
         return []
     theirs = [law for law in laws() if law.country == country and law.applies_to in (customer_kind, "both")]
     return [law for law in theirs if not law.needs_notice and law.holds(on)]
+
+
+class Rules(NamedTuple):
+    """What a plan says of its contracts: lengths as count and unit."""
+
+    first: tuple[int, str]
+    notice: tuple[int, str]
+    renewal_rule: str
+
+
+def doubts(rules: Rules, *, country: str, on: date) -> list[tuple[Law, list[str]]]:
+    """What of these rules would not hold towards consumers of that country, in words, by law: hints, not refusals."""
+    found = []
+    for law in laws():
+        if law.country != country or law.applies_to == "company" or not law.holds(on):
+            continue
+        words = []
+        if law.max_first_months is not None and _days(*rules.first) > law.max_first_months * _MONTH:
+            words.append(
+                _("a first term of more than %(length)s is not valid")
+                % {"length": length(f"{law.max_first_months} month")}
+            )
+        if law.channel == "indefinite_only" and rules.renewal_rule == "renew":
+            words.append(_("a silent renewal for a further fixed term is not valid; let it go on without a term"))
+        if law.max_notice and _days(*rules.notice) > _days(*_split(law.max_notice)):
+            words.append(_("a notice of more than %(length)s is not valid") % {"length": length(law.max_notice)})
+        if words:
+            found.append((law, words))
+    return found
+
+
+def _split(text: str) -> tuple[int, str]:
+    number, unit = text.split()
+    return int(number), unit
+
+
+def _days(count: int, unit: str) -> int:
+    """The length in days, months taken as long ones."""
+    return count * {"day": 1, "week": 7, "month": _MONTH, "year": 12 * _MONTH}[unit]

@@ -17,6 +17,7 @@ from django.db import connection
 
 from core.models import Company
 from crm.models import ReminderRule
+from crm.services import segments
 
 Occasion = ReminderRule.Occasion
 
@@ -191,7 +192,8 @@ def found(
     """Who is to be reminded by that rule of occasions in that window, by subject and day; past `after`."""
     sql, params = question(rule, company, window)
     if after is not None:
-        sql += " AND (o.subject_id, o.occasion_on) > (%(after_id)s, %(after_on)s)"
+        # The first half is the second's consequence, and the one an index helps with.
+        sql += " AND o.subject_id >= %(after_id)s AND (o.subject_id, o.occasion_on) > (%(after_id)s, %(after_on)s)"
         params |= {"after_id": after[0], "after_on": after[1]}
     sql += " ORDER BY o.subject_id, o.occasion_on"
     if limit:
@@ -268,6 +270,8 @@ def _conditions(rule: ReminderRule, company: Company, params: dict[str, Any]) ->
             " AND g.customer_id = c.id AND g.closed_at IS NULL)"
         )
         yield "e.emails IS NOT NULL"
+    if rule.segment is not None:
+        yield f"o.customer_id IN ({segments.named_sql(rule.segment, params['today'], params)})"
     if rule.customer_kind:
         params["kind"] = rule.customer_kind
         yield "c.kind = %(kind)s"

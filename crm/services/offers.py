@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from billing.services import acts_discounting, previews, receivables
+from billing.services import acts, acts_discounting, previews, receivables
 from billing.services.acting import ActResult
 from catalog.models import Discount
 from catalog.services.texts import checked_texts
@@ -22,7 +22,7 @@ from core.models import NAME_LENGTH, Company
 from core.refusal import Refused
 from core.services import trail
 from core.texts import checked
-from crm.models import Offer, Reminder
+from crm.models import MailingRecipient, Offer, Reminder
 from subscriptions.models import Subscription
 
 #: Who acts where a reminder's link is opened without signing in.
@@ -78,13 +78,17 @@ def note_opened(reminder: Reminder, *, at: datetime) -> None:
 
 
 def check_open(reminder: Reminder, *, at: datetime) -> Offer:
-    """The offer, where it can be taken. Refuses `offer.none`, `.withdrawn`, `.over`, `.used`, `subscription.ended`."""
+    """The offer, where it can be taken. Refuses `offer.none`, `.withdrawn`, `.over`, `.used`, `subscription.ended`, and
+    where it is to win back `offer.back_already`.
+    """
     offer, subscription = reminder.offer, reminder.subscription
     if offer is None or subscription is None:
         raise Refused("offer.none")
-    if subscription.state in ENDED:
+    if is_to_win_back(reminder):
+        _check_left(subscription)
+    elif subscription.state in ENDED:
         raise Refused("subscription.ended", day=subscription.ends_on)
-    if subscription.end_kind == Subscription.EndKind.CANCEL:
+    elif subscription.end_kind == Subscription.EndKind.CANCEL:
         raise Refused("offer.canceled")
     if offer.archived_at is not None or offer.discount.archived_at is not None:
         raise Refused("offer.withdrawn")
@@ -92,9 +96,25 @@ def check_open(reminder: Reminder, *, at: datetime) -> Offer:
     if reminder.offer_until_on is None or today > reminder.offer_until_on:
         raise Refused("offer.over", day=reminder.offer_until_on)
     taken = Reminder.objects.filter(offer=offer, customer_id=reminder.customer_id, accepted_at__isnull=False)
-    if taken.exclude(pk=reminder.pk).count() >= offer.customer_limit:
+    from_mailings = MailingRecipient.objects.filter(
+        mailing__offer=offer, customer_id=reminder.customer_id, accepted_at__isnull=False
+    )
+    if taken.exclude(pk=reminder.pk).count() + from_mailings.count() >= offer.customer_limit:
         raise Refused("offer.used")
     return offer
+
+
+def is_to_win_back(reminder: Reminder) -> bool:
+    """Whether the offer is to begin anew: a subscription of the same plan, with the discount."""
+    return reminder.rule.occasion == reminder.rule.Occasion.WIN_BACK
+
+
+def _check_left(subscription: Subscription) -> None:
+    if subscription.plan is None:
+        raise Refused("offer.withdrawn")
+    same = Subscription.objects.filter(customer_id=subscription.customer_id, plan=subscription.plan)
+    if same.exclude(state__in=ENDED).exists():
+        raise Refused("offer.back_already")
 
 
 def preview(reminder: Reminder, *, by: Actor, at: datetime) -> previews.Preview:
@@ -104,7 +124,8 @@ def preview(reminder: Reminder, *, by: Actor, at: datetime) -> previews.Preview:
 
 
 def accept(*, reminder: Reminder, preview_token: str | None = None, by: Actor, at: datetime) -> Reminder:
-    """Takes the offer: its discount is given to the subscription from the renewal on. Repeated: nothing happens.
+    """Takes the offer: its discount is given to the subscription from the renewal on; to win back, a subscription of
+    the same plan begins today with it. Repeated: nothing happens.
 
     Refuses as `check_open`, what giving a discount refuses, and `preview.differs`.
     """
@@ -113,15 +134,14 @@ def accept(*, reminder: Reminder, preview_token: str | None = None, by: Actor, a
         if held.accepted_at is not None:
             return held
         offer = check_open(held, at=at)
-        assert held.subscription is not None
         result = _give(held, by=by, at=at, token=preview_token)
-        held.agreed = held.subscription.discounts.filter(discount=offer.discount).latest("pk")
+        held.agreed = result.subscription.discounts.filter(discount=offer.discount).latest("pk")
         held.accepted_at = at
         held.opened_at = held.opened_at or at
         held.save(update_fields=["agreed", "accepted_at", "opened_at"])
         facts = {
             "reminder": held.ref, "offer": offer.ref, "discount": held.agreed.ref,
-            "subscription": held.subscription.ref, "mrr_before": result.mrr_before, "mrr_after": result.mrr_after,
+            "subscription": result.subscription.ref, "mrr_before": result.mrr_before, "mrr_after": result.mrr_after,
         }  # fmt: skip
         _tell(held, "accept", "accepted", facts, by=by, at=at)
     return held
@@ -156,10 +176,18 @@ def from_on(reminder: Reminder, today: date) -> date:
 
 
 def _give(reminder: Reminder, *, by: Actor, at: datetime, token: str | None) -> ActResult:
-    assert reminder.subscription is not None and reminder.offer is not None
-    today = clock.day_in(at, reminder.subscription.time_zone)
+    subscription = reminder.subscription
+    assert subscription is not None and reminder.offer is not None
+    today = clock.day_in(at, subscription.time_zone)
+    if is_to_win_back(reminder):
+        today = clock.day_in(at, reminder.company.time_zone)
+        return acts.start(
+            company=reminder.company, customer=reminder.customer, plan=subscription.plan,
+            currency=subscription.currency, start_on=today, on=today, discounts=[reminder.offer.discount], by=by,
+            at=at, preview_token=token,
+        )  # fmt: skip
     return acts_discounting.give(
-        subscription=reminder.subscription, discount=reminder.offer.discount, from_on=from_on(reminder, today),
+        subscription=subscription, discount=reminder.offer.discount, from_on=from_on(reminder, today),
         by=by, at=at, preview_token=token,
     )  # fmt: skip
 
@@ -168,7 +196,8 @@ def _locked(reminder: Reminder) -> Reminder:
     """The reminder as it is now. The customer is locked first, as by every act, so that limits are counted alone."""
     receivables.lock_customer(reminder.company, reminder.customer_id)
     rows = Reminder.objects.select_for_update(of=("self",)).select_related(
-        "company", "rule", "offer__discount", "subscription__company", "subscription__customer__company", "agreed",
+        "company", "rule", "offer__discount", "subscription__company", "subscription__customer__company",
+        "subscription__plan", "customer__company", "agreed",
     )  # fmt: skip
     return rows.get(pk=reminder.pk)
 

@@ -6,11 +6,12 @@ The rule that matters: a price is what the agreed terms of that day leave after 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from django.db import connection
 from django.utils.translation import override
@@ -18,6 +19,7 @@ from django.utils.translation import override
 from billing.documents.explaining import every
 from billing.models import Invoice, PaymentMethod
 from billing.services import pay_links
+from catalog.models import TaxBehavior
 from catalog.services.price_specs import price_spec
 from catalog.services.texts import in_language
 from core.design import formats
@@ -50,6 +52,7 @@ class SubscriptionFacts(NamedTuple):
 
     name: str
     currency: str
+    is_net: bool
     deadline: date | None
 
 
@@ -86,12 +89,12 @@ class Known:
                 on = self.today
             values |= {
                 "subscription": known.name,
-                "price": price_in_words(self.prices.get((row.subscription_id, on), {}), known.currency, row.language),
-                "price_before": price_in_words(
-                    self.prices.get((row.subscription_id, self.today), {}), known.currency, row.language
-                ),
+                "price": self._price(known, row, on),
+                "price_before": self._price(known, row, self.today),
                 "deadline": _day(known.deadline, row.language) if known.deadline else "",
             }
+            if self.rule.occasion == ReminderRule.Occasion.WIN_BACK:
+                values["last_day"] = _day(row.occasion_on - timedelta(days=1), row.language)
         invoice = self.invoices.get(row.invoice_id or 0)
         if invoice is not None:
             values |= {
@@ -107,6 +110,10 @@ class Known:
             values["offer"] = offer_words(offer, row.language, self.company)
             values["offer_until"] = _day(offer_until, row.language)
         return values
+
+    def _price(self, known: SubscriptionFacts, row: Due, on: date) -> str:
+        price = self.prices.get((row.subscription_id or 0, on), {})
+        return price_in_words(price, known.currency, row.language, is_net=known.is_net)
 
     def _method_link(self, row: Due) -> str:
         customer = Customer(pk=row.customer_id, public_id=row.customer_public_id, company=self.company)
@@ -131,10 +138,15 @@ def prices(wanted: Iterable[tuple[int, date]]) -> dict[tuple[int, date], Price]:
         cursor.execute(_PRICES, {"ids": [id_ for id_, _day in pairs], "days": [day for _id, day in pairs]})
         for id_, day, model, unit_amount, details, quantity, unit, count in cursor.fetchall():
             price = found.setdefault((id_, day), {})
-            parts: Any = details if isinstance(details, Mapping) else json.loads(details)
-            whole = amount(model, price_spec(unit_amount, parts), quantity)
-            price[unit, count] = price.get((unit, count), Fraction(0)) + Fraction(whole)
+            whole = _whole(model, unit_amount, details if isinstance(details, str) else json.dumps(details), quantity)
+            price[unit, count] = price[unit, count] + whole if (unit, count) in price else whole
     return found | _lowered({id_ for id_, _day in pairs}, pairs)
+
+
+@lru_cache(maxsize=4096)
+def _whole(model: str, unit_amount: Decimal, details: str, quantity: Decimal) -> Fraction:
+    """What so many cost before discounts."""
+    return Fraction(amount(model, price_spec(unit_amount, json.loads(details)), quantity))
 
 
 def _lowered(ids: set[int], pairs: Sequence[tuple[int, date]]) -> dict[tuple[int, date], Price]:
@@ -161,11 +173,18 @@ def _lowered(ids: set[int], pairs: Sequence[tuple[int, date]]) -> dict[tuple[int
     return found
 
 
-def price_in_words(price: Price, currency: str, language: str) -> str:
-    """Such as "€120.00 per year"; of several intervals each, joined by a plus."""
-    return " + ".join(
+def price_in_words(price: Price, currency: str, language: str, *, is_net: bool) -> str:
+    """Such as "€120.00 per year"; of several intervals each, joined by a plus; of net prices says that they are."""
+    said = " + ".join(
         _paid(to_minor(whole, currency), currency, *interval, language) for interval, whole in price.items()
     )
+    return f"{said} ({_net(language)})" if said and is_net else said
+
+
+@lru_cache(maxsize=16)
+def _net(language: str) -> str:
+    with override(language):
+        return str(TaxBehavior.EXCLUSIVE.label)
 
 
 @lru_cache(maxsize=4096)
@@ -183,7 +202,7 @@ def _subscriptions(ids: Sequence[int]) -> dict[int, SubscriptionFacts]:
     if not ids:
         return {}
     sql = f"""
-        SELECT s.id, s.name, s.currency,
+        SELECT s.id, s.name, s.currency, s.tax_behavior = 'exclusive',
                CASE WHEN s.term_ends_on IS NOT NULL AND s.renewal_rule = 'renew' THEN {CANCEL_BY} END
         FROM subscriptions_subscription s WHERE s.id = ANY(%s::bigint[])
     """  # noqa: S608  a constant

@@ -20,7 +20,7 @@ from core.models import NAME_LENGTH, Company
 from core.refusal import Refused
 from core.services import trail
 from core.texts import checked
-from crm.models import Offer, ReminderRule
+from crm.models import Offer, ReminderRule, Segment
 from crm.services.reminder_texts import PLACEHOLDERS, TEXT_OF, WITH_OFFER
 from customers.models import Customer
 from customers.services import mail_texts
@@ -49,8 +49,8 @@ DEFAULTS: Final[tuple[tuple[str, str, int, dict[str, Any]], ...]] = (
 
 def active(company: Company) -> list[ReminderRule]:
     """The rules that remind."""
-    rows = ReminderRule.objects.filter(company=company, is_active=True).select_related("offer__discount")
-    return list(rows.order_by("pk"))
+    rows = ReminderRule.objects.filter(company=company, is_active=True)
+    return list(rows.select_related("offer__discount", "segment__company").order_by("pk"))
 
 
 def ensure_defaults(*, company: Company, at: datetime) -> bool:
@@ -87,6 +87,7 @@ def save(
     subject: Mapping[str, str] | None = None,
     body: Mapping[str, str] | None = None,
     offer: Offer | None = None,
+    segment: Segment | None = None,
     customer_kind: str = "",
     language: str = "",
     countries: Sequence[str] = (),
@@ -117,6 +118,8 @@ def save(
     if rule is not None and rule.company_id != company.pk:
         raise Refused("not_found", field="rule")
     _check_offer(company, occasion, category, offer)
+    if segment is not None and segment.company_id != company.pk:
+        raise Refused("not_found", field="segment")
     text = text or (WITH_OFFER if offer is not None and occasion == Occasion.BEFORE_RENEWAL else TEXT_OF[occasion])
     values: dict[str, Any] = {
         "name": checked(name, field="name", limit=NAME_LENGTH, required=True),
@@ -128,6 +131,7 @@ def save(
         "text": _known(text),
         **_own_words(text, subject or {}, body or {}),
         "offer": offer,
+        "segment": segment,
         "customer_kind": customer_kind,
         "language": language,
         "countries": sorted({checks.country(code, field="countries") for code in countries}),
@@ -162,6 +166,10 @@ def switch(*, rule: ReminderRule, is_active: bool, by: Actor, at: datetime) -> R
     return held
 
 
+#: Where something is offered to who stays; to who left it is offered to come back.
+OFFERED: Final = (Occasion.BEFORE_RENEWAL, Occasion.BEFORE_NOTICE_DEADLINE, Occasion.BEFORE_TRIAL_END)
+
+
 def _check_offer(company: Company, occasion: str, category: str, offer: Offer | None) -> None:
     if offer is None:
         if occasion == Occasion.WIN_BACK and category != Category.MARKETING:
@@ -171,7 +179,7 @@ def _check_offer(company: Company, occasion: str, category: str, offer: Offer | 
         raise Refused("not_found", field="offer")
     if category != Category.MARKETING:
         raise Refused("reminder.offer_is_advertising", field="category")
-    if occasion not in (Occasion.BEFORE_RENEWAL, Occasion.BEFORE_NOTICE_DEADLINE, Occasion.BEFORE_TRIAL_END):
+    if occasion not in (*OFFERED, Occasion.WIN_BACK):
         raise Refused("reminder.no_offer_here", field="offer")
 
 

@@ -23,6 +23,7 @@ PLACEHOLDERS: Final = {
     "subscription": _("Name of the subscription"),
     "day": _("Day of the occasion: of the renewal, the deadline, the due date"),
     "deadline": _("Last day to cancel before the renewal"),
+    "last_day": _("Last day of service of a subscription that ended"),
     "price": _("What is paid from that day on"),
     "price_before": _("What is paid until then"),
     "invoice": _("Number of the invoice"),
@@ -232,7 +233,7 @@ _register(
     _("We would like to have you back"),
     _("""Hello {customer},
 
-your subscription {subscription} has ended. We would be glad to have you back.
+your subscription {subscription} ended on {last_day}. We would be glad to have you back.
 
 {offer}
 

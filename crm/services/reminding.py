@@ -6,26 +6,27 @@ what is over is not told any more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import override
 
-from billing.services.copying import take_ids
 from core import clock
+from core.copying import copy, optional, take_ids
 from core.fault_points import point
 from core.ids import encode, new_id
-from core.models import Company, Event
+from core.models import Company
 from core.services import ticks, trail
 from crm.models import Offer, Reminder, ReminderRule
-from crm.services import occasions, offer_links, reminder_outcomes, reminder_rules, rows
+from crm.services import occasions, offer_links, reminder_outcomes, reminder_rules
 from crm.services.occasions import Due, Window
 from crm.services.reminder_facts import Known
-from customers.models import Customer
 from customers.services import mail_texts, messages
 from customers.services.mail_texts import Composed, Composer
 
@@ -38,6 +39,10 @@ KIND: Final = "reminder"
 #: First part of the key of the lock that one rule's chunk is written under.
 _LOCK: Final = 0x52454D
 _SEQUENCE: Final = "crm_reminder_id_seq"
+_COLUMNS: Final = (
+    "id, public_id, company_id, rule_id, customer_id, subscription_id, invoice_id, method_id, subject_id, occasion_on, "
+    "message_id, offer_id, offer_until_on, sent_at"
+)
 
 
 def remind_due(*, company: Company, at: datetime) -> dict[str, int]:
@@ -90,60 +95,62 @@ class Writer:
             return
         known = Known(self.company, self.rule, found, self.today)
         fresh = take_ids({_SEQUENCE: len(found)})[_SEQUENCE]
-        reminders, drafts = [], []
-        language = ""
-        for id_, row in sorted(zip(fresh, found, strict=True), key=lambda pair: pair[1].language):
-            if row.language != language:
-                language = row.language
-            reminder = self._reminder(id_, row)
+        made: list[tuple[int, UUID, Due]] = []
+        drafts = []
+        for id_, row in zip(fresh, found, strict=True):
+            public_id = new_id()
             if row.emails and self.rule.channel != ReminderRule.Channel.PORTAL:
                 try:
-                    composed = self._compose(known, reminder, row)
+                    composed = self._compose(known, public_id, row)
                 except Exception:
                     # One that can't be told stops nobody; it is looked at again by the next tick.
                     log.exception("reminder_not_made", rule=self.rule.pk, subject=row.subject_id)
                     self.failed += 1
                     continue
                 drafts.append(self._draft(id_, row, composed))
-            reminders.append(reminder)
-        first: dict[int, Any] = {}
+            made.append((id_, public_id, row))
+        first: dict[int | None, int] = {}
         for message in messages.write_many(company=self.company, drafts=drafts, at=self.at):
-            first.setdefault(message.subject_id or 0, message)
-        for reminder in reminders:
-            reminder.message = first.get(reminder.pk)
-        rows.write(reminders)
-        rows.write([self._event(reminder) for reminder in reminders])
-        self.made += len(reminders)
+            first.setdefault(message.subject_id, message.pk)
+        self._keep(made, first)
+        self._tell(made)
+        self.made += len(made)
 
-    def _reminder(self, id_: int, row: Due) -> Reminder:
-        return Reminder(
-            pk=id_, public_id=new_id(), company=self.company, rule=self.rule, customer_id=row.customer_id,
-            subscription_id=row.subscription_id, invoice_id=row.invoice_id, method_id=row.method_id,
-            subject_id=row.subject_id, occasion_on=row.occasion_on, offer=self.offer,
-            offer_until_on=self.offer_until, sent_at=self.at,
-        )  # fmt: skip
-
-    def _compose(self, known: Known, reminder: Reminder, row: Due) -> Composed:
-        return compose(self.composer, self.rule, known, row, reminder.public_id, self.offer, self.offer_until)
+    def _compose(self, known: Known, public_id: UUID, row: Due) -> Composed:
+        return compose(self.composer, self.rule, known, row, public_id, self.offer, self.offer_until)
 
     def _draft(self, id_: int, row: Due, composed: Composed) -> messages.Draft:
         return messages.Draft(
-            customer=Customer(pk=row.customer_id, company=self.company), template=self.rule.text,
-            language=row.language, subject=composed.subject, body=composed.body, recipients=row.emails,
-            subject_kind=KIND, subject_id=id_, category=self.rule.category,
+            customer=None, customer_id=row.customer_id, template=self.rule.text, language=row.language,
+            subject=composed.subject, body=composed.body, recipients=row.emails, subject_kind=KIND, subject_id=id_,
+            category=self.rule.category,
         )  # fmt: skip
 
-    def _event(self, reminder: Reminder) -> Event:
-        return trail.event(
-            company_id=self.company.pk, type="reminder.sent", at=self.at, subject_kind=KIND, subject_id=reminder.pk,
-            customer_id=reminder.customer_id,
-            data={
-                "id": encode(Reminder.PREFIX, reminder.public_id),
-                "rule": self.rule.ref,
-                "occasion": self.rule.occasion,
-                "occasion_on": reminder.occasion_on.isoformat(),
-                "offer": self.offer.ref if self.offer is not None else None,
-            },
+    def _keep(self, made: Sequence[tuple[int, UUID, Due]], message_ids: Mapping[int | None, int]) -> None:
+        """The reminders themselves."""
+        offered = f"{optional(self.offer and self.offer.pk)}\t{optional(self.offer_until)}\t{self.at.isoformat()}"
+        lines = [
+            f"{id_}\t{public_id}\t{self.company.pk}\t{self.rule.pk}\t{row.customer_id}\t"
+            f"{optional(row.subscription_id)}\t{optional(row.invoice_id)}\t{optional(row.method_id)}\t{row.subject_id}\t"
+            f"{row.occasion_on}\t{optional(message_ids.get(id_))}\t{offered}"
+            for id_, public_id, row in made
+        ]
+        copy(Reminder._meta.db_table, _COLUMNS, lines)
+
+    def _tell(self, made: Sequence[tuple[int, UUID, Due]]) -> None:
+        common = {
+            "rule": self.rule.ref,
+            "occasion": self.rule.occasion,
+            "offer": self.offer.ref if self.offer is not None else None,
+        }
+        trail.emit_many(
+            company_id=self.company.pk, type="reminder.sent", at=self.at, subject_kind=KIND,
+            rows=[
+                (id_, row.customer_id, {
+                    "id": encode(Reminder.PREFIX, public_id), "occasion_on": row.occasion_on.isoformat(), **common,
+                })
+                for id_, public_id, row in made
+            ],
         )  # fmt: skip
 
 
@@ -152,7 +159,7 @@ def compose(
     offer_until: date | None,
 ) -> Composed:  # fmt: skip
     """The mail of one reminder: the rule's own words in the reader's language, else the mail text's."""
-    with override(row.language):
+    with nullcontext() if get_language() == row.language else override(row.language):
         link = offer_links.link_of(public_id, on=known.today, until=offer_until)
         facts = known.facts(row, link=link, offer=offer, offer_until=offer_until)
         return composer.compose(rule.text, row.language, facts, own_text(composer, rule, row.language))

@@ -12,11 +12,14 @@ from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import BooleanField, Exists, OuterRef
+from django.db.models.expressions import RawSQL
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import lazy
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
+from catalog.models import TaxBehavior
 from core import clock
 from core.actors import Actor
 from core.design import formats
@@ -84,6 +87,26 @@ _EMAILS: Final = """ARRAY(SELECT x.email FROM (SELECT 0::bigint AS position, c.e
     AND k.archived_at IS NULL AND k.email <> '') x ORDER BY x.position)"""
 
 
+#: Where a notice's mail stands that is no proof of having told anybody.
+UNPROVEN: Final = (Message.State.FAILED, Message.State.BOUNCED, Message.State.HELD)
+#: Of a notice: its mail, or one like it that was sent again, that arrived, or was taken, at one address at least.
+REACHED: Final = (
+    Message.objects.annotate(
+        is_taken=RawSQL(
+            "jsonb_path_exists(results, '$.*.state ? (@ == \"sent\" || @ == \"delivered\" || @ == \"complained\")')",
+            [],
+            output_field=BooleanField(),
+        )
+    )
+    .filter(
+        company_id=OuterRef("company_id"), subject_kind=KIND, subject_id=OuterRef("subscription_id"),
+        category=Message.Category.LEGAL, template=OuterRef("message__template"), id__gte=OuterRef("message_id"),
+        subject=OuterRef("message__subject"), is_taken=True,
+    )
+    .order_by()
+)  # fmt: skip
+
+
 class Row(NamedTuple):
     """A notice that is due or missed."""
 
@@ -99,7 +122,8 @@ class Row(NamedTuple):
 def keep_law(*, company: Company, at: datetime) -> dict[str, int]:
     """Sends every notice that is due, notes every one that was missed; how many of each."""
     today = clock.day_in(at, company.time_zone)
-    last = TickRun.objects.filter(company=company, name=TICK).values_list("ran_at", flat=True).first()
+    # A run that failed has not looked at what renewed meanwhile.
+    last = TickRun.objects.filter(company=company, name=TICK).values_list("well_at", flat=True).first()
     since = clock.day_in(last, company.time_zone) if last is not None else None
     counts = {"sent": 0, "missed": 0}
     for law in laws():
@@ -185,7 +209,7 @@ def wanted(law: Law, subscription: Subscription, row: Row) -> Wanted:
 
 def _write(
     company: Company, law: Law, rows: Sequence[Row], held: dict[int, Subscription], at: datetime
-) -> list[tuple[Row, Message]]:
+) -> list[tuple[Row, messages.Written]]:
     composer = Composer(company, only=(text_name(law), mail_texts.SIGNATURE))
     prices = reminder_facts.prices([(row.subscription_id, row.term_ends_on + ONE_DAY) for row in rows])
     drafts = []
@@ -229,7 +253,9 @@ def _in(
             "term_end": day(row.term_ends_on),
             "renews_on": day(row.term_ends_on + ONE_DAY),
             "cancel_by": day(row.cancel_by),
-            "price": reminder_facts.price_in_words(price, subscription.currency, language),
+            "price": reminder_facts.price_in_words(
+                price, subscription.currency, language, is_net=subscription.tax_behavior == TaxBehavior.EXCLUSIVE
+            ),
             "link": cancel_link(composer.company),
         }
         return composer.compose(text_name(law), language, facts)
@@ -245,16 +271,16 @@ def cancel_link(company: Company) -> str:
 
 
 def _undelivered(company: Company, today: date, at: datetime) -> int:
-    """Notices whose time is over and whose mail no server took: they reached nobody.
+    """Notices whose time is over and whose mail reached nobody.
 
     Where a company's own clock runs ahead, mails that still wait are not late.
     """
-    not_taken = ["failed", "bounced", "held", *(["waiting"] if company.clock_at is None else [])]
+    not_taken = [*UNPROVEN, *(["waiting"] if company.clock_at is None else [])]
     rows = RenewalNotice.objects.filter(
         company=company, sent_at__isnull=False, missed_on__isnull=True,
         due_until_on__range=(today - timedelta(days=LOOK_BACK), today - ONE_DAY),
         message__state__in=not_taken,
-    ).select_related("subscription__company", "message")  # fmt: skip
+    ).exclude(Exists(REACHED)).select_related("subscription__company", "message")  # fmt: skip
     found = list(rows.order_by("pk")[:CHUNK])
     for notice in found:
         next_end = terms.running_term(notice.subscription, notice.term_ends_on + ONE_DAY)[1]

@@ -20,14 +20,15 @@ from core.models import AuditEntry, Company, Event, Membership, Role, User
 from core.refusal import Refused
 from core.services import trail
 from core.texts import checked
-from crm.models import Alert, Priority, Task, TaskComment
+from crm.models import Alert, Lead, Priority, Task, TaskComment
 from crm.services import alert_inbox
 from customers.models import Customer
+from customers.services import merged
 from subscriptions.models import Subscription
 
 State = Task.State
 TITLE, TEXT = 200, 10_000
-CHANGED = ("title", "text", "due_on", "priority", "customer", "subscription", "invoice")
+CHANGED = ("title", "text", "due_on", "priority", "customer", "subscription", "invoice", "remind_at")
 KEEP: Final[Any] = object()
 PAST: Final = {
     "create": "created", "update": "updated", "assign": "assigned", "postpone": "postponed", "comment": "commented",
@@ -45,20 +46,26 @@ def create(
     customer: Customer | None = None,
     subscription: Subscription | None = None,
     invoice: Invoice | None = None,
+    lead: Lead | None = None,
     owner: User | None = None,
     team: Role | None = None,
     priority: str = Priority.NORMAL,
+    remind_at: datetime | None = None,
     by: Actor,
     at: datetime,
 ) -> Task:
-    """Makes a task by hand. A subscription or an invoice says whose it is where no customer is given."""
+    """Makes a task by hand. A subscription or an invoice says whose it is where no customer is given; one of a merged
+    customer is the other one's. Refuses to name a merged customer: `customer.merged`."""
+    _check_customer(company, customer)
     values = _checked(
         company,
         {"title": title, "text": text, "due_on": due_on, "priority": priority, "customer": customer,
-         "subscription": subscription, "invoice": invoice},
+         "subscription": subscription, "invoice": invoice, "remind_at": remind_at},
     )  # fmt: skip
     _check_who(company, owner, team)
-    task = Task(company=company, owner=owner, team=team, created_at=at, created_by=by.label[:120], **values)
+    if lead is not None and lead.company_id != company.pk:
+        raise Refused("not_found", field="lead")
+    task = Task(company=company, lead=lead, owner=owner, team=team, created_at=at, created_by=by.label[:120], **values)
     write(company=company, tasks=[task], by=by, at=at)
     return task
 
@@ -73,6 +80,7 @@ def write(*, company: Company, tasks: Sequence[Task], by: Actor, at: datetime) -
 def update(*, task: Task, by: Actor, at: datetime, **changes: Any) -> Task:
     """Changes what is to be done, by when or about whom."""
     checks.known(changes, CHANGED)
+    _check_customer(task.company, changes.get("customer"))
     task = _lock(task)
     given = {"customer": task.customer, "subscription": task.subscription, "invoice": task.invoice, **changes}
     values = {name: value for name, value in _checked(task.company, given).items() if name in {*changes, "customer"}}
@@ -80,7 +88,10 @@ def update(*, task: Task, by: Actor, at: datetime, **changes: Any) -> Task:
     if changed:
         for name in changed:
             setattr(task, name, values[name])
-        task.save(update_fields=changed)
+        again = ["reminded_at"] if "remind_at" in changed else []
+        if again:
+            task.reminded_at = None
+        task.save(update_fields=[*changed, *again])
         _tell([task], "update", by=by, at=at, facts={"fields": sorted(changed)})
     return task
 
@@ -176,10 +187,10 @@ def settle(*, company: Company, alert_ids: Sequence[int], by: Actor, at: datetim
 
 
 def _lock(task: Task) -> Task:
-    rows = Task.objects.select_for_update(of=("self",)).select_related(
-        "company", "customer", "subscription", "invoice", "alert", "owner", "team"
-    )
-    return rows.get(pk=task.pk)
+    Task.objects.select_for_update().values_list("pk").get(pk=task.pk)
+    # Read after the lock: who waited for it would else see joined rows as they were before.
+    joined = Task.objects.select_related("company", "customer", "subscription", "invoice", "alert", "owner", "team")
+    return joined.get(pk=task.pk)
 
 
 def _open(task: Task) -> None:
@@ -204,13 +215,19 @@ def _checked(company: Company, given: dict[str, Any]) -> dict[str, Any]:
             continue
         if about.company_id != company.pk:
             raise Refused("not_found", field=name)
-        if customer is not None and about.customer_id != customer.pk:
+        whose = merged.standing(about.customer)
+        if customer is not None and whose.pk != customer.pk:
             raise Refused("task.other_customer", field=name)
-        customer = customer or about.customer
-    if customer is not None and customer.company_id != company.pk:
-        raise Refused("not_found", field="customer")
+        customer = customer or whose
     values["customer"] = customer
     return values
+
+
+def _check_customer(company: Company, customer: Customer | None) -> None:
+    if customer is not None:
+        if customer.company_id != company.pk:
+            raise Refused("not_found", field="customer")
+        merged.refuse(customer)
 
 
 def _check_who(company: Company, owner: User | None, team: Role | None) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
@@ -130,11 +130,22 @@ class Customer(CompanyOwned, Addressed):
     )
     created_at = models.DateTimeField(help_text=_("When it was made, by the company's clock."))
     archived_at = models.DateTimeField(null=True, blank=True, help_text=_("Hidden from lists since."))
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="merged", db_constraint=False, db_index=False,
+        help_text=_("The customer it was a duplicate of; its documents stay under its own number."),
+    )  # fmt: skip
+    merged_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was merged, by the company's clock."))
 
     class Meta:
         verbose_name = _("customer")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "id"], name="customer_company_key"),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True, merged_at__isnull=True)
+                | Q(merged_into__isnull=False, merged_at__isnull=False, archived_at__isnull=False),
+                name="customer_merged_is_archived",
+            ),
+            models.CheckConstraint(condition=~Q(merged_into=F("id")), name="customer_not_merged_into_itself"),
             models.UniqueConstraint(
                 fields=["company", "external_id"], name="customer_external_id_unique", condition=~Q(external_id="")
             ),
@@ -142,6 +153,8 @@ class Customer(CompanyOwned, Addressed):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["company", "sort_key", "id"], name="customer_by_name"),
             models.Index(fields=["company", "-created_at", "-id"], name="customer_by_age"),
+            models.Index(fields=["company", "vat_id"], name="customer_by_vat_id", condition=~Q(vat_id="")),
+            models.Index(fields=["merged_into", "id"], name="customer_merged", condition=Q(merged_into__isnull=False)),
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="customer_name_trigram"),
             GinIndex(OpClass(Upper("email"), name="gin_trgm_ops"), name="customer_email_trigram"),
         ]
@@ -237,9 +250,10 @@ class Contact(CompanyOwned, Addressed):
     class Meta:
         verbose_name = _("contact")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "id"], name="contact_company_key"),
             models.UniqueConstraint(
                 fields=["customer", "user"], name="contact_user_unique", condition=Q(user__isnull=False)
-            )
+            ),
         ]
 
     def __str__(self) -> str:

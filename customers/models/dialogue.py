@@ -25,7 +25,7 @@ class Message(CompanyOwned, Addressed):
         BOUNCED = "bounced", _("came back")
         COMPLAINED = "complained", _("marked as spam")
         FAILED = "failed", _("failed")
-        HELD = "held", _("not sent: address blocked")
+        HELD = "held", _("not sent")
 
     class Category(models.TextChoices):
         CONTRACT = "contract", _("about the contract")

@@ -19,7 +19,6 @@ from typing import Any, Final, cast
 from core.models import MailEvent
 from customers.services import mail_events
 
-PROVIDER: Final = "dsn"
 _OUR_ID: Final = re.compile(r"<(msg_[0-9a-hjkmnp-tv-z]{26})@")
 
 
@@ -44,7 +43,7 @@ def _keep(fields: Message, ref: str, given_id: str, mail: EmailMessage) -> bool:
     status = str(fields.get("Status", "")).strip()
     words = str(fields.get("Diagnostic-Code", "")).rpartition(";")[2].strip()
     row: MailEvent | None = mail_events.keep(
-        provider=PROVIDER,
+        provider=mail_events.REPORTS,
         key=hashlib.sha256(f"{given_id} {address.lower()} {action}".encode()).hexdigest(),
         type=types[action],
         is_hard=status.startswith("5.1."),

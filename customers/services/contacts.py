@@ -15,7 +15,7 @@ from core.models import User
 from core.refusal import Refused
 from core.services import trail
 from customers.models import Contact, Customer
-from customers.services import fields
+from customers.services import fields, merged
 
 
 def add_contact(
@@ -34,6 +34,7 @@ def add_contact(
         {"name": name, "email": email, "phone": phone, "role": role, "gets_invoices": gets_invoices}
     )
     with transaction.atomic():
+        merged.refuse(customer)
         contact = Contact.objects.create(company_id=customer.company_id, customer=customer, **values)
         _tell(contact, "add", "added", by=by, at=at, after={"name": name, "email": email, "phone": phone})
     return contact
@@ -43,7 +44,8 @@ def update_contact(*, contact: Contact, changes: Mapping[str, Any], by: Actor, a
     """Changes named fields; no change writes nothing. A new e-mail address does not move the sign-in."""
     values = fields.contact_values(changes)
     with transaction.atomic():
-        contact = Contact.objects.select_for_update().get(pk=contact.pk)
+        contact = Contact.objects.select_for_update(of=("self",)).select_related("customer").get(pk=contact.pk)
+        merged.refuse(contact.customer)
         changed = sorted(name for name, value in values.items() if getattr(contact, name) != value)
         if not changed:
             return contact

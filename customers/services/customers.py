@@ -19,7 +19,7 @@ from core.refusal import Refused
 from core.services import trail
 from core.texts import sort_key
 from customers.models import Address, Contact, Customer
-from customers.services import fields, vat_ids
+from customers.services import fields, merged, vat_ids
 from customers.services.contacts import add_contact, archive_contact, invite_to_portal, update_contact
 
 __all__ = [
@@ -146,7 +146,8 @@ def update_customer(*, customer: Customer, changes: Mapping[str, Any], by: Actor
     """
     values = fields.customer_values(changes)
     with transaction.atomic():
-        customer = Customer.objects.select_for_update().select_related("company").get(pk=customer.pk)
+        customer = Customer.objects.select_for_update(of=("self",)).select_related("company").get(pk=customer.pk)
+        merged.refuse(customer)
         if values.get("vat_id", customer.vat_id) != customer.vat_id and "vat_state" not in values:
             values["vat_state"] = _first_vat_state(values["vat_id"])
         changed = sorted(name for name, value in values.items() if getattr(customer, name) != value)
@@ -192,6 +193,7 @@ def set_address(
     values = fields.address_values(address)
     with transaction.atomic():
         customer = Customer.objects.select_for_update().get(pk=customer.pk)
+        merged.refuse(customer)
         current = Address.objects.filter(customer=customer, kind=kind, replaced_at__isnull=True).first()
         if current is not None:
             if all(getattr(current, name) == value for name, value in values.items()):
@@ -241,6 +243,7 @@ def currency_of(customer: Customer) -> str:
 def _archive(customer: Customer, archived_at: datetime | None, *, by: Actor, at: datetime) -> Customer:
     with transaction.atomic():
         customer = Customer.objects.select_for_update().get(pk=customer.pk)
+        merged.refuse(customer)
         if (customer.archived_at is None) == (archived_at is None):
             return customer
         customer.archived_at = archived_at

@@ -24,7 +24,7 @@ from core.models import Outbox
 from core.refusal import Refused
 from core.services import outbox
 from customers.models import Message, Suppression
-from customers.services import mail_events, mail_layout, mail_states, messages, suppressing, unsubscribing
+from customers.services import consents, mail_events, mail_layout, mail_states, messages, suppressing, unsubscribing
 
 State = Message.State
 SERVER: Final = Actor.system("mail server")
@@ -57,10 +57,10 @@ def deliver(row: Outbox) -> None:
         _give_up(message, "no recipient")
         raise outbox.PermanentFailure("ValueError: no recipient")
     open_now = [address for address in message.recipients if mail_states.of(message, address) in mail_states.OPEN]
-    blocked = suppressing.blocked(message.company_id, open_now, category=message.category)
-    for address, suppression in blocked.items():
-        _note(message, address, State.HELD, str(suppression.get_reason_display()))
-    addresses = [address for address in open_now if address not in blocked]
+    unwanted = _unwanted(message, open_now)
+    for address, words in unwanted.items():
+        _note(message, address, State.HELD, words)
+    addresses = [address for address in open_now if address not in unwanted]
     if not addresses:
         return _keep(message, is_last=True)
     try:
@@ -77,6 +77,15 @@ def deliver(row: Outbox) -> None:
     point("mail.sent")
     _take(message, addresses, outcome, is_last=outbox.is_last_try(row))
     return None
+
+
+def _unwanted(message: Message, addresses: Sequence[str]) -> dict[str, str]:
+    """Which of the addresses are not sent to as things stand now, and why: blocked, or advertising not allowed."""
+    if message.category == Message.Category.MARKETING:
+        pairs = [(message.customer_id, address) for address in addresses]
+        return {address: words for (_id, address), words in consents.refused(message.company_id, pairs).items()}
+    blocked = suppressing.blocked(message.company_id, addresses, category=message.category)
+    return {address: str(suppression.get_reason_display()) for address, suppression in blocked.items()}
 
 
 def _take(message: Message, addresses: Sequence[str], outcome: Outcome, *, is_last: bool) -> None:

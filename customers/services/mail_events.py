@@ -1,7 +1,7 @@
 """What mail providers tell of mails, and delivery reports that come back as mail: kept first, then applied once.
 
 The rule that matters: news is a row before it is acknowledged; news that is told twice, late or in another order ends
-the same.
+the same. Rows are dropped once nobody tells it again; what it said stands on the message.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from core import clock
 from core.actors import Actor
 from core.ids import BadId
 from core.models import MailEvent, Outbox
-from core.services import outbox, trail
+from core.services import outbox, sweeping, trail
 from customers.models import Message, Suppression
 from customers.services import mail_states, suppressing
 
 PROVIDER: Final = Actor.system("mail provider")
+#: Who tells what comes back as mail (`bounce_reports`).
+REPORTS: Final = "dsn"
 #: What is told, and where the address then stands. All else is kept, and of no concern: opening is not watched.
 STATES: Final[Mapping[str, Message.State]] = {
     "delivered": Message.State.DELIVERED,
@@ -88,6 +91,7 @@ def match(message: Message, ids: Sequence[str]) -> None:
 
 
 def _plan(row: MailEvent, message: Message) -> None:
+    # Once for each row: it has no company before, and no longer waits when the effect is done.
     row.company_id = message.company_id
     row.save(update_fields=["company_id"])
     outbox.put(
@@ -195,3 +199,13 @@ def _json(told: Any) -> dict[str, Any]:
 
 def _digest(told: Any) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+# What is about no mail of ours waits in vain, and belongs to no company. Reports stay: they may lie in a maildir for
+# good (`take_bounces --keep`) and be read every time; told anew, they would block an address that was set free since.
+_OVER: Final = ~Q(provider=REPORTS) & (~Q(state=MailEvent.State.WAITING) | Q(company__isnull=True))
+sweeping.log(
+    "mail_events",
+    kept=sweeping.days_of("WORK_LOG_DAYS"),
+    portion=sweeping.rows(MailEvent, at="received_at", over=_OVER, of_company=False),
+)

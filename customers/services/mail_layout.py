@@ -19,6 +19,12 @@ from core.models import Company
 
 LOGO_ID: Final = "logo"
 _PICTURES: Final = {"image/png", "image/jpeg"}
+#: Characters of a link that stands alone and has no short words above it.
+SHOWN_LINK: Final = 32
+#: Short words that end in a colon, as HTML: what a button says.
+_LABEL: Final = re.compile(r"([^<>]{1,40}?)[ \u00a0\u202f]?:")
+_FRAME: Final = re.compile(r"[┌└╔╚][─═]+[┐┘╗╝]")
+_RULE: Final = re.compile(r"[─═]{3,}")
 _LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 
 
@@ -66,15 +72,39 @@ def on_accent(accent: str) -> str:
 
 
 def _paragraph(text: str) -> SafeString:
-    """Its lines; a line that is a link alone becomes easy to press."""
-    return mark_safe("<br>\n".join(_line(line) for line in text.split("\n")))  # noqa: S308  every word is escaped below
+    """Its lines in a `p`, or in a frame where the text draws one.
+
+    A line that is a link alone becomes easy to press, under the words of the line above where these are short.
+    """
+    lines = [line.strip() for line in text.split("\n")]
+    is_framed = len(lines) > 2 and bool(_FRAME.fullmatch(lines[0]) and _FRAME.fullmatch(lines[-1]))
+    if is_framed:
+        lines = lines[1:-1]
+    if len(lines) == 1 and _RULE.fullmatch(lines[0]):
+        return mark_safe("<hr>")
+    said: list[str] = []
+    for line in lines:
+        if not _LINK.fullmatch(line):
+            said.append(_line(line))
+        elif said and (label := _LABEL.fullmatch(said[-1])):
+            said[-1] = _button(line, label[1])
+        else:
+            said.append(_button(line, escape(_short(line))))
+    tag = '<p class="frame">' if is_framed else "<p>"
+    return mark_safe(tag + "<br>\n".join(said) + "</p>")  # noqa: S308  every word is escaped
+
+
+def _button(link: str, label: str) -> str:
+    return f'<a class="link" href="{escape(link)}">{label}</a>'
+
+
+def _short(link: str) -> str:
+    """The place a link leads to, without the rest of a long address."""
+    place = link.partition("://")[2]
+    return place if len(place) <= SHOWN_LINK else f"{place.partition('/')[0]}/…"
 
 
 def _line(line: str) -> str:
-    line = line.strip()
-    if _LINK.fullmatch(line):
-        shown = escape(line)
-        return f'<a class="link" href="{shown}">{shown}</a>'
     parts, end = [], 0
     for found in _LINK.finditer(line):
         link = escape(found[0])

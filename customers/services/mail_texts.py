@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from django.db import transaction
 from django.template.loader import render_to_string
@@ -136,24 +136,50 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     'Hello {link},\\n\\nBye'
     """
 
-    def value(found: re.Match[str]) -> str:
-        try:
-            return values[found[1]]
-        except KeyError:
-            raise MissingValue(f"no value for the placeholder {found[0]}") from None
-
-    def is_empty(part: str) -> bool:
-        found = list(_PLACEHOLDER.finditer(part))
-        return bool(found) and not any(value(one).strip() for one in found)
-
-    paragraphs = []
-    for paragraph in _BLANK_LINES.split(text.replace("\r\n", "\n").strip()):
-        if is_empty(paragraph):
+    paragraphs, names = _parsed(text)
+    if not names <= values.keys():
+        raise MissingValue(f"no value for the placeholder {{{min(names - values.keys())}}}")
+    empty = {name for name in names if not values[name].strip()}
+    said = []
+    for paragraph in paragraphs:
+        if paragraph.names and paragraph.names <= empty:
             continue
-        lines = [line.rstrip() for line in paragraph.split("\n") if not is_empty(line)]
+        lines = [
+            "".join([values[part] if is_name else part for is_name, part in line.parts])
+            for line in paragraph.lines
+            if not line.names or not line.names <= empty
+        ]
         if lines:
-            paragraphs.append(_PLACEHOLDER.sub(value, "\n".join(lines)))
-    return "\n\n".join(paragraphs)
+            said.append("\n".join(lines))
+    return "\n\n".join(said)
+
+
+class _Line(NamedTuple):
+    """A line of a text in parts: whether each is the name of a placeholder, and the part."""
+
+    parts: tuple[tuple[bool, str], ...]
+    names: frozenset[str]
+
+
+class _Paragraph(NamedTuple):
+    lines: tuple[_Line, ...]
+    names: frozenset[str]
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> tuple[tuple[_Paragraph, ...], frozenset[str]]:
+    """The paragraphs of a text, and the names of all its placeholders."""
+    found = []
+    for paragraph in _BLANK_LINES.split(text.replace("\r\n", "\n").strip()):
+        lines = tuple(_line(line.rstrip()) for line in paragraph.split("\n"))
+        found.append(_Paragraph(lines, frozenset().union(*(line.names for line in lines))))
+    return tuple(found), frozenset().union(*(paragraph.names for paragraph in found))
+
+
+def _line(line: str) -> _Line:
+    pieces = _PLACEHOLDER.split(line)
+    parts = [(position % 2 == 1, piece) for position, piece in enumerate(pieces) if piece]
+    return _Line(tuple(parts), frozenset(pieces[1::2]))
 
 
 @lru_cache(maxsize=1024)
@@ -194,8 +220,8 @@ class Composer:
     def compose(self, name: str, language: str, facts: Mapping[str, str], text: Text | None = None) -> Composed:
         """The mail in words; `text` instead of the saved one is for previews. Raises MissingValue."""
         kind = kind_of(name)
-        missing = [placeholder for placeholder in kind.placeholders if placeholder not in facts]
-        if missing:
+        if not facts.keys() >= kind.placeholders.keys():
+            missing = [placeholder for placeholder in kind.placeholders if placeholder not in facts]
             raise MissingValue(f"the mail {name!r} lacks {', '.join(missing)}")
         values = {placeholder: str(facts[placeholder]) for placeholder in kind.placeholders}
         if name != SIGNATURE:

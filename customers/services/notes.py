@@ -10,6 +10,7 @@ from core.actors import Actor
 from core.services import trail
 from core.texts import checked
 from customers.models import Customer, Note
+from customers.services import merged
 
 TEXT_LENGTH = 10_000
 
@@ -18,6 +19,7 @@ def add_note(*, customer: Customer, text: str, by: Actor, at: datetime) -> Note:
     """Keeps the text exactly, with who wrote it."""
     checked(text, field="text", limit=TEXT_LENGTH, required=True)
     with transaction.atomic():
+        merged.refuse(customer)
         note = Note.objects.create(
             company_id=customer.company_id, customer=customer, text=text, by_id=by.user_id, created_at=at
         )

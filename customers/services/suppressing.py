@@ -43,13 +43,15 @@ def digest(address: str) -> str:
 
 def blocked(company_id: int, addresses: Iterable[str], *, category: str) -> dict[str, Suppression]:
     """Those of the addresses that get no mail of this category now, with why."""
-    by_hash = {digest(address): address for address in addresses}
+    by_hash: dict[str, list[str]] = {}
+    for address in addresses:
+        by_hash.setdefault(digest(address), []).append(address)
     if not by_hash:
         return {}
     rows = Suppression.objects.filter(company_id=company_id, address_hash__in=by_hash, lifted_at__isnull=True)
     if category != Message.Category.MARKETING:
         rows = rows.filter(scope=Scope.ALL)
-    return {by_hash[row.address_hash]: row for row in rows.order_by("-scope")}
+    return {address: row for row in rows.order_by("-scope") for address in by_hash[row.address_hash]}
 
 
 def of_customer(customer: Customer) -> list[Suppression]:

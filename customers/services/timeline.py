@@ -6,7 +6,7 @@ An act and the event it caused are one entry: the event says what, the audit row
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from django.db.models import Model, QuerySet
 from core.design import formats
 from core.models import AuditEntry, Event
 from customers.models import Customer, Message, Note
+from customers.services import merged
 from customers.services.titles import reason_of, title_of
 
 _AMOUNTS = ("gross_minor", "amount_minor")
@@ -37,28 +38,64 @@ class TimelineEntry:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows of another room that are shown as themselves, by their column `when`; their events and acts are not."""
+
+    kind: str
+    rows: Callable[[Customer], QuerySet[Any]]
+    when: str
+    entry: Callable[[Any], TimelineEntry]
+
+
+#: Rows, the column of their time, and how one of them becomes an entry.
+Told = tuple[QuerySet[Any], str, Callable[[Any], TimelineEntry]]
+
+_SOURCES: dict[str, Source] = {}
+
+
+def register(source: Source) -> None:
+    """Shows the rows of a room above this one; `kind` is the subject kind of what is not told besides."""
+    _SOURCES[source.kind] = source
+
+
 def timeline(*, customer: Customer, before: datetime | None = None, limit: int = 30) -> list[TimelineEntry]:
-    """The newest entries earlier than `before`: at least `limit` if there are so many.
+    """The newest entries earlier than `before`, of merged ones too: at least `limit` if there are so many.
 
     Entries of one instant are never parted: all of those of the last one come, so the next page begins before it.
     """
-    own = {"company_id": customer.company_id, "customer_id": customer.pk}
+    own = {"company_id": customer.company_id, "customer_id__in": merged.ids_of(customer)}
     # A note is shown as itself; that somebody wrote it says nothing more.
-    acts = AuditEntry.objects.filter(**own).exclude(subject_kind="note")
+    acts = AuditEntry.objects.filter(**own).exclude(subject_kind__in=["note", *_SOURCES])
+    happened = Event.objects.filter(**own).exclude(subject_kind__in=list(_SOURCES))
     notes = Note.objects.filter(**own, archived_at__isnull=True).select_related("by")
+    others: list[Told] = [
+        (Message.objects.filter(**own), "created_at", of_message),
+        (notes, "created_at", _of_note),
+        *((source.rows(customer), source.when, source.entry) for source in _SOURCES.values()),
+    ]
+    return gathered(events=happened, acts=acts, others=others, before=before, limit=limit)
+
+
+def gathered(
+    *, events: QuerySet[Event], acts: QuerySet[AuditEntry], others: Sequence[Told], before: datetime | None, limit: int
+) -> list[TimelineEntry]:
+    """The newest entries of these rows, as `timeline` promises them; `others`: rows, their column of time, the entry.
+
+    One query for each kind of rows, one more where many share an instant.
+    """
     read = [
-        _newest(Event.objects.filter(**own), "occurred_at", before, limit),
+        _newest(events, "occurred_at", before, limit),
         _newest(acts, "at", before, limit),
-        _newest(Message.objects.filter(**own), "created_at", before, limit),
-        _newest(notes, "created_at", before, limit),
+        *(_newest(rows, when, before, limit) for rows, when, _entry in others),
     ]
     # Below the highest floor a source may hold entries that were not read.
     floors = [floor for _, floor in read if floor is not None]
     floor = max(floors, default=None)
-    events, acts_read, messages, noted = (_from(rows, floor) for rows, _ in read)
-    entries = _events_and_acts(events, acts_read)
-    entries += [_of_message(row) for row in messages]
-    entries += [_of_note(row) for row in noted]
+    happened, acts_read, *more = (_from(rows, floor) for rows, _ in read)
+    entries = _events_and_acts(happened, acts_read)
+    for (_rows, _when, entry), found in zip(others, more, strict=True):
+        entries += [entry(row) for row in found]
     entries.sort(key=lambda entry: entry.at, reverse=True)
     if len(entries) > limit:
         last = entries[limit - 1].at
@@ -142,7 +179,7 @@ def _of_act(act: AuditEntry) -> TimelineEntry:
     )
 
 
-def _of_message(message: Message) -> TimelineEntry:
+def of_message(message: Message) -> TimelineEntry:
     body = message.body if len(message.body) <= _LONG_TEXT else message.body[:_LONG_TEXT].rstrip() + "…"
     return TimelineEntry(
         at=message.created_at,

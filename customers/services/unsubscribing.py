@@ -17,6 +17,7 @@ from django.utils.translation import override
 
 from core.actors import Actor
 from core.ids import BadId
+from core.models import Company
 from core.refusal import Refused
 from customers.models import Message, Suppression
 from customers.services import suppressing
@@ -28,7 +29,12 @@ _MARK: Final = "-- \n"
 
 def link(message: Message) -> str:
     """The address of the page that ends advertising to the message's address."""
-    token = Signer(salt=SALT).sign(message.ref)
+    return link_of(message.ref)
+
+
+def link_of(ref: str) -> str:
+    """The same, of a message that is being written."""
+    token = Signer(salt=SALT).sign(ref)
     try:
         path = reverse("unsubscribe", kwargs={"token": token})
     except NoReverseMatch:  # the product without its portal
@@ -36,13 +42,11 @@ def link(message: Message) -> str:
     return f"{settings.SITE_URL}{path}"
 
 
-def footer(message: Message) -> str:
-    """What stands below advertising, in its language."""
-    with override(message.language):
-        words = _("You don't want such mails from %(company)s any more? Unsubscribe here:") % {
-            "company": message.company.name
-        }
-    return f"{_MARK}{words}\n{link(message)}"
+def footer(company: Company, ref: str, language: str) -> str:
+    """What stands below advertising, in its language; `ref` is the message's."""
+    with override(language):
+        words = _("You don't want such mails from %(company)s any more? Unsubscribe here:") % {"company": company.name}
+    return f"{_MARK}{words}\n{link_of(ref)}"
 
 
 def without_footer(message: Message) -> str:

@@ -21,7 +21,7 @@ from core.models import Company, Outbox
 from core.refusal import Refused
 from core.services import outbox, ticks, trail
 from customers.models import Customer, VatCheck
-from customers.services import vies
+from customers.services import merged, vies
 from customers.services.fields import is_eu_vat_id
 from pricing.taxes import VAT_ANSWER_DAYS
 
@@ -47,6 +47,7 @@ def check(*, customer: Customer, by: Actor, at: datetime) -> Customer:
     company = customer.company
     with transaction.atomic():
         customer = Customer.objects.select_for_update(no_key=True).select_related("company").get(pk=customer.pk)
+        merged.refuse(customer)
         if not customer.vat_id:
             raise Refused("vat_check.no_id", field="vat_id")
         if not is_eu_vat_id(customer.vat_id):
@@ -81,7 +82,7 @@ def ask(customers: Sequence[Customer]) -> int:
         ).values_list("payload__customer", "payload__vat_id")
     )  # fmt: skip
     asked = [row for row in rows if (row.pk, row.vat_id) not in under_way][:AT_ONCE]
-    now = clock.machine_now()
+    now = clock.machine_now()  # part of the key, which never comes again
     Outbox.objects.bulk_create(
         [
             Outbox(

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from core.refusal import Refused
+from crm.services import taking_along
 from customers.models import Address, Contact
 from customers.services import consents, customers
-from portal import exporting
 from portal.access import Visitor, found, needs
 from portal.forms import ColleagueForm, DataForm, RoleForm, country_choices, show_refusal
 from portal.pages import crumbs, page
@@ -80,10 +80,13 @@ def edit_data(request: HttpRequest) -> HttpResponse:
 @require_safe
 @needs("edit")
 def export(request: HttpRequest) -> StreamingHttpResponse:
-    """All of it in one file; for those who may change it."""
+    """All of it in one file; for those who may change it. What colleagues of the seller noted, they ask staff for."""
     visitor: Visitor = request.visitor  # type: ignore[attr-defined]
-    response = StreamingHttpResponse(exporting.archive(visitor), content_type="application/zip")
-    response["Content-Disposition"] = f'attachment; filename="{visitor.customer.number}-{visitor.today}.zip"'
+    customer = visitor.customer
+    taking_along.told(customer=customer, internal=False, by=visitor.actor, at=visitor.now)
+    pieces = taking_along.archive(customer, internal=False)
+    response = StreamingHttpResponse(pieces, content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{taking_along.file_name(customer, visitor.today)}"'
     return response
 
 

@@ -32,7 +32,10 @@ WRONG, BEGUN, LOOKED = 60, 60, 120
 MOMENTS = 20
 ON = "pay_on"
 #: Refusals of a signed link that are answered in words.
-BAD_LINKS = ("pay_link.invalid", "pay_link.over", "reminder_link.invalid", "reminder_link.over")
+BAD_LINKS = (
+    "pay_link.invalid", "pay_link.over", "reminder_link.invalid", "reminder_link.over", "reminder_link.closed",
+    "mailing_link.invalid", "mailing_link.over", "quote_link.invalid", "quote_link.over",
+)  # fmt: skip
 
 
 def public(view: View) -> View:
@@ -58,7 +61,7 @@ def public(view: View) -> View:
 def _bad_link(request: HttpRequest, refused: Refused) -> HttpResponse:
     if too_many("pay-wrong", place_of(request), WRONG):
         return render(request, "429.html", status=429)
-    status = 410 if refused.code in ("pay_link.over", "reminder_link.over") else 404
+    status = 410 if refused.code in BAD_LINKS and refused.code.endswith((".over", ".closed")) else 404
     return render(request, "portal/pay_bad_link.html", {"message": refused.message}, status=status)
 
 

@@ -2,6 +2,7 @@
 
 from .agreement import Subscription
 from .changes import AgreedDiscount, Change, OneOff
+from .first_touches import FirstTouch
 from .imports import Import, ImportLine
 from .notices import RenewalNotice
 from .revenue import Movement
@@ -11,6 +12,7 @@ from .usage import UsageDay, UsageEvent, UsageRefusal, UsageThreshold
 __all__ = [
     "AgreedDiscount",
     "Change",
+    "FirstTouch",
     "Import",
     "ImportLine",
     "Movement",

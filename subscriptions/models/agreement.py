@@ -215,6 +215,9 @@ class Subscription(CompanyKeyed, Addressed, TermRules):
             models.Index(fields=["company", "-id"], name="subscription_parked", condition=Q(parked_at__isnull=False)),
             models.Index(fields=["company", "ends_on"], name="subscription_leaving", condition=Q(end_kind="cancel")),
             models.Index(fields=["company", "-created_at", "-id"], name="subscription_by_age"),
+            models.Index(
+                fields=["company", "po_reference"], name="subscription_by_reference", condition=~Q(po_reference="")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -20,7 +20,7 @@ from core.models import AuditEntry, Company, Event
 from core.refusal import Refused
 from core.services import trail
 from subscriptions.models import AgreedDiscount, Subscription
-from subscriptions.services import discounted
+from subscriptions.services import discounted, first_touch
 from subscriptions.services.agreeing import AgreementSpec, Built
 
 Duration = Discount.Duration
@@ -53,13 +53,21 @@ def at_start(company: Company, specs: Sequence[AgreementSpec], built: Sequence[B
 
 
 def write(built: Sequence[Built], *, by: Actor, at: datetime) -> None:
-    """Stores the discounts of agreements that are stored. No statement without any."""
+    """Stores the discounts of agreements that are stored, and which campaign's code brought new customers. No statement
+    without any."""
     given = [(one.subscription, row) for one in built for row in one.discounts]
     if not given:
         return
     for subscription, row in given:
         row.subscription = subscription
     AgreedDiscount.objects.bulk_create(row for _, row in given)
+    touches = [
+        (subscription.customer_id, row.discount.campaign_id, first_touch.OFFER_CODE)
+        for subscription, row in given
+        if row.code_id is not None and row.discount is not None and row.discount.campaign_id is not None
+    ]
+    if touches:
+        first_touch.note_many(company=given[0][0].company, touches=touches, at=at)
     entries, events = told(given, "give", by=by, at=at)
     AuditEntry.objects.bulk_create(entries)
     Event.objects.bulk_create(events)

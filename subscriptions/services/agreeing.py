@@ -21,7 +21,7 @@ from core.models import NAME_LENGTH, Company, TermsFrom
 from core.refusal import Refused, reason_of
 from core.texts import checked
 from customers.models import Customer
-from customers.services import fields
+from customers.services import fields, merged
 from pricing.errors import PricingError
 from pricing.periods import Anchor, Interval
 from subscriptions.models import AgreedDiscount, OneOff, Slot, SlotTerms, Subscription
@@ -89,6 +89,7 @@ def build(
     if customer.company_id != company.pk or (plan is not None and plan.company_id != company.pk):
         raise Refused("not_found")
     if customer.archived_at is not None:
+        merged.refuse(customer)
         raise Refused("customer.archived", field="customer")
     if plan is not None and plan.status != Plan.Status.ON_SALE:
         raise Refused("subscription.plan_not_on_sale", field="plan", plan=plan.code, state=plan.get_status_display())

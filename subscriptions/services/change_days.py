@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
-from catalog.models import AnchorRule
+from catalog.models import AnchorRule, Price
 from catalog.services.price_specs import price_spec
 from core.refusal import Refused, reason_of
 from pricing.charge_models import amount
@@ -130,8 +130,11 @@ def steps(
         return [Step(through + ONE_DAY if is_billed(held, slot, day) else day, content, "")]
     if waits:
         return [Step(boundary(held, slot, row, day), content, "")]
+    morning = _morning(now, slot, row, day)
     if not is_billed(held, slot, day):
-        return [Step(day, content, "")]
+        # Days given back on that very day whose new bill is only a draft: the terms before are billed again.
+        is_more = morning is not None and content is not None and adds(content_of(morning), content)
+        return [Step(day, content, ADD if is_more and day >= due.first_charged(held, slot) else "")]
     prior = now.before(slot, day) if row.from_on == day else row
     whole = _added(now, slot, row, day)
     if content is None:
@@ -140,7 +143,8 @@ def steps(
         return [Step(day, content, "")]
     # What is billed from that day on is a line of its own, unless it was begun before.
     begins = row.from_on == day and not whole and not row.settles
-    if prior is not None and not begins and not is_counted_anew and not _changed_since(now, slot, day):
+    has_base = prior is not None and (not begins or morning is not None)
+    if prior is not None and has_base and not is_counted_anew and not _changed_since(now, slot, day):
         base = content_of(prior)
         if adds(base, content) or (whole and says(slot, prior, content)):
             return [Step(day, content, ADD)]
@@ -172,12 +176,18 @@ def boundary(held: Subscription, slot: Slot, row: SlotTerms, day: date) -> date:
 
 
 def _added(now: Rewriting, slot: Slot, row: SlotTerms, day: date) -> bool:
-    """Whether something was added on that very day, charged apart from what was billed before."""
+    """Whether more than before was agreed on that very day. Whether it is billed apart, only billing knows."""
+    morning = None if row.settles else _morning(now, slot, row, day)
+    return morning is not None and adds(content_of(morning), content_of(row))
+
+
+def _morning(now: Rewriting, slot: Slot, row: SlotTerms, day: date) -> SlotTerms | None:
+    """Of terms that begin on that very day, those that hold until then, if their periods are the same."""
     prior = now.before(slot, day) if row.from_on == day else None
-    if prior is None or row.settles or prior.until_on != day or row.standing != Standing.AGREED:
-        return False
+    if prior is None or prior.until_on != day or {prior.standing, row.standing} != {Standing.AGREED}:
+        return None
     same = anchor_of(slot.subscription, prior) == anchor_of(slot.subscription, row)
-    return prior.standing == Standing.AGREED and same and adds(content_of(prior), content_of(row))
+    return prior if same and prior.billed == Price.Billed.ADVANCE else None
 
 
 def _changed_since(now: Rewriting, slot: Slot, day: date) -> bool:

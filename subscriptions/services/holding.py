@@ -65,6 +65,11 @@ def look(subscription: Subscription) -> Subscription:
     return _read(Subscription.objects.filter(pk=subscription.pk).annotate(has_siblings=Exists(others)))[0]
 
 
+def look_many(rows: QuerySet[Subscription]) -> list[Subscription]:
+    """These subscriptions by customer, with slots and terms read; nothing is locked."""
+    return _read(rows)
+
+
 def lock_many(company: Company, subscriptions: Iterable[Subscription]) -> list[Subscription]:
     """These subscriptions as they are now, by customer, locked with their customers, with slots and terms read."""
     wanted = list(subscriptions)

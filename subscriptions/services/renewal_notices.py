@@ -17,7 +17,7 @@ from django.db import transaction
 from core.actors import Actor
 from core.models import AuditEntry, Company, Event
 from core.services import trail
-from customers.models import Message
+from customers.services.messages import Written
 from subscriptions.models import RenewalNotice, Subscription
 
 Effect = RenewalNotice.Effect
@@ -40,7 +40,7 @@ class Wanted:
     """Last day of the term that follows."""
 
 
-def keep_sent(wanted: Sequence[tuple[Wanted, Message]], *, company: Company, by: Actor, at: datetime) -> int:
+def keep_sent(wanted: Sequence[tuple[Wanted, Written]], *, company: Company, by: Actor, at: datetime) -> int:
     """Keeps notices with their proof: who was written to, what, when. The caller's transaction wrote the messages."""
     rows = [
         _row(
@@ -80,13 +80,14 @@ def miss(notice: RenewalNotice, *, next_end_on: date, on: date, by: Actor, at: d
 
 
 def _row(
-    company: Company, one: Wanted, *, message: Message | None = None, body_hash: str = "",
+    company: Company, one: Wanted, *, message: Written | None = None, body_hash: str = "",
     sent_at: datetime | None = None, missed_on: date | None = None,
 ) -> RenewalNotice:  # fmt: skip
     return RenewalNotice(
         company=company, subscription=one.subscription, law=one.law, term_ends_on=one.term_ends_on,
         cancel_by_on=one.cancel_by_on, due_from_on=one.due_from_on, due_until_on=one.due_until_on, effect=one.effect,
-        refund_days=one.refund_days, message=message, body_hash=body_hash, sent_at=sent_at, missed_on=missed_on,
+        refund_days=one.refund_days, message_id=message.pk if message is not None else None, body_hash=body_hash,
+        sent_at=sent_at, missed_on=missed_on,
     )  # fmt: skip
 
 

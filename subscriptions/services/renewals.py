@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from catalog.models import AnchorRule, Plan
 from core import clock
@@ -61,7 +61,7 @@ def move_due(
 
     Counts: started, trialing, converted, changed, paused, resumed, renewed, term_over, canceled, expired, failed. In
     batches of customers, a transaction each; a batch that fails is halved until the bad customer stands alone and is
-    parked.
+    parked. Raises OperationalError or InterfaceError when the database is to blame; nobody is parked for that.
     """
     counts: Counter[str] = Counter()
     rows = Subscription.objects.filter(company=company, next_move_on__isnull=False)
@@ -82,6 +82,8 @@ def move_due(
                         after_ends(moved.ended, day)
                     point("moves.moved")
                 counts += moved.counts
+            except (OperationalError, InterfaceError):
+                raise  # a lost connection, a deadlock or a full disk is nobody's fault: the next tick asks again
             except Exception as error:  # noqa: BLE001  one bad customer stops nobody; the reason is kept
                 if len(batch) > 1:
                     middle = len(batch) // 2

@@ -16,6 +16,7 @@ from core.models import AuditEntry, Company, Event
 from core.refusal import Refused
 from core.services import trail
 from customers.models import Customer
+from customers.services import merged
 from subscriptions.models import OneOff, Slot, SlotTerms, Subscription
 from subscriptions.services import agreed_discounts, discounted, due, movements, moves, retiming
 from subscriptions.services.agreeing import AgreementSpec, Built, ItemSpec, Offer, build
@@ -126,6 +127,9 @@ def _lock_customers(company: Company, specs: Sequence[AgreementSpec]) -> None:
     locked = Customer.objects.filter(company_id=company.pk, pk__in=ids).order_by("pk").select_for_update(no_key=True)
     if len(locked) != len(ids):
         raise Refused("not_found", field="customer")
+    for customer in locked:
+        if customer.merged_into_id is not None:
+            merged.refuse(customer)
 
 
 def _refuse_taken(company: Company, specs: Sequence[AgreementSpec]) -> None:

@@ -135,7 +135,8 @@ def _sentences(clock: ContractClock) -> list[str]:
             return [_("It ends by itself on %(end)s.") % {"end": end}]
         if "asks" in clock.reasons:
             return [_("It ends on %(end)s unless it is renewed.") % {"end": end}]
-    if clock.cancel_by is not None:
+    # In a trial each of its days can be the last: its reason says so, and no single one is named.
+    if clock.cancel_by is not None and ("trial" not in clock.reasons or clock.cancel_by <= clock.earliest_end):
         words.append(_("Canceled by %(day)s, it ends on %(end)s.") % {"day": formats.day(clock.cancel_by), "end": end})
     words += [str(_REASONS[code]) for code in clock.reasons if code in _REASONS]
     if "end_planned" in clock.reasons and clock.term_end is not None:

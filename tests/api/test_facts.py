@@ -41,26 +41,3 @@ def test_the_company_tells_its_own_day(api, company):
     shown = api.get("company").body
     assert (shown["today"], shown["now"]) == ("2026-03-10", "2026-03-10T09:00:00Z")
     assert (shown["is_live"], shown["slug"]) == (False, company.slug)
-
-
-def test_recurring_revenue_is_reported(api, running):
-    found = api.get("reports/mrr").body
-    assert found["on"] == "2026-03-10"
-    assert found["currencies"][0]["mrr"] == "10.00"
-    assert found["currencies"][0]["months"] == [
-        {
-            "month": "2026-03", "opening": "0.00", "new": "10.00", "expansion": "0.00", "contraction": "0.00",
-            "churn": "0.00", "reactivation": "0.00", "closing": "10.00",
-        }
-    ]  # fmt: skip
-    assert api.get("reports/mrr?on=2026-03-09").body["currencies"] == []
-
-
-def test_churn_is_reported(api, running):
-    month = api.get("reports/churn?months=1").body["currencies"][0]["months"][0]
-    assert (month["customers_gained"], month["customers_lost"], month["customer_churn_percent"]) == (1, 0, None)
-
-
-@pytest.mark.parametrize("query", ["on=2026-02-30", "on[gte]=2026-01-01", "months=0", "months=121", "days=3"])
-def test_a_report_reads_its_parameters_strictly(api, query):
-    assert api.get(f"reports/mrr?{query}").status_code == 422

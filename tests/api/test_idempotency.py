@@ -91,15 +91,17 @@ def test_a_key_has_a_form(api, key):
 
 
 @pytest.mark.django_db
-def test_old_answers_are_forgotten_by_the_tick(api, company, monkeypatch):
+def test_old_answers_are_forgotten(api, company, monkeypatch):
     from datetime import timedelta
 
     from api import idempotency
+    from core import clock
+    from core.services.sweeping import sweep
 
     api.post("customers", {"name": "Beck"}, **KEY)
-    assert idempotency.forget_old(company, company.clock_at) == {"forgotten": 0}
+    assert sweep(company, clock.machine_now(), ["answers"]) == {}
     monkeypatch.setattr(idempotency, "KEPT", timedelta(0))
-    assert idempotency.forget_old(company, company.clock_at) == {"forgotten": 1}
+    assert sweep(company, clock.machine_now(), ["answers"]) == {"answers": 1}
 
 
 @pytest.mark.django_db(transaction=True)

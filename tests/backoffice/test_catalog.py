@@ -206,3 +206,19 @@ def test_subscriptions_move_to_a_version_after_its_preview(office: Office) -> No
     sent["preview_token"] = client.get(url).context["shown"].token
     assert client.post(url, sent).status_code == 302
     assert set(Change.objects.filter(kind="version").values_list("subscription", flat=True)) == {moving.pk, third.pk}
+
+
+def test_a_plan_that_binds_consumers_too_long_says_so_and_is_kept(office: Office) -> None:
+    from tests.factories import a_plan
+
+    client = office.client()
+    rules = {"minimum_count": 36, "minimum_unit": "month", "notice_count": 3, "notice_unit": "month"}
+    plan = a_plan(office.company, rules=rules)
+    text = client.get(f"/office/plans/{plan.ref}/").content.decode()
+    assert "BGB § 309 Nr. 9" in text
+    assert "a first term of more than 24 months is not valid" in text
+    assert "a notice of more than 1 month is not valid" in text
+    fair = {"minimum_count": 12, "minimum_unit": "month", "notice_count": 1, "notice_unit": "month",
+            "renewal_rule": "evergreen"}  # fmt: skip
+    allowed = a_plan(office.company, rules=fair)
+    assert "BGB § 309" not in client.get(f"/office/plans/{allowed.ref}/").content.decode()

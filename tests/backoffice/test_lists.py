@@ -10,8 +10,10 @@ import pytest
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from openpyxl import load_workbook
 
-from backoffice import exports, lists
+from backoffice import lists
+from core import spreadsheets
 from tests.backoffice.conftest import TODAY, Office
 from tests.factories import a_company, a_customer, a_plan
 
@@ -164,10 +166,35 @@ def test_amounts_in_an_export_are_exact_numbers(office: Office) -> None:
     assert (cells["net"], cells["tax"], cells["gross"], cells["open"]) == ("100.00", "19.00", "119.00", "119.00")
 
 
+EXPORTED = ("customers", "products", "subscriptions", "invoices", "credit-notes", "payments", "taxes", "audit",
+            "journal", "leads", "quotes", "activities", "reminders", "reminders-sent",
+            "customers-at-risk", "offers")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_a_list_that_goes_into_a_csv_goes_into_a_spreadsheet_with_words_on_top(office: Office, name: str) -> None:
+    office.invoice()
+    client, url = office.client(), reverse(f"backoffice:{name}")
+    head = read_csv(client.get(f"{url}?view=list&format=csv"))[0]
+    book = load_workbook(io.BytesIO(client.get(f"{url}?view=list&format=xlsx").getvalue()))
+    titles = [cell.value for cell in next(book.worksheets[0].rows)]
+    assert len(titles) == len(head)
+    assert [title for title in titles if "_" in title or title[0].islower()] == []
+
+
+def test_a_spreadsheet_of_invoices_holds_numbers_and_days(office: Office) -> None:
+    invoice = office.invoice()
+    answer = office.client().get(reverse("backoffice:invoices") + "?format=xlsx")
+    rows = load_workbook(io.BytesIO(answer.getvalue())).worksheets[0].rows
+    head, row = ([cell.value for cell in line] for line in rows)
+    cells = dict(zip(head, row, strict=True))
+    assert (cells["Issued on"].date(), cells["Net"], cells["Total"]) == (invoice.issued_on, 100, 119)
+
+
 def test_revenue_is_exported_month_by_month(office: Office) -> None:
     office.start()
-    head, row = read_csv(office.client().get(reverse("backoffice:revenue") + "?format=csv"))
-    cells = dict(zip(head, row, strict=True))
+    head, *rows = read_csv(office.client().get(reverse("backoffice:revenue") + "?format=csv", follow=True))
+    cells = dict(zip(head, rows[-1], strict=True))
     assert (cells["month"], cells["opening"], cells["new"], cells["closing"], cells["customers"]) == (
         "2026-03", "0.00", "100.00", "100.00", "1",
     )  # fmt: skip
@@ -175,7 +202,7 @@ def test_revenue_is_exported_month_by_month(office: Office) -> None:
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1"])
 def test_a_text_that_begins_like_a_formula_is_escaped(text: str) -> None:
-    assert exports.safe(text) == "'" + text
+    assert spreadsheets.safe(text) == "'" + text
 
 
 def test_a_place_in_a_list_survives_the_address() -> None:

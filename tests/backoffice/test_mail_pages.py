@@ -50,6 +50,16 @@ def test_a_text_is_saved_and_restored(office: Office) -> None:
     assert not MailText.objects.exists()
 
 
+def test_a_text_without_words_is_neither_saved_nor_shown(office: Office) -> None:
+    client, page = office.client(), url("mail-text", "pay_link", "en")
+    assert "(optional)" not in client.get(page).content.decode().split('for="id_customer"')[0]
+    for step in ("save", "preview"):
+        answer = client.post(page, words(body="", step=step))
+        assert answer.status_code == 422
+        assert "This can't be sent as it is." in text_of(answer)
+    assert not MailText.objects.exists()
+
+
 def test_the_preview_shows_a_real_customer_and_saves_nothing(office: Office) -> None:
     a_customer(office.company, name="Windkraft Nord", email="w@example.com")
     answer = office.client().post(url("mail-text", "pay_link", "en"), words(step="preview", customer="Windkraft"))

@@ -201,7 +201,12 @@ def test_home_counts_what_waits_and_links_to_it(office: Office) -> None:
     assert len(client.get(item["url"]).context["list"].rows) == 2
 
 
-def test_recurring_revenue_is_drawn_with_its_finding(office: Office) -> None:
+def test_home_shows_the_figures_of_the_report_on_recurring_revenue(office: Office) -> None:
     office.start()
-    page = text_of(office.client().get(reverse("backoffice:revenue")))
-    assert "Recurring revenue reached €100.00" in page
+    client = office.client()
+    card = client.get(reverse("backoffice:home-revenue")).context["tiles"]
+    told = client.get(reverse("backoffice:report", args=["mrr"])).context["tiles"]
+    assert [(tile.label, tile.text) for tile in card[:2]] == [
+        ("Monthly recurring revenue", "€100.00"), ("Annual recurring revenue", "€1,200.00"),
+    ]  # fmt: skip
+    assert [tile for tile in told if tile in card] == card

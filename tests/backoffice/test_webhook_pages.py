@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from backoffice.forms.settings import EFFECTS
 from core.models import Outbox, WebhookDelivery, WebhookEndpoint, WebhookTry
 from core.services import outbox, webhook_addresses
 from tests.backoffice.conftest import Office
@@ -96,6 +97,11 @@ def test_all_that_failed_since_then_is_sent_again(office: Office) -> None:
     since = office.at.replace(tzinfo=None).isoformat()[:16]
     client.post(reverse("backoffice:webhook-resend", args=[endpoint.ref]), {"since": since})
     assert WebhookDelivery.objects.get().state == "waiting"
+
+
+def test_every_kind_of_effect_has_words() -> None:
+    ours = {kind for kind, done in outbox._handlers.items() if not done.__module__.startswith("tests.")}
+    assert ours == set(EFFECTS)
 
 
 def test_the_outbox_shows_how_it_stands_and_tries_again_or_gives_up(office: Office) -> None:

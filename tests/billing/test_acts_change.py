@@ -152,6 +152,64 @@ def test_units_added_and_taken_back_on_one_day_cost_nothing(company):
     assert problems(subscription) == []
 
 
+def test_fewer_and_then_more_units_on_one_day_charge_only_the_difference(company):
+    subscription = agreed(company, "10", quantity="10")
+    change(subscription, "01-11", items=[item(subscription, quantity="4")], timing="now")
+    change(subscription, "01-11", items=[item(subscription, quantity="15")])
+    # The first one's 67.74 and 27.10 are undone to the cent, on an invoice of its own; 5 x 10.00 x 21/31 = 33.87.
+    assert credited(subscription) == [6774, 2710]
+    assert invoices(subscription) == [("01-01", 10000), ("01-11", 2710), ("01-11", 6774), ("01-11", 3387)]
+    assert problems(subscription) == []
+    passes(company, "02-01")
+    assert billed(subscription)[4:] == [("02-01", "03-01", 15000)]
+
+
+def test_units_changed_four_times_on_one_day_are_charged_once(company):
+    subscription = agreed(company, "10", quantity="10")
+    for quantity in ("4", "15", "20", "12"):
+        change(subscription, "01-11", items=[item(subscription, quantity=quantity)], timing="now")
+    # 2 x 10.00 x 21/31 = 13.55
+    assert sum(net for _, _, net in billed(subscription)) - sum(credited(subscription)) == 10000 + 1355
+    assert problems(subscription) == []
+
+
+def test_more_units_on_the_day_of_a_planned_change_are_billed_instead_of_it(company):
+    subscription = agreed(company, "10", quantity="10")
+    change(subscription, "01-11", items=[item(subscription, quantity="15")], timing="period_end")
+    passes(company, "02-01")
+    change(subscription, "02-01", items=[item(subscription, quantity="20")])
+    assert credited(subscription) == [15000]
+    assert billed(subscription) == [
+        ("01-01", "02-01", 10000),
+        ("02-01", "03-01", 15000),
+        ("02-01", "03-01", 20000),
+    ]
+    assert problems(subscription) == []
+
+
+def test_the_units_before_a_planned_change_come_back_on_its_day(company):
+    subscription = agreed(company, "10", quantity="10")
+    change(subscription, "01-11", items=[item(subscription, quantity="15")], timing="period_end")
+    passes(company, "02-01")
+    change(subscription, "02-01", items=[item(subscription, quantity="10")], timing="now")
+    assert credited(subscription) == [15000]
+    assert billed(subscription)[-1] == ("02-01", "03-01", 10000)
+    assert problems(subscription) == []
+
+
+def test_units_added_after_a_pause_of_no_day_charge_only_the_difference(company):
+    from billing.services import acts_pausing
+
+    subscription = agreed(company, "10", quantity="10")
+    acts_pausing.pause(
+        subscription=subscription, from_on=day("01-11"), on=day("01-11"), by=BY, at=at_noon(day("01-11"))
+    )
+    acts_pausing.resume(subscription=subscription, on=day("01-11"), by=BY, at=at_noon(day("01-11")))
+    change(subscription, "01-11", items=[item(subscription, quantity="15")])
+    assert sum(net for _, _, net in billed(subscription)) - sum(credited(subscription)) == 10000 + 3387
+    assert problems(subscription) == []
+
+
 def test_a_tranche_is_added_on_another_day(company):
     subscription = agreed(company, "10", quantity="10")
     change(subscription, "01-11", items=[item(subscription, quantity="15")])

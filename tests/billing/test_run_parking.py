@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from io import StringIO
 
 import pytest
@@ -177,3 +177,21 @@ def test_a_reason_of_the_arithmetic_is_said_in_words() -> None:
     assert parking.reason(missing) == (
         "tax_rate_missing", "No tax rate is known for FR (standard) on 1 Jan 2026.",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("late", [7, 8])
+@pytest.mark.parametrize("by_run", [True, False])
+def test_a_mended_one_is_mailed_or_not_as_the_days_run_would_whichever_comes_first(
+    company: Company, late: int, by_run: bool
+) -> None:
+    bad = a_subscription(company, on=FIRST)
+    take_days(bad)
+    run(company, FIRST)
+    free_days(bad)
+    on = FIRST + timedelta(days=late)
+    set_clock(company, on)
+    if by_run:
+        run(company, on)
+    else:
+        running.retry_parked(company=company, at=at_noon(on), by=BY)
+    assert Invoice.objects.get().notifies is (late == 7)

@@ -1,11 +1,11 @@
-"""What is charged and given back at once comes to nothing; of two changes on one day only the second counts.
+"""What is charged and given back at once comes to nothing; of several changes on one day only the last counts.
 
 Any agreement and any changes; sums are those of all documents, so a cent that is lost or found shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.db.models import Sum
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from core.refusal import Refused
-from tests.factories import BY, TODAY, a_company, a_customer, a_plan, at_noon, set_clock
+from tests.factories import BY, TODAY, a_company, a_customer, a_plan, a_product, at_noon, set_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -37,14 +37,19 @@ CHANGE = st.one_of(
     st.tuples(st.just("unit_amount"), st.integers(1, 99999)),
     st.tuples(st.just("cycle"), st.sampled_from([("month", 1), ("month", 3), ("year", 1)])),
 )
-#: Two changes of one kind, in their order.
-TWICE = st.one_of(
-    st.tuples(st.just("quantity"), st.integers(1, 40), st.integers(1, 40)),
-    st.tuples(st.just("unit_amount"), st.integers(1, 99999), st.integers(1, 99999)),
+#: Changes of one kind, in their order.
+QUANTITIES = st.tuples(st.just("quantity"), st.lists(st.integers(1, 40), min_size=2, max_size=4))
+SEVERAL = st.one_of(
+    QUANTITIES,
+    st.tuples(st.just("unit_amount"), st.lists(st.integers(1, 99999), min_size=2, max_size=3)),
     st.tuples(
-        st.just("cycle"), st.sampled_from([("month", 3), ("week", 1)]), st.sampled_from([("month", 1), ("year", 1)])
+        st.just("cycle"),
+        st.tuples(st.sampled_from([("month", 3), ("week", 1)]), st.sampled_from([("month", 1), ("year", 1)])),
     ),
 )
+QUARTER = {
+    "cents": 2216, "quantity": 29, "cycle": ("month", 3), "tax_behavior": "exclusive", "day": 27, "country": "DE",
+}  # fmt: skip
 # Shrinking acts on a database takes minutes.
 SETTINGS = settings(
     max_examples=settings.default.max_examples // 10, deadline=None, database=None,
@@ -56,19 +61,20 @@ SETTINGS = settings(
 class Agreed:
     """A subscription that was billed on its first day; `today` is a day of its first period."""
 
-    def __init__(self, given: dict[str, Any]) -> None:
+    def __init__(self, given: dict[str, Any], *, places: int = 2, two: bool = False) -> None:
         from billing.services import acts
         from subscriptions.services.agreeing import ItemSpec
 
         self.company = a_company()
         unit, count = given["cycle"]
-        amount = str(Decimal(given["cents"]) / 100)
+        amount = str(Decimal(given["cents"]).scaleb(-places))
         rules = {"interval_unit": unit, "interval_count": count, "notice_to": "any_day"}
         plan = a_plan(self.company, amount=amount, price={"tax_behavior": given["tax_behavior"]}, rules=rules)
         item = ItemSpec(plan.items.get().product, quantity=Decimal(given["quantity"]))
+        beside = [ItemSpec(a_product(self.company), quantity=Decimal(7), unit_amount=Decimal("9.99"))] if two else []
         customer = a_customer(self.company, country=given["country"], kind="person")
         self.subscription = acts.start(
-            company=self.company, customer=customer, plan=plan, items=[item], start_on=TODAY, on=TODAY, by=BY,
+            company=self.company, customer=customer, plan=plan, items=[item, *beside], start_on=TODAY, on=TODAY, by=BY,
             at=at_noon(TODAY),
         ).subscription  # fmt: skip
         self.today: date = TODAY + timedelta(days=min(given["day"], 13 if unit == "week" else 27))
@@ -76,7 +82,8 @@ class Agreed:
     def do(self, act: Callable[..., Any], **given: Any) -> Any:
         return act(**given, on=self.today, by=BY, at=set_clock(self.company, self.today))
 
-    def change(self, what: str, value: Any) -> Any:
+    def change(self, what: str, value: Any, beside: int = 0) -> Any:
+        """Changes the first position, and the second to so many units."""
         from billing.services import acts_changing
         from subscriptions.services.change_specs import ItemChange
 
@@ -85,7 +92,9 @@ class Agreed:
             wanted = {what: Decimal(value)}
         elif what == "cycle":
             wanted = {"interval_unit": value[0], "interval_count": value[1]}
-        items = [ItemChange(slot=self.subscription.slots.get(), **wanted)]
+        slots = list(self.subscription.slots.order_by("position"))
+        items = [ItemChange(slot=slots[0], **wanted)]
+        items += [ItemChange(slot=slots[1], quantity=Decimal(beside))] if beside else []
         return self.do(
             acts_changing.change, subscription=self.subscription, items=items, timing="now", keep_anchor=True
         ).change
@@ -106,7 +115,7 @@ class Agreed:
     def terms(self) -> list[Any]:
         """The terms that hold from today on, and what they are worth."""
         names = ("quantity", "unit_amount", "interval_unit", "interval_count", "standing")
-        slot = self.subscription.slots.get()
+        slot = self.subscription.slots.order_by("position")[0]
         rows = slot.terms.filter(until_on__isnull=True).values_list(*names)
         return [*rows, slot.mrr_minor]
 
@@ -162,19 +171,78 @@ def test_a_change_and_its_undo_come_to_nothing(agreed: dict[str, Any], change: t
         assert (one.sums, one.terms) == (sums, terms)
 
 
+def outcomes(one: Agreed, what: str, values: Sequence[Any]) -> list[Any]:
+    """Sums and terms after the last change alone, and after all of them."""
+    found = []
+    for path in (values[-1:], values):
+        with taken_back():
+            for value in path:
+                try:
+                    one.change(what, value)
+                except Refused as refused:
+                    assert refused.code == "change.nothing"
+            found.append((one.sums, one.terms))
+    return found
+
+
+@settings(SETTINGS, max_examples=max(100, SETTINGS.max_examples))
+@given(agreed=AGREED, changes=SEVERAL)
+@example(agreed=QUARTER, changes=("quantity", [11, 32]))
+@example(agreed=QUARTER, changes=("quantity", [11, 32, 40]))
+@example(agreed=QUARTER, changes=("quantity", [32, 11, 40, 30]))
+def test_of_several_changes_on_one_day_only_the_last_counts(
+    agreed: dict[str, Any], changes: tuple[str, Sequence[Any]]
+) -> None:
+    with taken_back():
+        alone, after_others = outcomes(Agreed(agreed), *changes)
+        assert alone == after_others
+
+
 @SETTINGS
-@given(agreed=AGREED, twice=TWICE)
-def test_of_two_changes_on_one_day_only_the_second_counts(agreed: dict[str, Any], twice: tuple[str, Any, Any]) -> None:
-    what, first, second = twice
+@given(agreed=AGREED, changes=QUANTITIES)
+@example(agreed=QUARTER, changes=("quantity", [11, 32, 40]))
+def test_only_the_last_counts_while_invoices_wait_as_drafts(
+    agreed: dict[str, Any], changes: tuple[str, Sequence[Any]]
+) -> None:
     with taken_back():
         one = Agreed(agreed)
-        outcomes = []
-        for path in ([second], [first, second]):
+        one.company.draft_hours = 24
+        one.company.save()
+        alone, after_others = outcomes(one, *changes)
+        assert alone == after_others
+
+
+@SETTINGS
+@given(agreed=AGREED, changes=QUANTITIES)
+def test_a_price_finer_than_a_cent_comes_back_within_one_cent(
+    agreed: dict[str, Any], changes: tuple[str, Sequence[Any]]
+) -> None:
+    """A note gives back a share of the rounded line; the days billed again are a rounded share of the exact price."""
+    with taken_back():
+        ((net, gross), terms), ((other_net, other_gross), other_terms) = outcomes(Agreed(agreed, places=4), *changes)
+        assert terms == other_terms
+        assert abs(net - other_net) <= 1
+        assert abs(gross - other_gross) <= 1
+
+
+@SETTINGS
+@given(agreed=AGREED, changes=QUANTITIES)
+def test_a_note_over_two_positions_differs_by_one_cent_of_tax_at_most(
+    agreed: dict[str, Any], changes: tuple[str, Sequence[Any]]
+) -> None:
+    """Its tax was rounded on the sum of both, and one of them alone is billed again."""
+    with taken_back():
+        one = Agreed(agreed, two=True)
+        sums = []
+        for path in (changes[1][-1:], changes[1]):
             with taken_back():
-                for value in path:
+                for number, value in enumerate(path):
                     try:
-                        one.change(what, value)
+                        one.change("quantity", value, beside=3 if number == 0 else 0)
                     except Refused as refused:
                         assert refused.code == "change.nothing"
-                outcomes.append((one.sums, one.terms))
-        assert outcomes[0] == outcomes[1]
+                sums.append(one.sums)
+        (net, gross), (other_net, other_gross) = sums
+        in_mode = (gross, other_gross) if agreed["tax_behavior"] == "inclusive" else (net, other_net)
+        assert in_mode[0] == in_mode[1]
+        assert max(abs(net - other_net), abs(gross - other_gross)) <= 1

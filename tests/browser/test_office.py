@@ -56,7 +56,7 @@ def pages(office: Office) -> list[str]:
     customer, plan = office.customer.ref, office.plan.ref
     return [
         "/office/",
-        "/office/revenue/",
+        "/office/reports/mrr/",
         "/office/search/?q=Donau",
         "/office/keys/",
         "/office/customers/",

@@ -14,6 +14,7 @@ from django.test import RequestFactory
 from django.utils import timezone, translation
 
 from core.design import formats
+from core.models import Company
 from core.templatetags.ui import initials
 from pricing.money import Money
 
@@ -51,6 +52,12 @@ def test_an_amount_has_the_decimals_of_its_currency(minor: int, currency: str, t
 
 def test_an_amount_of_any_size_is_exact() -> None:
     assert formats.money(10**17 + 1, "EUR", language="en") == "€1,000,000,000,000,000.01"
+
+
+@pytest.mark.parametrize("sums", [{"CHF": 1, "EUR": 2, "AUD": 3}, [("CHF", 1), ("EUR", 2), ("AUD", 3)]])
+def test_the_companys_own_currency_comes_first(sums: Any) -> None:
+    text = "{% for code, minor in sums|own_first:company %}{{ code }} {{ minor }} {% endfor %}"
+    assert drawn(text, sums=sums, company=Company(currency="EUR")) == "EUR 2 AUD 3 CHF 1 "
 
 
 def test_a_signed_amount_says_plus() -> None:

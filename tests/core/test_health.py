@@ -62,10 +62,30 @@ for path in ("/healthz", "/readyz"):
 
 def test_unready_while_migrations_are_missing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_migrated", False)
+    monkeypatch.setattr(health, "_missing_until", float("-inf"))
     MigrationRecorder.Migration.objects.filter(app="crm").latest("id").delete()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["problems"]) == (503, ["Migrations are missing: run manage.py migrate."])
     assert not health._migrated
+
+
+def test_missing_migrations_are_not_looked_for_by_every_request(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may ask: reading them all at each request would keep a web server busy."""
+    monkeypatch.setattr(health, "_migrated", False)
+    monkeypatch.setattr(health, "_missing_until", float("-inf"))
+    gone = MigrationRecorder.Migration.objects.filter(app="crm").latest("id")
+    app, name = gone.app, gone.name
+    gone.delete()
+    looks: list[object] = []
+    real = health.MigrationExecutor
+    monkeypatch.setattr(health, "MigrationExecutor", lambda *given: looks.append(given) or real(*given))
+    assert [client.get("/readyz").status_code for _ in range(5)] == [503] * 5
+    assert len(looks) == 1
+    MigrationRecorder.Migration.objects.create(app=app, name=name)
+    monkeypatch.setattr(health, "_missing_until", 0.0)
+    assert client.get("/readyz").status_code == 200
 
 
 def test_metrics_tell_what_waits_and_for_how_long(client: Client) -> None:
@@ -96,7 +116,13 @@ def test_metrics_count_requests_by_view(client: Client) -> None:
     assert any('view="account_login"' in labels for labels in seen)
 
 
-@pytest.mark.parametrize("headers", [{"REMOTE_ADDR": "203.0.113.9"}, {"HTTP_X_FORWARDED_FOR": "203.0.113.9"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"REMOTE_ADDR": "203.0.113.9"}, {"HTTP_X_FORWARDED_FOR": "203.0.113.9"}, {"HTTP_X_REAL_IP": "203.0.113.9"},
+        {"HTTP_FORWARDED": "for=203.0.113.9"}, {"HTTP_VIA": "1.1 proxy"}, {"HTTP_X_FORWARDED_PROTO": "https"},
+    ],
+)  # fmt: skip
 def test_metrics_are_for_this_machine_alone(client: Client, headers: dict[str, str]) -> None:
     assert client.get("/metrics", **headers).status_code == 403  # type: ignore[arg-type]
 

@@ -25,3 +25,8 @@ def test_a_refusal_writes_a_moment_to_the_minute():
     with timezone.override(UTC):
         message = Refused("company.clock_goes_forward", now=datetime(2026, 1, 31, 14, 5, tzinfo=UTC)).message
     assert message == "The clock only moves forward; it stands at 31 Jan 2026, 14:05."
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "There is 1 draft"), (2, "There are 2 drafts")])
+def test_a_refusal_that_counts_speaks_of_one_as_of_one(count, text):
+    assert Refused("erasure.draft", count=count).message.startswith(text)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from core import clock
+from core import clock, tasks
 from core.models import Company, Job, TickRun
 from core.refusal import Refused
 from core.services import jobs, ticks
@@ -107,3 +107,22 @@ def test_a_job_at_work_is_left_alone(company: Company, counting_job: list[int]) 
     Job.objects.filter(pk=job.pk).update(state=Job.State.RUNNING, beat_at=clock.machine_now())
     assert jobs.work(job.pk) is None
     assert counting_job == []
+
+
+def test_a_job_whose_message_or_worker_is_gone_is_woken_by_a_tick_and_done(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(jobs._kinds, "quick", lambda job, progress: {"worked": True})
+    waiting, silent, fresh = (jobs.start(company_id=company.pk, name="quick", params={}, user=None) for _ in range(3))
+    long_ago = clock.machine_now() - jobs.SILENCE - timedelta(seconds=1)
+    Job.objects.filter(pk=waiting.pk).update(created_at=long_ago)
+    Job.objects.filter(pk=silent.pk).update(state=Job.State.RUNNING, beat_at=long_ago)
+    sent: list[int] = []
+    monkeypatch.setattr(tasks.run_job, "delay", sent.append)
+    tasks.run_tick("core.jobs")
+    assert sent == [waiting.pk, silent.pk]
+    for job_id in sent:
+        jobs.work(job_id)
+    states = {job.pk: job.state for job in Job.objects.all()}
+    assert states == {waiting.pk: "done", silent.pk: "done", fresh.pk: "waiting"}
+    assert jobs.wake_lost(company) == 0

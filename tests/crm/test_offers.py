@@ -84,6 +84,22 @@ def test_a_head_request_opens_nothing(client, reminder):
     assert reminder.opened_at is None
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"},
+        {"User-Agent": "Mozilla/5.0 (compatible; xBot/2.1)"}, {"User-Agent": "Mimecast link scanner"},
+    ],
+)  # fmt: skip
+def test_a_program_that_looks_at_links_opens_nothing(client, reminder, headers):
+    assert client.get(link(reminder), headers=headers).status_code == 200
+    reminder.refresh_from_db()
+    assert reminder.opened_at is None
+    client.get(link(reminder), headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"})
+    reminder.refresh_from_db()
+    assert reminder.opened_at == at_noon(SENT)
+
+
 def test_one_click_gives_the_discount_to_the_renewal(client, reminder):
     assert take(client, reminder).status_code == 302
     reminder.refresh_from_db()
@@ -211,5 +227,7 @@ def test_an_offer_is_advertising_by_rule_and_by_table(company, offer):
         ReminderRule.objects.filter(pk=rule.pk).update(offer=offer)
 
 
-def test_no_offer_is_made_where_nothing_renews(company, offer):
-    assert refusal(a_rule, company, occasion="win_back", category="marketing", offer=offer) == "reminder.no_offer_here"
+def test_no_offer_is_made_where_nothing_is_agreed(company, offer):
+    assert (
+        refusal(a_rule, company, occasion="payment_due", category="marketing", offer=offer) == "reminder.no_offer_here"
+    )

@@ -37,7 +37,7 @@ def test_the_mail_says_day_price_and_deadline(company):
 
     message = Reminder.objects.get(company=company).message
     assert message.subject == f"{subscription.name} renews on 1 March 2027"
-    assert "renews on 1 March 2027, at €120.00 per year." in message.body
+    assert "renews on 1 March 2027, at €120.00 per year (net, tax is added)." in message.body
     assert "cancel by 31 January 2027" in message.body
     assert "/r/" in message.body
     assert message.category == "contract"
@@ -199,7 +199,8 @@ def test_own_words_stand_in_the_readers_language(company):
     from customers.models import Message
 
     message = Message.objects.get(company=company)
-    assert (message.subject, message.body) == ("Bald: 1. März 2027", "Liebe Ada, 120,00\xa0€ pro Jahr.\n")
+    said = "Liebe Ada, 120,00\xa0€ pro Jahr (netto, zuzüglich Steuer).\n"
+    assert (message.subject, message.body) == ("Bald: 1. März 2027", said)
 
 
 def test_advertising_needs_consent(company):

@@ -61,8 +61,8 @@ def test_the_french_words_box_the_deadline(company):
     message = the_notice().message
     assert message.subject == "Reconduction de votre contrat Daily : vous pouvez la refuser jusqu'au 31 janvier 2027"
     assert "┌──" in message.body
-    assert "DATE LIMITE POUR REFUSER LA RECONDUCTION :\n  31 janvier 2027\n└──" in message.body
-    assert "au prix de 120,00\xa0€ par an" in message.body.replace("per year", "par an")
+    assert "DATE LIMITE POUR REFUSER LA RECONDUCTION\xa0:\n  31 janvier 2027\n└──" in message.body
+    assert "au prix de 120,00\xa0€ par an (nets, la taxe s’ajoute)" in message.body
     assert "article L215-1" in message.body
     assert (message.category, message.language) == ("legal", "fr")
 
@@ -230,6 +230,53 @@ def test_a_mail_that_no_server_took_counts_as_missed(company):
     assert subscription.leaves_freely_from_on == RENEWAL
 
 
+def test_a_notice_that_came_back_is_told_as_not_proven_while_there_is_time(company):
+    from crm.models import Alert
+    from crm.services import alerting
+    from customers.models import Message
+
+    a_consumer(company, "FR")
+    ask(company, date(2026, 12, 1))
+
+    def told() -> list[tuple[str, str]]:
+        alerting.look(company=company, at=at_noon(date(2026, 12, 2)))
+        return list(Alert.objects.filter(kind="notice_unproven").values_list("state", "facts__until_on"))
+
+    assert told() == []
+    Message.objects.update(state="bounced", results={"ada@example.com": {"state": "bounced"}})
+    assert told() == [("open", "2026-12-31")]
+    Message.objects.update(results={"ada@example.com": {"state": "bounced"}, "bob@example.com": {"state": "delivered"}})
+    assert [state for state, _until in told()] != ["open"]
+
+
+def test_one_address_that_took_it_is_proof_enough(company):
+    from customers.models import Message
+
+    subscription = a_consumer(company, "FR")
+    ask(company, date(2026, 12, 1))
+    Message.objects.update(
+        state="bounced", results={"a@example.com": {"state": "bounced"}, "b@example.com": {"state": "sent"}}
+    )
+    assert ask(company, date(2027, 1, 1)) == {"sent": 0, "missed": 0}
+    Message.objects.update(results={"a@example.com": {"state": "bounced"}, "b@example.com": {"state": "bounced"}})
+    assert ask(company, date(2027, 1, 1)) == {"sent": 0, "missed": 1}
+    subscription.refresh_from_db()
+    assert subscription.leaves_freely_from_on == RENEWAL
+
+
+def test_a_notice_sent_again_that_arrived_is_proof(company):
+    from customers.models import Message
+    from customers.services import messages
+
+    a_consumer(company, "FR")
+    ask(company, date(2026, 12, 1))
+    first = Message.objects.get()
+    again = messages.resend(message=first, by=BY, at=at_noon(date(2026, 12, 2)))
+    Message.objects.filter(pk=first.pk).update(state="bounced", results={"a@example.com": {"state": "bounced"}})
+    Message.objects.filter(pk=again.pk).update(state="sent", results={"a@example.com": {"state": "sent"}})
+    assert ask(company, date(2027, 1, 1)) == {"sent": 0, "missed": 0}
+
+
 def test_a_customer_without_an_address_is_missed(company):
     a_consumer(company, "FR", email="")
     assert ask(company, date(2026, 12, 15)) == {"sent": 0, "missed": 0}
@@ -246,15 +293,45 @@ def test_a_contract_concluded_after_the_last_day_owes_no_notice(company):
 
 
 def test_machines_that_slept_over_a_renewal_see_it_was_missed(company):
-    from core.models import TickRun
-
     subscription = a_consumer(company, "FR")
-    TickRun.objects.create(company=company, name="crm.renewal_law", ran_at=at_noon(date(2026, 11, 1)),
-                           ended_at=at_noon(date(2026, 11, 1)), milliseconds=1)  # fmt: skip
+    ran(company, date(2026, 11, 1))
     move(company, date(2027, 3, 5))
     assert ask(company, date(2027, 3, 5)) == {"sent": 0, "missed": 1}
     subscription.refresh_from_db()
     assert subscription.leaves_freely_from_on == RENEWAL
+
+
+def test_a_run_that_failed_after_a_long_sleep_hides_no_missed_renewal(company, monkeypatch):
+    from core.services import ticks
+    from crm.services import renewal_law
+
+    subscription = a_consumer(company, "FR")
+    ran(company, date(2026, 11, 1))
+    day = date(2027, 3, 5)
+    move(company, day)
+    set_clock(company, day)
+
+    def breaks(*_args: Any) -> Any:
+        raise OSError("the connection is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(renewal_law, "_find", breaks)
+        with pytest.raises(OSError, match="gone"):
+            ticks.run_tick(name="crm.renewal_law", company=company, at=at_noon(day))
+    outcome = ticks.run_tick(name="crm.renewal_law", company=company, at=at_noon(day))
+    assert outcome == {"sent": 0, "missed": 1}
+    subscription.refresh_from_db()
+    assert subscription.leaves_freely_from_on == RENEWAL
+
+
+def ran(company: Any, day: date) -> None:
+    """The tick ended well on that day, and has not been asked since."""
+    from core.models import TickRun
+
+    at = at_noon(day)
+    TickRun.objects.create(
+        company=company, name="crm.renewal_law", ran_at=at, well_at=at, ended_at=at, milliseconds=1
+    )  # fmt: skip
 
 
 def test_sending_and_missing_are_audited_and_told(company):

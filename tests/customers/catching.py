@@ -12,8 +12,9 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, cast
 
+from ops import processes
 from ops.places import ROOT
-from tests.ops.test_mailcatcher import free_port, takes_connections
+from tests.ops.test_mailcatcher import takes_connections
 
 
 class Catcher:
@@ -42,7 +43,7 @@ class Catcher:
 def catching(folder: Path, settings: Any) -> Iterator[Catcher]:
     """A real mail server for live and test companies."""
     folder.mkdir(exist_ok=True)
-    smtp, http = free_port(), free_port()
+    smtp, http = processes.free_port(), processes.free_port()
     process = subprocess.Popen(
         [sys.executable, "standins/mailcatcher.py", "--folder", str(folder), "--smtp", str(smtp), "--http", str(http)],
         cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -258,7 +258,7 @@ def test_mail_to_somebody_else_waits_for_no_server_that_hangs(catcher: Catcher, 
 def test_many_messages_are_written_in_few_statements(django_assert_max_num_queries: Any) -> None:
     company = a_company()
     drafts = [messages.Draft(None, "test", "en", "Hello", "Hi\n", [f"a{number}@example.com"]) for number in range(1000)]
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         made = messages.write_many(company=company, drafts=drafts, at=company.clock_at)
     assert len({message.pk for message in made}) == Outbox.objects.count() == 1000
 
@@ -270,3 +270,40 @@ def test_a_mail_sent_again_is_a_new_mail(catcher: Catcher) -> None:
     again = messages.resend(message=message, by=BY, at=company.clock_at)
     relay()
     assert catcher.ids == [f"<{message.ref}@nordlicht.example>", f"<{again.ref}@nordlicht.example>"]
+
+
+def test_sent_again_it_goes_where_the_customer_is_now(catcher: Catcher) -> None:
+    company = a_company()
+    customer = a_customer(company, email="gone@example.com")
+    message = written(company, "gone@example.com", "bob@example.com", customer=customer, category="legal")
+    suppressing.suppress(
+        company=company, address="gone@example.com", reason=Suppression.Reason.BOUNCED, by=BY, at=company.clock_at
+    )
+    customer.email = "new@example.com"
+    customer.save(update_fields=["email"])
+    message.refresh_from_db()
+    again = messages.resend(message=message, by=BY, at=company.clock_at)
+    assert again.recipients == ["bob@example.com", "new@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (
+            "Pay now:\nhttps://x.example/pay/abc/",
+            '<p><a class="link" href="https://x.example/pay/abc/">Pay now</a></p>',
+        ),
+        (
+            f"{'Long words ' * 5}:\nhttps://x.example/pay/{'a' * 40}/",
+            f"<p>{'Long words ' * 5}:<br>\n"
+            f'<a class="link" href="https://x.example/pay/{"a" * 40}/">x.example/…</a></p>',
+        ),
+        ("┌───┐\n  Until:\n  31 May\n└───┘", '<p class="frame">Until:<br>\n31 May</p>'),
+        ("─────", "<hr>"),
+        ("<b>:\nhttps://x.example/", '<p><a class="link" href="https://x.example/">&lt;b&gt;</a></p>'),
+    ],
+)
+def test_the_layout_makes_buttons_frames_and_rules_of_the_plain_text(body: str, shown: str) -> None:
+    from customers.services.mail_layout import html_of
+
+    assert shown in html_of(a_company(), language="en", subject="S", body=f"{body}\n")

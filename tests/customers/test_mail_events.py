@@ -13,7 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from core.models import Event, MailEvent
+from core.models import Event, MailEvent, Outbox
 from core.services import outbox
 from customers.models import Message, Suppression
 from customers.services import bounce_reports, mail_events, messages, suppressing
@@ -301,6 +301,33 @@ def test_reports_come_from_the_input_or_a_maildir(monkeypatch: Any, tmp_path: An
     call_command("take_bounces", maildir=tmp_path / "box", stdout=said)
     assert len(mailbox.Maildir(str(tmp_path / "box"))) == 0
     assert MailEvent.objects.count() == 1  # the second report bears the first one's Message-ID
+
+
+def test_a_report_read_again_years_later_blocks_no_address_that_was_set_free(tmp_path: Any) -> None:
+    from core import clock
+    from core.services.sweeping import sweep
+
+    message = sent()
+    bounce_reports.take(report(message))
+    relay()
+    [blocked] = Suppression.objects.all()
+    suppressing.lift(suppression=blocked, by=BY, at=message.created_at)
+    long_ago = clock.machine_now().replace(year=2020)
+    MailEvent.objects.update(received_at=long_ago)
+    Outbox.objects.update(done_at=long_ago)
+    assert sweep(message.company, clock.machine_now()) == {"effects": 2}
+    assert bounce_reports.take(report(message)) == 0
+    relay()
+    assert not Suppression.objects.filter(lifted_at__isnull=True).exists()
+
+
+def test_news_told_again_after_its_effect_was_dropped_makes_none(client: Client, mailgun: str) -> None:
+    sent()
+    post(client, mailgun, news("delivered"))
+    relay()
+    Outbox.objects.filter(state="done").delete()
+    assert post(client, mailgun, news("delivered")) == 200
+    assert not Outbox.objects.filter(kind="mail_event").exists()
 
 
 def test_suppressing_twice_is_once() -> None:

@@ -67,7 +67,7 @@ def test_an_act_without_an_event_stands_alone(customer):
         reason="asked by mail",
     )
     first = timeline(customer=customer)[0]
-    assert (first.kind, first.title, first.text) == ("audit", "Customer: export", "asked by mail")
+    assert (first.kind, first.title, first.text) == ("audit", "All data exported", "asked by mail")
 
 
 def test_pages_lose_nothing_even_when_many_share_an_instant(customer):

@@ -14,7 +14,6 @@ import pytest
 from core.refusal import Refused
 from ops import processes
 from ops.places import ROOT
-from ops.supervisor import free_port
 from tests.ops.test_mailcatcher import takes_connections
 
 from .given import AT, BY
@@ -27,7 +26,7 @@ class StandIn:
     """The stand-in, its address, and what it was told to know."""
 
     def __init__(self, folder):
-        self.file, port = folder / "vies.json", free_port()
+        self.file, port = folder / "vies.json", processes.free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.knows()
         command = [sys.executable, "standins/vies.py", "--file", str(self.file), "--port", str(port)]
@@ -130,7 +129,7 @@ def test_a_slow_service_is_no_answer(company, vies, monkeypatch):
 
 
 def test_nobody_there_is_no_answer(company, settings):
-    settings.VIES_URL = f"http://127.0.0.1:{free_port()}"
+    settings.VIES_URL = f"http://127.0.0.1:{processes.free_port()}"
     customer = french(company)
     carry_out(company)
     assert (state(customer), checks(customer)[0].answer) == ("pending", "unavailable")

@@ -107,6 +107,18 @@ def test_a_document_is_mailed_once_however_often_its_row_comes_by(mailbox) -> No
     assert len(mailbox.mails) == 1
 
 
+def test_a_document_is_mailed_once_also_after_its_row_was_dropped(mailbox) -> None:
+    company = a_company()
+    customer = a_customer(company, email="mueller@example.com")
+    an_invoice(company, customer)
+    relay_all()
+    assert Outbox.objects.filter(state="done").delete()[0] == 2
+    for _again in range(2):
+        settle(company=company, customer_ids=[customer.pk], on=ON, at=set_clock(company, ON), by=BY)
+    relay_all()
+    assert (len(mailbox.mails), Message.objects.count(), Outbox.objects.count()) == (1, 1, 0)
+
+
 def test_contacts_who_asked_get_it_too(mailbox) -> None:
     company = a_company()
     customer = a_customer(company, email="office@example.com")

@@ -30,7 +30,9 @@ def house(db: None) -> House:
 
 
 def build_house() -> House:
-    from core.models import Event, Job
+    from core.models import Event
+    from core.services import jobs
+    from reporting import long_reports
     from tests.factories import a_company, a_customer, a_plan
     from tests.subscriptions.metering import a_meter
 
@@ -38,11 +40,14 @@ def build_house() -> House:
     plan = a_plan(company)
     customer = a_customer(company, contacts=[{"name": "Ada", "email": "ada@example.com"}])
     refs = _business(company, customer, plan)
-    event, job = Event.objects.filter(company=company).first(), Job.objects.filter(company=company).first()
+    event = Event.objects.filter(company=company).first()
+    job = jobs.work(long_reports.start(company=company, name="mrr", query={}, language="en", user=None).pk)
     assert event is not None and job is not None
     ids = {
         "customer": customer.ref,
         "kind": "billing",
+        "report": "mrr",
+        "rows": "movements",
         "meter": a_meter(company).ref,
         "contact": customer.contacts.get().ref,
         "product": plan.items.get().product.ref,
@@ -98,6 +103,7 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
     )
     refs |= _to_do(company, customer, **common)
     refs |= _reminded(company, started.subscription, **common)
+    refs |= _sold(company, plan, **common)
     blocked = suppressing.suppress(company=company, address="gone@example.com", reason="manual", **common)
     refs |= {"suppression": blocked.ref, "name": "signature", "language": "en"}
     return refs | {
@@ -111,6 +117,16 @@ def _business(company: Any, customer: Any, plan: Any) -> dict[str, str]:
         "run": run.ref,
         "source": source.ref,
     }
+
+
+def _sold(company: Any, plan: Any, **common: Any) -> dict[str, str]:
+    """A lead at its stage, and a quote to it that was sent."""
+    from crm.services import leads, quote_sending, quotes
+
+    lead = leads.create(company=company, name="Ada", email="ada@windkraft.example", country="DE", **common)
+    quote = quotes.create(company=company, plan=plan, lead=lead, **common)
+    quote_sending.send(quote=quote, **common)
+    return {"lead": lead.ref, "quote": quote.ref}
 
 
 def _reminded(company: Any, subscription: Any, **common: Any) -> dict[str, str]:
@@ -129,13 +145,44 @@ def _reminded(company: Any, subscription: Any, **common: Any) -> dict[str, str]:
         company=company, rule=rule, customer=subscription.customer, subscription=subscription,
         subject_id=subscription.pk, occasion_on=TODAY, offer=offer, offer_until_on=TODAY, sent_at=common["at"],
     )  # fmt: skip
-    return {"rule": rule.ref, "offer": offer.ref, "reminder": reminder.ref}
+    return {"rule": rule.ref, "offer": offer.ref, "reminder": reminder.ref} | _mailed(company, subscription, **common)
+
+
+def _mailed(company: Any, subscription: Any, **common: Any) -> dict[str, str]:
+    """A mailing to a segment, and somebody who is to get it."""
+    from catalog.models import Campaign
+    from crm.models import MailingRecipient
+    from crm.services import bulk_acts, mailings, segments
+    from tests.factories import TODAY
+
+    rules = {"match": "all", "conditions": [], "groups": []}
+    segment = segments.save(company=company, name="All", rules=rules, **common)
+    act = bulk_acts.prepare(
+        segment=segment, kind="note", params={"text": "x"}, language="en", user=None, on=TODAY, **common
+    )
+    mailing = mailings.save(
+        company=company, name="Stay", segment=segment, campaign=Campaign.objects.filter(company=company).latest("pk"),
+        subject={"en": "x"}, body={"en": "{link}"}, **common,
+    )  # fmt: skip
+    MailingRecipient.objects.create(
+        company=company, mailing=mailing, customer=subscription.customer, subscription=subscription
+    )
+    return {"segment": segment.ref, "mailing": mailing.ref, "bulk_act": act.ref} | _tied(company, **common)
+
+
+def _tied(company: Any, **common: Any) -> dict[str, str]:
+    """A tie by files that was given one."""
+    from crm.services import tie_accounts, tie_files
+
+    tie = tie_accounts.save(company=company, kind="csv", name="Files", **common)
+    file = tie_files.give_in(tie=tie, name="x.csv", content=b"email\na@b.example\n", **common)
+    return {"tie": tie.ref, "tie_file": file.ref, "table": "contacts"}
 
 
 def _to_do(company: Any, customer: Any, **common: Any) -> dict[str, str]:
     """A task with a remark, and an alert by its rule."""
     from crm.models import Alert
-    from crm.services import alert_rules, tasks
+    from crm.services import activities, alert_rules, tasks
     from tests.factories import TODAY
 
     rule = alert_rules.of_company(company)["parked"]
@@ -144,7 +191,10 @@ def _to_do(company: Any, customer: Any, **common: Any) -> dict[str, str]:
     alert = Alert.objects.create(
         company=company, rule=rule, kind="parked", key="1", customer=customer, raised_at=common["at"]
     )
-    return {"task": task.ref, "alert": alert.ref, "alert_rule": rule.ref}
+    talked = activities.log(
+        company=company, customer=customer, kind="call", subject="x", begins_at=common["at"], **common
+    )
+    return {"activity": talked.ref, "task": task.ref, "alert": alert.ref, "alert_rule": rule.ref}
 
 
 def _money(company: Any, customer: Any, invoice: Any, payment: Any) -> dict[str, str]:
@@ -304,8 +354,8 @@ def test_the_walk_meets_every_operation_of_the_api(house):
 
 def test_a_key_of_another_company_finds_nothing(house):
     visit = api_visit(api_key(house.other, "*"))
-    # A mail's name and language name no row: every company words its own.
-    ways = [way for way in api_ways() if set(way.places) - {"name", "language"}]
+    # A mail's name and language name no row: every company words its own; and every company has every report.
+    ways = [way for way in api_ways() if set(way.places) - {"name", "language", "report", "rows"}]
     walk = strangers(ways, visit, house.ids, who="a key of another company", says={404})
     assert walk.faults == []
     assert walk.passed > 60
@@ -337,6 +387,7 @@ def test_lists_of_another_company_are_empty(house):
     client, headers = Client(), {"Authorization": f"Bearer {api_key(house.other, '*')}"}
     seeded = {"/api/v1/tax-categories", "/api/v1/tax-rates", "/api/v1/events", "/api/v1/dunning-policies"}
     seeded |= {"/api/v1/alert-rules", "/api/v1/mail-texts", "/api/v1/event-types"}
+    seeded |= {"/api/v1/reports", "/api/v1/lead-stages", "/api/v1/segments/fields"}
     own = {ref for ref in house.ids.values() if "_" in ref}
     for way in api_ways():
         if way.method == "get" and not way.places:

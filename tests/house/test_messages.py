@@ -6,13 +6,17 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import polib
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ["de", "fr", "it", "es"]
+ROOMS = ["pricing", "core", "catalog", "customers", "subscriptions", "billing", "reporting", "crm", "portal",
+         "backoffice", "api", "demo"]  # fmt: skip
 PLACEHOLDER = re.compile(r"%\([a-z_]+\)[sd]|\{[a-z_]*\}|%%")
 
 
@@ -24,6 +28,13 @@ def catalog(language: str) -> polib.POFile:
 def test_no_string_lacks_its_translation(language: str) -> None:
     missing = [entry.msgid for entry in catalog(language) if not entry.obsolete and not entry.translated()]
     assert missing == []
+
+
+def test_words_are_asked_for_by_names_that_are_collected() -> None:
+    """`makemessages` knows `_` and the functions' own names; behind another name a string is never translated."""
+    renamed = re.compile(r"import (?:\w+, )*\w*gettext\w* as (?!_$)\w+", re.MULTILINE)
+    files = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    assert [str(path.relative_to(ROOT)) for path in files if renamed.search(path.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -38,9 +49,13 @@ def test_translations_keep_their_placeholders(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_compiled_is_what_is_written(language: str) -> None:
-    written = {entry.msgid: entry.msgstr for entry in catalog(language).translated_entries() if not entry.msgid_plural}
     compiled = polib.mofile(str(ROOT / "locale" / language / "LC_MESSAGES" / "django.mo"))
-    assert {entry.msgid: entry.msgstr for entry in compiled if not entry.msgid_plural} == written
+    assert texts(compiled) == texts(catalog(language).translated_entries())
+
+
+def texts(entries: Iterable[Any]) -> dict[tuple[str | None, str], str]:
+    """By context and original; the plurals left out."""
+    return {(entry.msgctxt, entry.msgid): entry.msgstr for entry in entries if not entry.msgid_plural}
 
 
 @pytest.mark.skipif(not shutil.which("xgettext"), reason="collecting strings needs gettext")

@@ -56,6 +56,40 @@ def test_a_card_is_added_on_the_providers_page(client, company, customer, provid
     assert f"{method.label} is saved." in shown
 
 
+def relayed():
+    from core.services import outbox
+
+    return outbox.relay(worker="test", kinds=["forget_method"]).done
+
+
+def detached(providers, method):
+    return [row["type"] for row in providers.events(method.external_id)].count("payment_method.detached")
+
+
+def come_back(method):
+    """The provider has it still, and its page gives the same one again."""
+    from billing.services import payment_methods, sending
+
+    return payment_methods.keep(
+        gateway=method.gateway, customer=method.customer, found=sending.saved(method), by=BY, at=at_noon(TODAY)
+    )
+
+
+def test_a_method_that_came_back_is_forgotten_at_its_second_removal(company, customer, providers):
+    from billing.services import payment_methods
+    from core.models import Outbox
+
+    card = a_card(customer, a_gateway(company, providers))
+    payment_methods.remove(method=card, by=BY, at=at_noon(TODAY))
+    back = come_back(card)
+    assert (back.pk, back.status) == (card.pk, "active")
+    # Before the provider was told: it keeps what is in use again.
+    assert (relayed(), detached(providers, card)) == (1, 0)
+    payment_methods.remove(method=back, by=BY, at=at_noon(TODAY))
+    assert (relayed(), detached(providers, card)) == (1, 1)
+    assert Outbox.objects.filter(kind="forget_method", state="done").count() == 2
+
+
 def test_the_list_says_state_expiry_and_which_subscription(client, company, customer, providers):
     from billing.services import payment_methods
     from subscriptions.models import Subscription

@@ -50,6 +50,20 @@ def test_a_signed_message_is_stored_then_acknowledged_and_once(client, gateway):
     assert "Cookie" not in row.headers
 
 
+def test_a_message_told_again_after_its_effect_was_dropped_makes_none(client, gateway):
+    from billing.models import GatewayEvent
+    from core.models import Outbox
+    from core.services import outbox
+
+    body = json.dumps(EVENT).encode()
+    send(client, gateway, body, signed(body))
+    assert outbox.relay(worker="test", kinds=["gateway_event"]).done == 1
+    assert GatewayEvent.objects.get().state == "ignored"
+    Outbox.objects.filter(kind="gateway_event", state="done").delete()
+    assert send(client, gateway, body, signed(body)).status_code == 200
+    assert not Outbox.objects.filter(kind="gateway_event").exists()
+
+
 @pytest.mark.parametrize("how", ["other secret", "changed", "old", "none"])
 def test_what_is_not_signed_by_the_provider_is_refused_and_not_kept(client, gateway, how):
     from billing.models import GatewayEvent

@@ -39,12 +39,6 @@ class Catcher:
         return list(json.loads(self.get("index.json")))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def takes_connections(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
@@ -55,7 +49,7 @@ def takes_connections(port: int) -> bool:
 
 @pytest.fixture
 def catcher(tmp_path: Path) -> Iterator[Catcher]:
-    smtp, http = free_port(), free_port()
+    smtp, http = processes.free_port(), processes.free_port()
     command = [sys.executable, "standins/mailcatcher.py", "--folder", str(tmp_path / "mail")]
     process = subprocess.Popen(
         [*command, "--smtp", str(smtp), "--http", str(http)], cwd=ROOT, stdout=subprocess.DEVNULL

@@ -18,7 +18,6 @@ from django.db import connection
 from ops import places, processes
 from ops.environment import find_pooler
 from ops.places import ROOT
-from ops.supervisor import free_port
 from tests.factories import TODAY, a_company, a_customer, a_plan, a_subscription
 from tests.subscriptions.metering import a_meter, a_usage_item, a_user, sent
 
@@ -55,7 +54,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def pooled(folder: Path) -> Iterator[dict[str, str]]:
     """The environment of processes that reach this test's database through PgBouncer, two connections for all."""
-    found, port = connection.settings_dict, free_port()
+    found, port = connection.settings_dict, processes.free_port()
     (folder / "users.txt").write_text(f'"{found["USER"]}" ""\n')
     (folder / "pgbouncer.ini").write_text(
         f"""[databases]

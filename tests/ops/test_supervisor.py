@@ -17,8 +17,6 @@ from ops import processes
 from ops.places import ROOT
 from ops.supervisor import Ports, SupervisorError
 
-from .test_mailcatcher import free_port
-
 
 class Run:
     """A supervisor in a process of its own, with its words."""
@@ -54,7 +52,7 @@ class Run:
 
 @pytest.fixture
 def ports(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    chosen = {name: free_port() for name in ("TURNUS_PORT", "TURNUS_SMTP_PORT", "TURNUS_MAIL_PORT")}
+    chosen = {name: processes.free_port() for name in ("TURNUS_PORT", "TURNUS_SMTP_PORT", "TURNUS_MAIL_PORT")}
     for name, port in chosen.items():
         monkeypatch.setenv(name, str(port))
     return chosen

@@ -6,6 +6,9 @@ import pytest
 from django.core.cache import cache
 from django.urls import reverse
 
+from customers.services import mail_texts
+from tests.factories import BY
+
 SAID = {
     "kind": "ordinary",
     "name": "Ada Lovelace",
@@ -49,6 +52,25 @@ def test_staff_get_it_with_the_customer_it_is_about(client, house):
     assert message.customer == house.customer
     assert message.recipients == ["billing@nordlicht.example"]
     assert house.customer.number in message.body
+    assert f"/office/customers/{house.customer.ref}/" in message.body
+
+
+def test_where_nobody_is_found_the_mail_to_staff_has_no_link(client, company):
+    declare(client, company, contract="the internet thing", email="nobody@home.example")
+    message = written("declaration_received")
+    assert message.body.startswith("No contract was found by what they wrote; please look.\n\nReceived: ")
+    assert "/office/" not in message.body
+
+
+def test_a_company_words_the_mail_to_its_staff_itself(client, house):
+    mail_texts.save(
+        company=house.company, name="declaration_received", language=house.company.language,
+        subject="Kündigung von {name}", body="{about}\n\n{declared}", by=BY, at=house.company.clock_at,
+    )  # fmt: skip
+    declare(client, house.company, contract=house.subscription.number)
+    message = written("declaration_received")
+    assert message.subject == "Kündigung von Ada Lovelace"
+    assert "/office/" not in message.body
 
 
 @pytest.mark.parametrize("by", ["customer", "invoice", "email"])

@@ -190,10 +190,16 @@ def test_an_access_is_taken_away(ada, client, house):
 def test_data_can_be_taken_along(ada, house):
     answer = ada.get(reverse("portal:export"))
     archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
-    assert archive.namelist() == ["data.json", f"documents/{house.invoice.number}.pdf"]
+    assert archive.namelist() == [
+        *(f"{name}.json" for name in (
+            "customer", "addresses", "contacts", "consents", "vat_checks", "payment_methods", "subscriptions", "usage",
+            "invoices", "credit_notes", "payments", "refunds", "messages", "quotes",
+        )),
+        f"documents/{house.invoice.number}.pdf",
+    ]  # fmt: skip
     assert archive.read(f"documents/{house.invoice.number}.pdf").startswith(b"%PDF")
-    told = json.loads(archive.read("data.json"))
-    assert told["customer"]["number"] == house.customer.number
+    told = {name: json.loads(archive.read(f"{name}.json")) for name in ("customer", "invoices", "subscriptions")}
+    assert told["customer"][0]["number"] == house.customer.number
     assert told["invoices"][0]["gross"] == "36.89"
     assert told["subscriptions"][0]["items"][0]["unit_amount"] == "31"
 

@@ -118,3 +118,21 @@ def test_who_unsubscribed_gets_no_advertising_until_they_allow_it_anew(
     assert consents.recipients_of(house.customer) == []
     consents.allow(holder=house.owner, source="portal", by=BY, at=company.clock_at)
     assert consents.recipients_of(house.customer) == ["ada@example.com"]
+
+
+def test_pressing_twice_blocks_once_and_in_this_company_alone(client: Client, offer: Message) -> None:
+    from tests.factories import a_company
+
+    other = a_company()
+    for _ in range(2):
+        assert client.post(path_of(offer)).status_code == 302
+    assert Suppression.objects.count() == 1
+    assert suppressing.blocked(other.pk, ["ada@example.com"], category="marketing") == {}
+
+
+def test_an_archived_customer_still_gets_out(client: Client, offer: Message, house: Any, company: Any) -> None:
+    house.customer.archived_at = company.clock_at
+    house.customer.save(update_fields=["archived_at"])
+    assert client.get(path_of(offer)).status_code == 200
+    client.post(path_of(offer))
+    assert is_blocked(offer)

@@ -66,3 +66,14 @@ def test_the_table_covers_every_country_and_says_how_each_date_was_found() -> No
     assert {case["country"] for case in CASES} == {"DE", "FR", "IT", "ES"}
     assert {case["notice"][2] for case in CASES} == {"any_day", "month_end", "period_end", "term_end"}
     assert all(case["derivation"].endswith(".") for case in CASES)
+
+
+def test_in_a_trial_no_single_day_is_named_as_the_end() -> None:
+    from subscriptions.services.terms import in_words
+
+    trials = [clock for case in CASES if "trial" in (clock := clock_of(case)).reasons]
+    assert trials
+    for clock in trials:
+        said = in_words(clock, "en")
+        assert "During the trial it can end on any day." in said
+        assert not any(one.startswith("Canceled by") for one in said if clock.cancel_by > clock.earliest_end)

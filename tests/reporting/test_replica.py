@@ -22,8 +22,10 @@ from core import replica
 from core.models import Company
 with replica.reading():
     company = Company.objects.get(slug="mirrored")
-from reporting import mrr, recovery
-print([one.mrr_minor for one in mrr.recurring_revenue(company=company, on=date(2026, 1, 1))])
+from reporting import asking, recovery, registry
+asked = asking.asked_of(registry.named("mrr"), {}, today=date(2026, 1, 1))
+told = registry.build(name="mrr", company=company, asked=asked)
+print([one.value for one in told.figures if one.name == "mrr"])
 print(recovery.cases(company, date(2026, 1, 1), date(2026, 1, 31)).opened)
 print("written to" if connections["default"].connection else "untouched")
 try:

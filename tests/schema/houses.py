@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.factories import BY, a_customer, a_product, at_noon, set_clock
+from tests.schema.sales import sell
 
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
 
@@ -24,14 +25,15 @@ def a_full_company() -> Any:
     _money_in(company)
     _to_do(company)
     _said(company)
+    sell(company)
     return company
 
 
 def _metered(company: Any) -> None:
     """A month of usage, billed with a discount that is used and granted credit that lowers it."""
     from billing.services import granting
-    from catalog.services.discounts import create_code, create_discount
-    from subscriptions.services import usage_thresholds
+    from catalog.services.discounts import create_campaign, create_code, create_discount
+    from subscriptions.services import first_touch, usage_thresholds
     from subscriptions.services.agreeing import ItemSpec
     from tests.billing.test_settling import bill
     from tests.subscriptions.metering import a_meter, a_usage_item, a_user, sent, take_in
@@ -46,6 +48,8 @@ def _metered(company: Any) -> None:
     create_code(discount=discount, code="TEN", by=BY, at=at)
     customer = a_customer(company)
     granting.grant(customer=customer, amount_minor=100, currency="EUR", reason="sorry", by=BY, at=at)
+    campaign = create_campaign(company=company, code="spring", name="Spring", by=BY, at=at)
+    first_touch.note(company=company, customer=customer, campaign=campaign, source="fair", at=at)
     item = ItemSpec(product, unit_amount=Decimal(20))
     subscription = a_user(company, item, a_usage_item(meter), customer=customer, discounts=[discount])
     set_clock(company, date(2026, 1, 20))
@@ -112,6 +116,7 @@ def _money_in(company: Any) -> None:
         Invoice,
         Mandate,
         Payment,
+        PaymentDay,
         PaymentMethod,
         Refund,
         Reversal,
@@ -143,6 +148,7 @@ def _money_in(company: Any) -> None:
     )  # fmt: skip
     payment = Payment.objects.create(**hers, method="card", received_on=FEBRUARY, gateway=gateway, attempt=attempt,
                                      external_id="pi_1", created_at=at, **money)  # fmt: skip
+    PaymentDay.objects.create(**own, received_on=FEBRUARY, method="card", count=1, through_id=payment.pk, **money)
     refund = Refund.objects.create(**hers, status="sent", asked_on=FEBRUARY, payment=payment, gateway=gateway,
                                    key="r1" + str(company.pk), created_at=at, **money)  # fmt: skip
     Reversal.objects.create(**own, payment=payment, gateway=gateway, kind="dispute", external_id="d1",
@@ -187,13 +193,43 @@ def _to_do(company: Any) -> None:
     user = User.objects.create_user(f"morning{company.pk}@example.com")
     message = Message.objects.filter(company=company).order_by("pk")[0]
     Digest.objects.create(company=company, user=user, on=FEBRUARY, message=message)
+    _watched(company, user, message, at)
+    _closed(company, at)
+
+
+def _closed(company: Any, at: Any) -> None:
+    """A closed month with its sums."""
+    from catalog.models import Campaign, Plan, Product
+    from reporting.models import ClosedCustomers, ClosedMonth, ClosedRevenue
+
+    first = {"company": company, "month": FEBRUARY}
+    closed = ClosedMonth.objects.create(**first, closed_at=at, rates={}, touch_id=0)
+    plan, product, campaign = (
+        model._default_manager.filter(company=company).order_by("pk")[0] for model in (Plan, Product, Campaign)
+    )
+    ClosedRevenue.objects.create(
+        **first, closed=closed, kind="new", currency="EUR", plan=plan, product=product, campaign=campaign,
+        cohort_on=FEBRUARY, amount_minor=1,
+    )  # fmt: skip
+    ClosedCustomers.objects.create(**first, closed=closed, currency="EUR", gained=1, returned=0, lost=0)
+
+
+def _watched(company: Any, user: Any, message: Any, at: Any) -> None:
+    """A saved report with a reader and a mail, a goal and a note."""
+    from reporting.models import Annotation, Goal, ReportMail, ReportReader, SavedReport
+
+    view = SavedReport.objects.create(company=company, report="mrr", name="Mine", owner=user, created_at=at)
+    ReportReader.objects.create(company=company, view=view, user=user)
+    ReportMail.objects.create(company=company, view=view, user=user, on=FEBRUARY, message=message)
+    Goal.objects.create(company=company, report="mrr", figure="mrr", month=FEBRUARY, value=1, set_by=user)
+    Annotation.objects.create(company=company, on=FEBRUARY, text="x", written_by=user)
 
 
 def _said(company: Any) -> None:
     """A reminder about everything a reminder can be about, with an offer that was taken; a notice by law."""
     from billing.models import Invoice, PaymentMethod
     from catalog.models import Discount
-    from crm.models import Offer, Reminder, ReminderRule
+    from crm.models import Offer, Reminder, ReminderRule, Segment
     from customers.models import Message
     from subscriptions.models import AgreedDiscount, RenewalNotice
 
@@ -206,6 +242,9 @@ def _said(company: Any) -> None:
     offer = Offer.objects.create(**own, name="Stay", discount=discount, created_at=at)
     rule = ReminderRule.objects.create(**own, name="Stay", occasion="before_renewal", text="remind_offer",
                                        category="marketing", offer=offer, created_at=at)  # fmt: skip
+    _mailed(company, offer=offer, agreed=agreed, message=message)
+    _tied(company, agreed.subscription.customer)
+    ReminderRule.objects.filter(pk=rule.pk).update(segment=Segment.objects.filter(**own).order_by("pk")[0])
     Reminder.objects.create(
         **own, rule=rule, customer=invoice.customer, subscription=agreed.subscription, invoice=invoice,
         method=PaymentMethod.objects.filter(company=company).order_by("pk")[0], subject_id=agreed.subscription_id,
@@ -215,4 +254,54 @@ def _said(company: Any) -> None:
     RenewalNotice.objects.create(
         **own, subscription=agreed.subscription, term_ends_on=FEBRUARY, cancel_by_on=JANUARY, law="FR-L215-1",
         due_from_on=JANUARY, due_until_on=JANUARY, effect="leave_any_time", message=message, body_hash="a", sent_at=at,
+    )  # fmt: skip
+
+
+def _tied(company: Any, customer: Any) -> None:
+    """A tie to a newsletter, for a segment, with somebody who was sent."""
+    from catalog.models import Campaign
+    from core.services import files
+    from crm.models import Lead, Segment, Tie, TieChange, TieFile, TieRecord, TieRun
+
+    segment = Segment.objects.filter(company=company).order_by("pk")[0]
+    tie = Tie.objects.create(company=company, kind="brevo", name="News", secret="x", audience="7", segment=segment,
+                             created_at=at_noon(FEBRUARY))  # fmt: skip
+    at, own = at_noon(FEBRUARY), {"company": company, "tie": tie}
+    Tie.objects.filter(pk=tie.pk).update(campaign=Campaign.objects.filter(company=company).order_by("pk").first())
+    TieRecord.objects.create(**own, kind="person", key="a@x.test", customer=customer, state="sent")
+    TieRun.objects.create(**own, began_at=at, ended_at=at, taken=1)
+    TieChange.objects.create(**own, at=at, key="a@x.test", customer=customer, what="name", outcome="taken",
+                             lead=Lead.objects.filter(company=company).order_by("pk").first())  # fmt: skip
+    file = files.store(company_id=company.pk, name="c.csv", media_type="text/csv", content=b"email")
+    TieFile.objects.create(**own, file=file, name="c.csv", line_count=1, created_at=at)
+    _acted_on(company, segment, customer)
+
+
+def _acted_on(company: Any, segment: Any, customer: Any) -> None:
+    """An act on everybody in a segment that was done with one of their subscriptions."""
+    from crm.models import BulkAct, BulkRow
+
+    at = at_noon(FEBRUARY)
+    act = BulkAct.objects.create(company=company, segment=segment, kind="cancel", on=FEBRUARY, state="done",
+                                 language="en", created_at=at, started_at=at, ended_at=at)  # fmt: skip
+    BulkRow.objects.create(company=company, bulk_act=act, customer=customer, state="done", tried_at=at,
+                           subscription=customer.subscriptions.order_by("pk")[0])  # fmt: skip
+
+
+def _mailed(company: Any, *, offer: Any, agreed: Any, message: Any) -> None:
+    """Two mailings to a segment, one with an offer that was taken, one with a code."""
+    from catalog.models import Campaign, OfferCode
+    from crm.models import Mailing, MailingRecipient, Segment
+
+    at = at_noon(FEBRUARY)
+    segment = Segment.objects.create(company=company, name="Mailed to", created_at=at, changed_at=at)
+    own: dict[str, Any] = {
+        "company": company, "segment": segment, "created_at": at, "subject": {"en": "x"}, "body": {"en": "x"},
+        "campaign": Campaign.objects.filter(company=company).order_by("pk")[0],
+    }  # fmt: skip
+    Mailing.objects.create(**own, name="Code", offer_code=OfferCode.objects.filter(company=company).order_by("pk")[0])
+    mailing = Mailing.objects.create(**own, name="Stay", offer=offer, state="done", starts_at=at, frozen_at=at)
+    MailingRecipient.objects.create(
+        company=company, mailing=mailing, customer_id=agreed.subscription.customer_id,
+        subscription_id=agreed.subscription_id, message=message, sent_at=at, accepted_at=at, agreed=agreed,
     )  # fmt: skip

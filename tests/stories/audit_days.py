@@ -6,7 +6,7 @@ The one rule: periods are found here by counting boundaries one by one from the 
 from __future__ import annotations
 
 from calendar import monthrange
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from copy import copy
 from datetime import date, timedelta
@@ -151,12 +151,19 @@ def _is_due(subscription: Any, terms: list[Any], held: Any, day: date, today: da
 
 
 def notes_give_back_days(company: Any) -> None:
-    """Kept + credited = charged: a line keeps its amount for the days it still bills; only notes by hand take more."""
+    """Kept + credited = charged: a line keeps its amount for the days it still bills; only notes by hand take more.
+
+    Each time days are taken back, what they are worth is rounded once; where that is nothing, there is no note to see.
+    """
     from billing.models import BilledDays, CreditNoteLine, InvoiceLine
 
     live: defaultdict[int, int] = defaultdict(int)
-    for row in BilledDays.objects.filter(company=company, released_at__isnull=True, line__isnull=False):
-        live[row.line_id] += (row.days.upper - row.days.lower).days
+    released: Counter[int] = Counter()
+    for row in BilledDays.objects.filter(company=company, line__isnull=False):
+        if row.released_at is None:
+            live[row.line_id] += (row.days.upper - row.days.lower).days
+        else:
+            released[row.line_id] += 1
     notes: defaultdict[int, list[Any]] = defaultdict(list)
     for given in CreditNoteLine.objects.filter(company=company).select_related("credit_note"):
         notes[given.invoice_line_id].append(given)
@@ -167,7 +174,7 @@ def notes_give_back_days(company: Any) -> None:
         by_hand = sum(note.amount_minor for note in notes[line.pk] if note.credit_note.cause == "manual")
         automatic = [note.amount_minor for note in notes[line.pk] if note.credit_note.cause != "manual"]
         credited = by_hand + sum(automatic)
-        slack = Fraction(len(automatic), 2)
+        slack = Fraction(max(len(automatic), released[line.pk]), 2)
         told = (line.pk, line.amount_minor, length, live[line.pk], by_hand, automatic)
         assert 0 <= credited <= line.amount_minor, told
         if any(note.credit_note.cause == "void" for note in notes[line.pk]):

@@ -7,58 +7,18 @@ the law there wants it, so there is no renewal to tell of.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
 
-from tests.crm.reminding import START, YEARLY
-from tests.factories import BY, a_company, a_customer, a_plan, a_subscription, at_noon, set_clock
+from tests.stories.year_of_mails import a_year, mails_of
 
 pytestmark = pytest.mark.django_db
 
-END = date(2027, 3, 1)
 INVOICES = ("invoice_issued", date(2026, 3, 1)), ("invoice_issued", date(2027, 3, 1))
 CARD = ("remind_card", date(2026, 10, 31)), ("remind_card", date(2026, 11, 23))
 RENEWAL = ("remind_renewal", date(2027, 1, 30))
-
-
-def a_consumer(company: Any, country: str, **rules: Any) -> Any:
-    from billing.models import Gateway, PaymentMethod
-
-    plan = a_plan(company, amount="120.00", rules=YEARLY | rules, name={"de": "Tageblatt"})
-    customer = a_customer(company, kind="person", country=country, language=country.lower(), name="Ada")
-    subscription = a_subscription(company, customer, plan, on=START)
-    gateway, _ = Gateway.objects.get_or_create(
-        company=company, kind="stripe", defaults={"name": "Stripe", "created_at": at_noon(START)}
-    )
-    PaymentMethod.objects.create(
-        company=company, customer=customer, gateway=gateway, kind="card", status="active", is_default=True,
-        label="Visa •••• 4242", expires_on=date(2026, 11, 30), created_at=at_noon(START),
-    )  # fmt: skip
-    return subscription
-
-
-def live(company: Any) -> None:
-    """A year, day by day: what moves by itself, what is billed, what the law wants said, who is reminded."""
-    from billing.services import acts
-    from core.services import outbox
-    from crm.services import reminding, renewal_law
-    from subscriptions.models import Subscription
-    from tests.billing.test_settling import bill
-
-    day = START
-    while day <= END:
-        at = set_clock(company, day)
-        if Subscription.objects.filter(company=company, next_move_on__lte=day).exists():
-            acts.move_due(company=company, at=at, by=BY)
-        if Subscription.objects.filter(company=company, next_bill_on__lte=day).exists():
-            bill(company, day)
-            while outbox.relay(worker="test").done:
-                pass
-        renewal_law.keep_law(company=company, at=at)
-        reminding.reminders_tick(company, at)
-        day += timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +30,7 @@ def year(django_db_setup: None, django_db_blocker: Any) -> Any:
         outer = transaction.atomic()
         outer.__enter__()
         try:
-            company = a_company(today=START, language="de", country="DE")
-            held = {
-                "DE": a_consumer(company, "DE", renewal_rule="evergreen", notice_to="any_day"),
-                "FR": a_consumer(company, "FR"),
-                "IT": a_consumer(company, "IT"),
-                "ES": a_consumer(company, "ES"),
-            }
-            live(company)
-            yield {country: written(subscription) for country, subscription in held.items()}
+            yield {country: written(subscription) for country, subscription in a_year().items()}
         finally:
             transaction.set_rollback(True)
             outer.__exit__(None, None, None)
@@ -86,10 +38,9 @@ def year(django_db_setup: None, django_db_blocker: Any) -> Any:
 
 def written(subscription: Any) -> list[tuple[str, date, str, str, str]]:
     """Template, day, language, kind and subject of every mail to the customer."""
-    from customers.models import Message
-
-    rows = Message.objects.filter(customer=subscription.customer).order_by("created_at", "pk")
-    return [(row.template, row.created_at.date(), row.language, row.category, row.subject) for row in rows]
+    return [
+        (row.template, row.created_at.date(), row.language, row.category, row.subject) for row in mails_of(subscription)
+    ]
 
 
 def calendar(mails: list[tuple[str, date, str, str, str]]) -> list[tuple[str, date]]:

@@ -7,7 +7,7 @@ run and every hour.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
@@ -27,6 +27,8 @@ from pricing.errors import PricingError
 from subscriptions.models import Subscription
 from subscriptions.services import renewals
 
+#: What was due longer ago than this is issued without mail, unless it is asked for otherwise.
+QUIET_AFTER: Final = timedelta(days=7)
 EVENT: Final = "subscription.parked"
 Parked = tuple[int, str, str]
 Settle = Callable[[Sequence[int]], Settlement]
@@ -160,7 +162,10 @@ def tell(company: Company, found: Sequence[Parked], *, by: Actor, at: datetime) 
 
 
 def retry_parked(*, company: Company, at: datetime, by: Actor) -> dict[str, int]:
-    """Tries what billing had parked and is due, each by its own zone's day; how many were tried and billed."""
+    """Tries what billing had parked and is due, each by its own zone's day; how many were tried and billed.
+
+    What comes of it is what the day's run would have made of it, whichever comes first.
+    """
     rows = _ours(company, date.max).values_list("time_zone", "customer_id", "next_bill_on", "pk")
     by_customer: dict[tuple[str, int], list[int]] = {}
     for zone, customer_id, due_on, pk in rows:
@@ -174,8 +179,9 @@ def retry_parked(*, company: Company, at: datetime, by: Actor) -> dict[str, int]
             with transaction.atomic():
                 unpark(company, on, ids=ids)
                 outcome = settle(
-                    company=company, customer_ids=[customer_id], on=on, at=at, by=by, skip_locked=True, zones=[zone]
-                )
+                    company=company, customer_ids=[customer_id], on=on, at=at, by=by, notify_since=on - QUIET_AFTER,
+                    skip_locked=True, zones=[zone],
+                )  # fmt: skip
                 if outcome.skipped_customer_ids:
                     transaction.set_rollback(True)
                 else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 
 from django.db import connection, transaction
@@ -21,7 +21,7 @@ from core.models import Company
 from core.refusal import Refused
 from core.services import trail
 
-QUIET_AFTER: Final = timedelta(days=7)
+QUIET_AFTER: Final = parking.QUIET_AFTER
 #: First half of the advisory lock under which runs of a company are started and ended; any constant number.
 _LOCK: Final = 0x0B11
 

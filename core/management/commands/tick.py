@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -40,6 +41,11 @@ class Command(BaseCommand):
             companies = Company.objects.filter(slug=options["company"])
             if not companies:
                 raise CommandError(_("There is no such company."))
+        if (ahead := ticks.wrong_clock()) is not None:
+            raise CommandError(
+                _("This machine's clock and the database's are %(hours)d hours apart; nothing was asked.")
+                % {"hours": abs(ahead) // timedelta(hours=1)}
+            )
         failed = False
         for company in companies.order_by("pk"):
             for tick in chosen:

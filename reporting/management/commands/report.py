@@ -1,4 +1,4 @@
-"""`manage.py report mrr`: recurring revenue on the terminal or as JSON."""
+"""`manage.py report mrr`: any report on the terminal or as JSON."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core import clock
 from core.models import Company
-from reporting import mrr
+from core.refusal import Refused
+from core.spreadsheets import Sheet
+from reporting import asking, registry, words
 
 
 class Command(BaseCommand):
-    help = "Prints a report: mrr (recurring revenue, customers and churn by month)."
+    help = "Prints a report, such as mrr (recurring revenue): its figures, then its tables, tabs between the columns."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", choices=["mrr"], help="which report")
+        parser.add_argument("name", choices=[spec.name for spec in registry.every()], help="which report")
         parser.add_argument(
             "--on", type=date.fromisoformat, help="day of the report, such as 2026-11-01; default: today"
         )
         parser.add_argument("--company", help="address name of the company; may be left out when there is only one")
-        parser.add_argument("--months", type=int, default=13, help="how many months to list (default 13)")
+        parser.add_argument("--span", default="", choices=list(asking.SPANS), help="which time; default: the report's")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,26 +35,23 @@ class Command(BaseCommand):
         if len(found) != 1:
             raise CommandError("Say which company with --company." if found else "There is no such company.")
         on = options["on"] or clock.today(found[0])
-        answer = mrr.report(company=found[0], on=on, months=options["months"])
+        try:
+            asked = asking.asked_of(registry.named(options["name"]), {"span": options["span"]}, today=on)
+            built = registry.build(name=options["name"], company=found[0], asked=asked)
+        except Refused as refused:
+            raise CommandError(refused.message) from refused
+        sheets = words.sheets_of(built)
         if options["json"]:
-            self.stdout.write(json.dumps(answer, indent=2))
+            days = {"on": asked.on, "first": asked.first, "last": asked.last}
+            answer = {"company": found[0].slug, **days, "tables": {str(one.name): _rows(one) for one in sheets}}
+            self.stdout.write(json.dumps(answer, indent=2, default=str))
             return
-        for revenue in answer["currencies"]:
-            self.stdout.write(
-                f"{answer['company']}  {answer['on']}  MRR {revenue['mrr']} {revenue['currency']}"
-                f"  ARR {revenue['arr']}  customers {revenue['customers']}"
-            )
-            columns = [
-                "month",
-                "opening",
-                *mrr.KINDS,
-                "closing",
-                "customers_gained",
-                "customers_lost",
-                "customers_closing",
-            ]
-            self.stdout.write("  ".join(f"{name.replace('customers_', 'cust. '):>14}" for name in columns))
-            for month in revenue["months"]:
-                self.stdout.write("  ".join(f"{month[name]:>14}" for name in columns))
-        if not answer["currencies"]:
-            self.stdout.write(f"{answer['company']}  {answer['on']}  no recurring revenue yet")
+        self.stdout.write(f"{found[0].slug}  {asked.first.isoformat()} to {asked.last.isoformat()}")
+        for sheet in sheets:
+            self.stdout.write(f"\n{sheet.name}\n" + "\t".join(sheet.head))
+            for row in sheet.rows:
+                self.stdout.write("\t".join("" if value is None else str(value) for value in row))
+
+
+def _rows(sheet: Sheet) -> list[dict[str, Any]]:
+    return [dict(zip(sheet.head, row, strict=True)) for row in sheet.rows]

@@ -1,6 +1,7 @@
 """Words of the import's refusals: code to sentence, with named placeholders."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from core.refusal import register
 
@@ -69,6 +70,10 @@ register(
         # taking it back
         "import.not_done": _("This import took nothing over; there is nothing to take back."),
         "import.undone": _("This import was taken back while it ran; it has stopped."),
-        "import.billed": _("%(count)s of its subscriptions have been billed; it can't be taken back."),
+        "import.billed": ngettext_lazy(
+            "%(count)s of its subscriptions has been billed; it can't be taken back.",
+            "%(count)s of its subscriptions have been billed; it can't be taken back.",
+            "count",
+        ),
     }
 )
