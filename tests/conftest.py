@@ -36,9 +36,15 @@ os.environ["TURNUS_STRICT_EVENTS"] = "1"
 os.environ["TURNUS_VIES_URL"] = ""  # no test asks the real service
 
 settings.register_profile(
-    "ci", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "ci",
+    max_examples=100,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
 )
-settings.register_profile("deep", settings.get_profile("ci"), max_examples=5000)
+settings.register_profile("deep", settings.get_profile("ci"), max_examples=5000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 ROOMS = ("pricing", "house", "ops", "core", "catalog", "customers", "subscriptions", "billing", "reporting", "crm")

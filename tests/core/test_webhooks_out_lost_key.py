@@ -102,7 +102,7 @@ def test_the_doctor_names_what_no_key_opens(company: Company, sink: Sink, lost: 
 def test_a_name_that_is_not_found_in_time_is_given_up(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     """A resolver tries for a minute and more by itself; a try is over long before its lease is."""
     monkeypatch.setattr(webhook_addresses, "LOOK_UP_SECONDS", 0.2)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: sleep(3))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: sleep(3) or [])
     begun = monotonic()
     with pytest.raises(Refused, match="url_unknown"):
         webhook_addresses.checked("http://slow.example/in", company=company)
