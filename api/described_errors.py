@@ -19,7 +19,7 @@ CODES = {
     422: ("invalid_input", "idempotency_key_reused"),
     429: ("rate_limited",),
     500: ("internal_error",),
-    503: ("busy",),
+    503: ("busy", "file_unreachable"),
 }
 EXAMPLE_PARAMS = {
     "scope": "customers:read",

@@ -178,9 +178,9 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         case OperationalError():
             logger.warning("A write over the API met a lock or a lost connection", exc_info=error)
             return problem(503, "busy", words("busy"), headers={"Retry-After": "1"})
-        case BucketError():
+        case BucketError() if error.passes:
             logger.warning("A file could not be read for the API", exc_info=error)
-            return problem(503, "busy", words("busy"), headers={"Retry-After": "30"})
+            return problem(503, "file_unreachable", words("file_unreachable"), headers={"Retry-After": "30"})
     request_id = uuid.uuid4().hex
     logger.error("Unexpected fault %s over the API", request_id, exc_info=error)
     return problem(500, "internal_error", words("internal_error", request_id=request_id))

@@ -44,6 +44,7 @@ WORDS = {
     ),
     "conflict": _("This collides with something that exists already."),
     "busy": _("Others are changing the same things; try again."),
+    "file_unreachable": _("Where files are kept doesn't answer; try again in a minute."),
     "internal_error": _("Something went wrong on our side; it was noted under %(request_id)s."),
     "bad_request": _("The request can't be understood."),
 }

@@ -25,15 +25,21 @@ TRIES: Final = 3
 
 
 class BucketError(RuntimeError):
-    """The bucket didn't do what was asked of it; the text says why. Another try may go well."""
+    """The bucket didn't do what was asked of it; the text says why. `passes`: another try may go well."""
+
+    passes = True
 
 
 class Absent(BucketError):
     """There is no object under this key."""
 
+    passes = False
+
 
 class Altered(BucketError):
     """What lies there isn't what was stored."""
+
+    passes = False
 
 
 @dataclass(frozen=True, slots=True)

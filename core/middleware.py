@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone, translation
 
 from core import clock
+from core.bucket import BucketError
 from core.models import Company
 from core.rights import rights_of
 
+logger = logging.getLogger(__name__)
 LANGUAGE_COOKIE = "language"
 COMPANY_KEY = "company"
 Next = Callable[[HttpRequest], HttpResponse]
@@ -64,6 +68,24 @@ class CompanyMiddleware:
         request.rights = rights_of(request.user, company)  # type: ignore[attr-defined]
         with timezone.override(clock.zone(company.time_zone)):
             return self.get_response(request)
+
+
+class FilesMiddleware:
+    """Says so where a page needs a file whose store doesn't answer, and asks to come back; the API has its own words."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, BucketError) or not error.passes:
+            return None
+        logger.warning("A file could not be read for a page", exc_info=error)
+        response = render(request, "503.html", status=503)
+        response["Retry-After"] = "30"
+        return response
 
 
 def companies_of(user: object) -> list[Company]:

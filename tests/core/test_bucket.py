@@ -174,6 +174,7 @@ def test_a_store_that_is_down_holds_nobody_up_and_is_tried_again(
     company: Company, place: Bucket, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.api.caller import Caller, key_for
+    from tests.backoffice.conftest import Office
     from tests.factories import a_customer
     from tests.money.providers import billed
 
@@ -190,7 +191,10 @@ def test_a_store_that_is_down_holds_nobody_up_and_is_tried_again(
     assert relayed().done == 1
     settings.FILES_BUCKET = replace(place, endpoint="http://127.0.0.1:1")
     answer = caller.get(f"invoices/{invoice.ref}/pdf")
-    assert (answer.status_code, answer.body["code"]) == (503, "busy")
+    assert (answer.status_code, answer.body["code"]) == (503, "file_unreachable")
+    page = Office(company, None, invoice.customer).client().get(f"/office/invoices/{invoice.ref}/pdf/")
+    assert (page.status_code, page["Retry-After"]) == (503, "30")
+    assert "This file can't be read right now" in page.content.decode()
     settings.FILES_BUCKET = place
     assert caller.get(f"invoices/{invoice.ref}/pdf").status_code == 200
 
