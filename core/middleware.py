@@ -71,7 +71,7 @@ class CompanyMiddleware:
 
 
 class FilesMiddleware:
-    """Says so where a page needs a file whose store doesn't answer, and asks to come back; the API has its own words."""
+    """Says so where a page needs a file whose store doesn't answer; the API has words of its own."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response

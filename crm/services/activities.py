@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from core import checks
 from core.actors import Actor
@@ -185,17 +186,22 @@ def _checked(company: Company, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_people(company: Company, people: list[User], field: str) -> None:
     wanted = {person.pk for person in people}
-    here = Membership.objects.filter(company=company, user_id__in=wanted, user__is_active=True)
-    if wanted and here.count() != len(wanted):
+    if wanted and _working(company, wanted).count() != len(wanted):
         raise Refused("task.owner_works_elsewhere", field=field)
 
 
+def _working(company: Company, ids: Iterable[int]) -> QuerySet[Membership]:
+    """Those of these people who work in the company now."""
+    return Membership.objects.filter(company=company, user_id__in=ids, user__is_active=True)
+
+
 def _set_people(activity: Activity, people: Iterable[User]) -> bool:
-    """Makes these the people besides the owner; whether that changed anything."""
-    given = list(people)
-    _check_people(activity.company, given, "people")
-    wanted = {person.pk for person in given} - {activity.owner_id}
+    """Makes these the people besides the owner; whether that changed anything. Who has left since was still there."""
     there = set(activity.parts.values_list("user_id", flat=True))
+    gone = there - set(_working(activity.company, there).values_list("user_id", flat=True))
+    given = [person for person in people if person.pk not in gone]
+    _check_people(activity.company, given, "people")
+    wanted = {person.pk for person in given} - {activity.owner_id} | gone
     if wanted == there:
         return False
     activity.parts.exclude(user_id__in=wanted).delete()

@@ -83,6 +83,18 @@ def test_an_activity_is_with_somebody_of_the_company(company: Company) -> None:
     assert logged(company, customer=customer, contact=contact).contact == contact
 
 
+def test_who_has_left_since_was_still_there(company: Company) -> None:
+    from core.models import Membership
+    from crm.services import activities
+
+    left, stays, comes = (a_member(company, role) for role in ("sales", "support", "accounting"))
+    meeting = logged(company, kind="meeting", people=[left, stays])
+    Membership.objects.filter(company=company, user=left).delete()
+    activities.change(activity=meeting, people=[comes], by=BY, at=AT)
+    assert set(meeting.parts.values_list("user_id", flat=True)) == {left.pk, comes.pk}
+    assert activities.change(activity=meeting, people=[comes, left], by=BY, at=AT).changed_at == AT
+
+
 def test_a_correction_keeps_what_stood_before(company: Company) -> None:
     from core.models import AuditDetail, Event
     from crm.services import activities
