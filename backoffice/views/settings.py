@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from backoffice.acting import actor, done, now, show_refusal
@@ -19,12 +20,66 @@ from core.refusal import Refused
 from core.rights import needs
 from core.services import company as verbs
 
+#: The other pages of the settings: name of the address, icon, title, what it is about, the right it takes.
+WAYS = (
+    ("taxes", "percent", gettext_lazy("Taxes"), gettext_lazy("categories and rates"), ""),
+    ("numbering", "hash", gettext_lazy("Numbering"), "", ""),
+    ("gateways", "credit-card", gettext_lazy("Gateways"), gettext_lazy("how money is taken"), ""),
+    (
+        "dunning-policies",
+        "life-buoy",
+        gettext_lazy("Dunning"),
+        gettext_lazy("what happens when money doesn't come"),
+        "",
+    ),
+    (
+        "mail-texts",
+        "pencil",
+        gettext_lazy("Texts of mails"),
+        gettext_lazy("in five languages, and your signature"),
+        "reminder.read",
+    ),
+    ("mail-sender", "mail", gettext_lazy("Mail"), gettext_lazy("sender, answers, looks"), ""),
+    ("people", "users", gettext_lazy("People and roles"), "", ""),
+    ("keys", "key-round", gettext_lazy("API keys"), "", ""),
+    ("audit", "history", gettext_lazy("Audit log"), "", ""),
+    (
+        "sandboxes",
+        "flask-conical",
+        gettext_lazy("Sandboxes"),
+        gettext_lazy("test companies with a clock of their own"),
+        "sandbox.open",
+    ),
+    (
+        "alert-rules",
+        "bell",
+        gettext_lazy("Alert rules"),
+        gettext_lazy("who hears of what, and what becomes a task"),
+        "",
+    ),
+    ("timetable", "clock", gettext_lazy("Timetable"), gettext_lazy("what is done by itself, and when"), ""),
+    (
+        "webhooks",
+        "webhook",
+        gettext_lazy("Webhooks"),
+        gettext_lazy("other systems that are told what happens"),
+        "webhook.read",
+    ),
+    ("ties", "refresh-cw", gettext_lazy("Ties"), gettext_lazy("newsletter and sales systems that are kept up"), ""),
+    ("outbox", "send", gettext_lazy("Outbox"), gettext_lazy("mails and other effects that failed"), ""),
+)
+
 
 @needs("settings.read")
 def index(request: HttpRequest) -> HttpResponse:
     company = request.company
     company.country_name = country_name(company.country)
-    return page(request, "settings/index", {"title": _("Settings"), "logo_form": LogoForm()})
+    ways = [
+        {"url": reverse(f"backoffice:{name}"), "icon": icon, "label": label, "note": note}
+        for name, icon, label, note, right in WAYS
+        if not right or right in request.rights
+    ]
+    return page(request, "settings/index", {"title": _("Settings"), "ways": ways, "logo_form": LogoForm()})
 
 
 def _above(title: str) -> list:  # type: ignore[type-arg]

@@ -68,6 +68,7 @@ def sheet(account: Account, *, on: date, language: str, has_logo: bool) -> dict[
         "legal_name": seller["legal_name"],
         "has_logo": has_logo,
         "sender": " · ".join([seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller)]),
+        "window_head": "17.7",
         "window": [customer.name, *address_lines(buyer, home=seller["country"], figures=figures)],
         "facts": [
             Fact(_("Date"), figures.day(on)),

@@ -95,6 +95,7 @@ def sheet(content: Mapping[str, Any], *, has_logo: bool) -> dict[str, Any]:
         "legal_name": seller["legal_name"],
         "has_logo": has_logo,
         "sender": " · ".join([seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller)]),
+        "window_head": "17.7",
         "window": [buyer["name"], *address_lines(buyer, home=seller["country"], figures=figures)],
         "facts": _facts(content, figures),
         "title": content["title"],
