@@ -89,5 +89,6 @@ WORDS: Final[Mapping[str, str | Promise]] = {
     "value": _("Value"),
     "vat_id": _("VAT id"),
     "verb": _("Act"),
+    "verb_words": _("Act in words"),
     "version": _("Version"),
 }

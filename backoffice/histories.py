@@ -43,6 +43,8 @@ FACTS: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "due_on": (_("Due"), _day),
     "detail": (_("Reason"), str),
 }
+#: Those that are one of a few.
+CHOSEN = ("state", "timing", "unused")
 
 
 def entry(row: AuditEntry) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class CrmConfig(AppConfig):
             event_types,
             event_types_sales,
             lead_words,
+            reach_words,
             refusals,
             task_words,
             tasks,

@@ -17,18 +17,25 @@ register(
 )
 titles.register(
     {
+        "task.create": _("Task made"),
         "task.created": _("Task made"),
+        "task.update": _("Task changed"),
         "task.updated": _("Task changed"),
+        "task.assign": _("Task given to somebody"),
         "task.assigned": _("Task given to somebody"),
+        "task.postpone": _("Task postponed"),
         "task.postponed": _("Task postponed"),
+        "task.comment": _("Remark on a task"),
         "task.commented": _("Remark on a task"),
+        "task.finish": _("Task done"),
         "task.done": _("Task done"),
+        "task.drop": _("Task dropped"),
         "task.dropped": _("Task dropped"),
+        "task.reopen": _("Task opened again"),
         "task.reopened": _("Task opened again"),
         "alert.raised": _("Alert"),
         "alert.resolved": _("Alert settled by itself"),
         "alert.acknowledge": _("Alert noted"),
         "alert_rule.update": _("Alert rule changed"),
-        "tick.run": _("Timetable: run by hand"),
     }
 )

@@ -22,4 +22,5 @@ class ReportingConfig(AppConfig):
             refusals,
             revenue,
             rows_revenue,
+            titles,
         )

@@ -100,8 +100,9 @@ def set_goal(
             Goal.objects.filter(**key).delete()
         else:
             Goal.objects.update_or_create(**key, defaults={"value": value, "set_by": user})
-        facts = {"report": report, "figure": figure, "currency": currency, "month": str(key["month"])}
-        _audit(company, "goal.set", company.pk, by, at, {**facts, "value": None if value is None else str(value)})
+        facts: dict[str, Any] = {"report": report, "figure": figure, "currency": currency, "month": str(key["month"])}
+        facts["value"] = None if value is None else str(value)
+        _audit(company, "goal.set", company.pk, by, at, facts, kind="company")
 
 
 def goals(company: Company, report: str, month: date) -> dict[tuple[str, str], Goal]:

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, time
 from typing import Any, Final
 
 from django import forms
+from django.db.models import Q
+from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 
 from backoffice.forms.fields import (
     CurrencyField,
@@ -27,6 +29,8 @@ from core.models import LANGUAGE_CHOICES, Company, Role
 from core.rights import RIGHTS
 from core.services import outbox
 from core.services.keys import EVERYTHING, SCOPES
+from core.texts import sort_key
+from customers.services import titles
 
 _COLUMNS = (
     "name", "legal_name", "postal_code", "city", "email", "phone", "website", "vat_id", "tax_number", "register_entry",
@@ -183,9 +187,30 @@ class AdvanceForm(forms.Form):
 
 
 class AuditFilter(forms.Form):
-    verb = forms.CharField(label=_("Act"), required=False, max_length=60)
+    verb = forms.ChoiceField(label=_("Act"), required=False)
     actor = forms.CharField(label=_("Who"), required=False, max_length=120)
     since = DayField(label=_("Since"), required=False)
+
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data)
+        known, asked = titles.known(), data.get("verb", "")[:60]
+        # An event and the verb that caused it often share their words: one choice finds both.
+        acts = {words: verb for verb, words in sorted(known.items(), reverse=True)}
+        if asked in known:
+            acts[known[asked]] = asked
+        choices = [(verb, words) for words, verb in sorted(acts.items(), key=lambda act: sort_key(act[0]))]
+        if asked and asked not in known and "\0" not in asked:
+            # Links may name the beginning of a code.
+            choices.insert(0, (asked, asked))
+        self.fields["verb"].choices = [("", pgettext("audit log", "any")), *choices]  # type: ignore[attr-defined]
+
+    def verbs(self) -> Q:
+        """The rows of the chosen act, by all codes that bear its words; of a text that is no code, those it begins."""
+        chosen = self.cleaned_data["verb"]
+        known = titles.known()
+        if chosen not in known:
+            return Q(verb__startswith=chosen)
+        return Q(verb__in=[verb for verb, words in known.items() if words == known[chosen]])
 
 
 #: What each kind of effect in the outbox is, in words.

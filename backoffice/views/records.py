@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, time
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from backoffice import exports
+from backoffice import exports, facts, subjects
 from backoffice.acting import done, own
 from backoffice.forms.settings import AuditFilter, OutboxFilter, effect_words
 from backoffice.lists import listing
@@ -18,6 +19,7 @@ from core import clock
 from core.models import AuditEntry, Outbox
 from core.rights import needs
 from core.services import outbox as outbox_verbs
+from customers.services import titles
 
 
 def _above(title: str) -> list:  # type: ignore[type-arg]
@@ -30,30 +32,23 @@ def audit(request: HttpRequest) -> HttpResponse:
     rows = own(request, AuditEntry)
     chosen = form.cleaned_data if form.is_valid() else {}
     if chosen.get("verb"):
-        rows = rows.filter(verb__startswith=chosen["verb"])
+        rows = rows.filter(form.verbs())
     if chosen.get("actor"):
         rows = rows.filter(actor_label__icontains=chosen["actor"])
     if chosen.get("since"):
         zone = clock.zone(request.company.time_zone)
         rows = rows.filter(at__gte=datetime.combine(chosen["since"], time.min, zone))
     if exports.is_asked(request):
-        head = ["at", "actor", "verb", "subject", "subject_id", "customer_id", "reason"]
-        cells = (
-            [
-                row.at,
-                row.actor_label,
-                row.verb,
-                row.subject_kind,
-                row.subject_id,
-                row.customer_id,
-                row.reason,
-            ]
-            for row in rows.order_by("-pk").iterator(chunk_size=1000)
-        )
-        return exports.response(request, "audit", _("Audit log"), head, cells)  # type: ignore[return-value]
-    listed = listing(request, rows.select_related("detail"), sorts={"id": "pk"}, default="-id", form=form)
+        return _audit_file(request, rows)
+    listed = listing(request, rows, sorts={"id": "pk"}, default="-id", form=form)
+    found = subjects.find(request, listed.rows)
     for row in listed.rows:
-        row.told = list(row.facts.items())
+        row.title = titles.title_of(row.verb)
+        row.by = facts.ACTORS.get(row.actor_kind, row.actor_kind)
+        row.told = facts.of(row)
+        row.why = titles.reason_of(row.reason)
+        row.about = found.get((row.subject_kind, row.subject_id))
+        row.kind = subjects.words_of(row.subject_kind) if row.about else row.subject_kind
     context = {
         "title": _("Audit log"),
         "crumbs": _above(_("Audit log")),
@@ -62,6 +57,26 @@ def audit(request: HttpRequest) -> HttpResponse:
         "search_name": "",
     }
     return page(request, "settings/audit", context)
+
+
+def _audit_file(request: HttpRequest, rows: QuerySet[AuditEntry]) -> HttpResponse:
+    head = ["at", "actor", "verb", "subject", "subject_id", "customer_id", "reason", "verb_words"]
+    # Rows are written when the reader's language is no longer spoken.
+    words = titles.known()
+    cells = (
+        [
+            row.at,
+            row.actor_label,
+            row.verb,
+            row.subject_kind,
+            row.subject_id,
+            row.customer_id,
+            row.reason,
+            words.get(row.verb, ""),
+        ]
+        for row in rows.order_by("-pk").iterator(chunk_size=1000)
+    )
+    return exports.response(request, "audit", _("Audit log"), head, cells)  # type: ignore[return-value]
 
 
 @needs("settings.read")
