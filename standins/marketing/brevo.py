@@ -123,8 +123,7 @@ class Brevo(Half):
         if len(request.text) > BODY_LIMIT or not isinstance(body.get("jsonBody"), list):
             return no(400, "invalid_parameter", "jsonBody is invalid")
         number = self.store.number(self.name)
-        seconds = float(self.store.get(self.name, "_slow", "") or 0)
-        state = {"id": number, "name": "IMPORTUSER", "status": "queued", "due": time.time() + seconds, "body": body}
+        state = {"id": number, "name": "IMPORTUSER", "status": "queued", "began": time.time(), "body": body}
         self.store.put(self.name, "process", str(number), state)
         return Answer(202, {"processId": number})
 
@@ -189,9 +188,10 @@ class Brevo(Half):
                 contact["attributes"][name] = value
 
     def _settle(self) -> None:
-        """Imports whose time has come take effect."""
+        """Imports whose time has come take effect; how long they take is asked now, not when they began."""
+        seconds = float(self.store.get(self.name, "_slow", "") or 0)
         for process in self.store.all(self.name, "process"):
-            if process["status"] == "completed" or process["due"] > time.time():
+            if process["status"] == "completed" or process["began"] + seconds > time.time():
                 continue
             body = process["body"]
             for row in body["jsonBody"]:

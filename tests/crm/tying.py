@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from ops import processes
 from tests.factories import BY, TODAY, a_company, a_customer, at_noon
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,8 @@ class Marketing:
     """One process on one folder; `addresses` by system."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.ports = folder, dict.fromkeys(NAMES, 0)
+        # Ports that nobody who connects is given while it is down.
+        self.folder, self.ports = folder, {name: processes.free_port() for name in NAMES}
         self.start()
 
     def start(self) -> None:

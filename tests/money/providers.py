@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from ops import processes
 from tests.factories import BY, TODAY, a_company, a_customer, a_plan, at_noon
 
 ROOT = Path(__file__).parents[2]
@@ -22,10 +23,11 @@ SECRET = "whsec_of_the_tests"
 
 
 class Providers:
-    """One process on one folder; `stripe` and `paypal` are its addresses."""
+    """One process on one folder; `stripe` and `paypal` are its addresses, the same when it is started again."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.ports = folder, {"stripe": 0, "paypal": 0}
+        # Ports that nobody who connects is given while it is down.
+        self.folder, self.ports = folder, {name: processes.free_port() for name in ("stripe", "paypal")}
         self.start()
 
     def start(self) -> None:

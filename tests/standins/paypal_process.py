@@ -21,6 +21,8 @@ import paypalrestsdk
 import requests
 from paypalrestsdk.exceptions import ConnectionError as Answered
 
+from ops import processes
+
 ROOT = Path(__file__).parents[2]
 Json = dict[str, Any]
 _numbers = count(1)
@@ -31,7 +33,8 @@ class Standin:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = 0
+        # Nobody who connects is given it while it is down.
+        self.port = processes.free_port()
         self.start()
 
     def start(self) -> None:

@@ -18,6 +18,8 @@ from typing import Any
 import requests
 import stripe
 
+from ops import processes
+
 ROOT = Path(__file__).parents[2]
 Json = dict[str, Any]
 BACK = "https://shop.example/back"
@@ -25,10 +27,11 @@ _numbers = count(1)
 
 
 class Standin:
-    """One process on one folder. Its ports stay the same when it is started again."""
+    """One process on one folder. Its port stays the same when it is started again."""
 
     def __init__(self, folder: Path, *extra: str) -> None:
-        self.folder, self.extra, self.port = folder, extra, 0
+        # The port is one that nobody who connects is given while it is down.
+        self.folder, self.extra, self.port = folder, extra, processes.free_port()
         self.start()
 
     def start(self) -> None:
@@ -51,7 +54,7 @@ class Standin:
         self.process.terminate()
         self.process.wait()
 
-    def client(self, key: str = "sk_test_shop", retries: int = 0, timeout: float = 5) -> stripe.StripeClient:
+    def client(self, key: str = "sk_test_shop", retries: int = 0, timeout: float = 30) -> stripe.StripeClient:
         return stripe.StripeClient(
             key,
             base_addresses={"api": self.url},

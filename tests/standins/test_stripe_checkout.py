@@ -228,7 +228,7 @@ def test_after_a_payment_made_by_the_api_the_bank_sends_the_person_back(
 
 def test_pages_of_nothing_say_so(person: Person) -> None:
     for path in ("/c/pay/cs_test_none", "/3ds/pi_none", "/receipts/ch_none"):
-        assert person.browser.get(person.base + path, timeout=5).status_code == 404
+        assert person.browser.get(person.base + path, timeout=30).status_code == 404
 
 
 def test_pages_have_the_address_under_which_browsers_reach_them(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ops import processes
 from tests.standins.stripe_process import Listener, Standin, running
 
 Posts = tuple[Standin, Listener, str]
@@ -209,10 +209,7 @@ def test_without_a_plan_events_go_out_by_themselves(tmp_path: Path, listener: Li
         made = standin.control("endpoints", {"provider": "stripe", "url": listener.url})
         listener.answers = [503]
         (id,) = happen(standin, 1)
-        for _ in range(100):
-            if standin.control("deliveries")["states"]["done"] == 1:
-                break
-            time.sleep(0.1)
+        processes.wait_until(lambda: standin.control("deliveries")["states"]["done"] == 1, 60)
         assert [event["id"] for event in listener.genuine(made["secret"])[0]] == [id, id]
 
 
@@ -222,9 +219,7 @@ def test_one_may_come_long_after_a_later_one(lone_posts: Posts) -> None:
     late = happen(standin, 1)
     standin.control("deliveries", {"mode": "auto"})
     soon = happen(standin, 1)
-    until = time.monotonic() + 10
-    while not listener.got and time.monotonic() < until:
-        time.sleep(0.05)
+    processes.wait_until(lambda: bool(listener.got), 60)
     assert standin.control("deliveries/flush", {})["taken"] == 1
     assert [event["id"] for event in listener.genuine(secret)[0]] == soon + late
 
