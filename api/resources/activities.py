@@ -17,7 +17,7 @@ from api.views import ResourceView, operation
 from core.ids import BadId
 from core.models import User
 from core.refusal import Refused
-from crm.models import Activity, ActivityFile, Lead
+from crm.models import Activity, ActivityFile, ActivityPerson, Lead
 from crm.services import activities, activity_mails
 from crm.services.activities import Step
 from customers.models import Contact, Customer
@@ -111,7 +111,8 @@ class ActivityView(ResourceView):
         rows = super().rows().select_related("customer", "lead", "contact", "owner", "next_step")
         # Their names are told; their bytes would be read with each list.
         files = ActivityFile.objects.select_related("file").defer("file__kept").order_by("position")
-        return rows.prefetch_related("parts__user", Prefetch("files", files))
+        people = ActivityPerson.objects.select_related("user").order_by("pk")
+        return rows.prefetch_related(Prefetch("parts", people), Prefetch("files", files))
 
     @property
     def common(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
@@ -17,7 +17,7 @@ from api.views import ApiView, ResourceView, operation
 from core.models import Company, Role
 from core.refusal import Refused
 from core.services import timetable
-from crm.models import Alert, AlertRule, Priority
+from crm.models import Alert, AlertAudience, AlertRule, Priority
 from crm.services import alert_inbox, alert_kinds, alert_rules
 from customers.models import Customer
 from subscriptions.models import Subscription
@@ -171,7 +171,8 @@ class RuleView(ResourceView):
     model, shape = AlertRule, AlertRuleShape
 
     def rows(self) -> QuerySet[Any]:
-        return super().rows().prefetch_related("audience__role", "audience__user")
+        heard = AlertAudience.objects.select_related("role", "user").order_by("pk")
+        return super().rows().prefetch_related(Prefetch("audience", heard))
 
 
 class Rules(RuleView):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from backoffice.pages import crumbs, page
 from core.design import formats
 from core.refusal import Refused
 from core.rights import needs
-from crm.models import Alert, AlertRule
+from crm.models import Alert, AlertAudience, AlertRule
 from crm.services import alert_inbox, alert_kinds, alert_rules
 
 VIEWS: Final = (
@@ -123,12 +123,9 @@ def _above(*steps: tuple[str, str]) -> Any:
 @needs("settings.read")
 def rules(request: HttpRequest) -> HttpResponse:
     alert_rules.of_company(request.company)
-    held = {
-        rule.kind: rule
-        for rule in own(request, AlertRule)
-        .select_related("company")
-        .prefetch_related("audience__role", "audience__user")
-    }
+    heard = Prefetch("audience", AlertAudience.objects.select_related("role", "user").order_by("pk"))
+    known = own(request, AlertRule).select_related("company").prefetch_related(heard)
+    held = {rule.kind: rule for rule in known}
     rows = [
         {"rule": held[kind.name], "kind": kind, "limit": limit_in_words(held[kind.name]),
          "who": ", ".join(str(one.role or one.user) for one in held[kind.name].audience.all())}

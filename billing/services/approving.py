@@ -104,8 +104,9 @@ def preview_many(*, company: Company, invoice_ids: Sequence[int], at: datetime, 
 
 def _seen(outcome: Issued) -> IssuedPreview:
     totals: dict[str, tuple[int, int]] = {}
-    rows = Invoice.objects.filter(pk__in=outcome.invoice_ids).order_by("customer_id", "charge_due_on", "gross_minor")
-    figures = list(rows.values_list("customer_id", "currency", "net_minor", "tax_minor", "gross_minor"))
+    # Preview and act write other rows: their figures are in an order of their own.
+    rows = Invoice.objects.filter(pk__in=outcome.invoice_ids)
+    figures = sorted(rows.values_list("customer_id", "currency", "net_minor", "tax_minor", "gross_minor"))
     for _, currency, _, _, gross in figures:
         count, sum_ = totals.get(currency, (0, 0))
         totals[currency] = (count + 1, sum_ + gross)
