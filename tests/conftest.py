@@ -243,8 +243,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def browser_context_options() -> dict[str, Any]:
-    """What a fresh browser context starts with; a test module overrides it to look from another place."""
-    return {"locale": "en-GB", "timezone_id": "Europe/Berlin", "viewport": {"width": 1280, "height": 800}}
+    """What a fresh browser context starts with; a test module overrides it to look from another place.
+
+    Colours change at once: half way from one to another they have no contrast to speak of.
+    """
+    return {
+        "locale": "en-GB", "timezone_id": "Europe/Berlin", "viewport": {"width": 1280, "height": 800},
+        "reduced_motion": "reduce",
+    }  # fmt: skip
 
 
 @pytest.fixture
