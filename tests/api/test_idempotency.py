@@ -114,7 +114,7 @@ def test_the_same_key_at_the_same_moment_works_once(monkeypatch):
 
     def slow(**given):
         begun.set()
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(60)
         return working(**given)
 
     monkeypatch.setattr(customers, "create_customer", slow)
@@ -129,10 +129,10 @@ def test_the_same_key_at_the_same_moment_works_once(monkeypatch):
 
     thread = threading.Thread(target=send)
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     meanwhile = Caller(caller.key).post("customers", {"name": "Beck"}, **KEY)
     may_go_on.set()
-    thread.join(10)
+    thread.join(60)
     assert (meanwhile.status_code, meanwhile.body["code"]) == (409, "idempotency_key_in_use")
     assert answers[0].status_code == 201
     afterwards = Caller(caller.key).post("customers", {"name": "Beck"}, **KEY)

@@ -282,7 +282,7 @@ def test_sigterm_ends_the_relay_cleanly(committed: Company) -> None:
         assert Outbox.objects.get(key="stop-test").attempts == 1
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()
         process.wait()

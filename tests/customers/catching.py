@@ -49,7 +49,7 @@ def catching(folder: Path, settings: Any) -> Iterator[Catcher]:
         cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not takes_connections(smtp):
             assert time.monotonic() < deadline, "the mail catcher does not start"
             time.sleep(0.05)

@@ -31,7 +31,7 @@ class StandIn:
         self.knows()
         command = [sys.executable, "standins/vies.py", "--file", str(self.file), "--port", str(port)]
         self.process = subprocess.Popen(command, cwd=ROOT)
-        assert processes.wait_until(lambda: takes_connections(port), 20)
+        assert processes.wait_until(lambda: takes_connections(port), 60)
 
     def knows(self, **known):
         self.file.write_text(json.dumps({"default": "valid", **known}))

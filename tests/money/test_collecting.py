@@ -78,11 +78,11 @@ def test_a_time_out_after_the_charge_is_unknown_and_then_settled_once(company, p
     from billing.models import Attempt
     from billing.services import sending
 
-    monkeypatch.setattr(gateway_file, "TIMEOUT", (1.0, 1.0))
+    monkeypatch.setattr(gateway_file, "TIMEOUT", (5.0, 2.0))
     customer, gateway = a_customer(company), a_gateway(company, providers)
     a_card(customer, gateway)
     invoice = billed(company, customer)
-    providers.faults({"kind": "hang_after", "quota": 1, "seconds": 3, "operation": "payment_intents.create"})
+    providers.faults({"kind": "hang_after", "quota": 1, "seconds": 6, "operation": "payment_intents.create"})
     collect(company)
     attempt = Attempt.objects.get(invoice=invoice)
     assert attempt.state == "unknown"

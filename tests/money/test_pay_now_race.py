@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ops import processes
 from tests.factories import BY, TODAY, a_company, a_customer, at_noon
 from tests.money.crowd import a_wallet, at_once, at_provider, charges, in_books, relays
 from tests.money.providers import a_card, a_gateway, billed
@@ -104,6 +105,7 @@ def test_twenty_while_answers_are_late_lost_or_refused_for_now_are_one_charge(sh
         with relays():
             at_once(*[lambda: pay(shop, shop.card), lambda: pay(shop, shop.wallet)] * (ALL // 2))
             time.sleep(1)  # what is slow or late is over before time is moved on
+            processes.wait_until(lambda: charges(shop.providers)[shop.invoice.ref] == 1, 3)
         assert sum(shop.providers.control("faults")["spent"].values()) >= 1
         settle(shop)
         assert (kind, charges(shop.providers)[shop.invoice.ref], end(shop).status) == (kind, 1, "paid")

@@ -54,7 +54,7 @@ def catcher(tmp_path: Path) -> Iterator[Catcher]:
     process = subprocess.Popen(
         [*command, "--smtp", str(smtp), "--http", str(http)], cwd=ROOT, stdout=subprocess.DEVNULL
     )
-    assert processes.wait_until(lambda: takes_connections(smtp) and takes_connections(http), 20)
+    assert processes.wait_until(lambda: takes_connections(smtp) and takes_connections(http), 60)
     yield Catcher(process, tmp_path / "mail", smtp, http)
     process.terminate()
     process.wait(20)

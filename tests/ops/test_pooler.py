@@ -83,7 +83,7 @@ logfile = {folder}/pgbouncer.log
     own: dict[str, Any] = {"user": account.uid, "group": account.gid} if account else {}
     pooler = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, **own)
     try:
-        listening = processes.wait_until(lambda: log.read_text().count("listening on"), 20)
+        listening = processes.wait_until(lambda: log.read_text().count("listening on"), 60)
         assert listening, log.read_text()
         url = f"postgresql://{found['USER']}@127.0.0.1:{port}/{found['NAME']}"
         yield {**os.environ, "DATABASE_URL": url, "TURNUS_POOLED": "1"}

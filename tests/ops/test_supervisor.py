@@ -89,15 +89,15 @@ def test_a_run_starts_heals_and_ends(run: Run, state: Path, ports: dict[str, int
 
     # A part that falls is started again.
     os.kill(first["mailcatcher"], signal.SIGKILL)
-    assert run.says("mailcatcher ended (SIGKILL); starting it again", 20)
+    assert run.says("mailcatcher ended (SIGKILL); starting it again", 60)
     assert processes.wait_until(
-        lambda: known(state).get("mailcatcher", first["mailcatcher"]) != first["mailcatcher"], 20
+        lambda: known(state).get("mailcatcher", first["mailcatcher"]) != first["mailcatcher"], 60
     )
 
     os.kill(first["valkey"], signal.SIGKILL)
     os.kill(first["postgres"], signal.SIGKILL)
-    assert run.says("valkey ended (SIGKILL); starting it again", 20)
-    assert run.says("postgres ended (SIGKILL); starting it again", 20)
+    assert run.says("valkey ended (SIGKILL); starting it again", 60)
+    assert run.says("postgres ended (SIGKILL); starting it again", 60)
     for name in ("valkey", "postgres"):
         assert processes.wait_until(lambda name=name: known(state).get(name, first[name]) != first[name], 60)
 
@@ -111,7 +111,7 @@ def test_a_run_starts_heals_and_ends(run: Run, state: Path, ports: dict[str, int
     # It starts again by itself, and Ctrl-C ends it with every exit 0.
     again = Run(state)
     try:
-        assert again.says("The last run was killed; clearing up after it", 30)
+        assert again.says("The last run was killed; clearing up after it", 60)
         assert again.says("Turnus is ready")
         last = known(state)
     finally:
