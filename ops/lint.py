@@ -6,6 +6,7 @@ Needs the development requirements. Nothing here asks the network.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -99,5 +100,8 @@ def tracked(root: Path) -> list[Path]:
         paths = [root / name for name in asked.stdout.split("\0") if name]
     else:
         skipped = {".venv", ".turnus", "node_modules", "__pycache__", ".git"}
-        paths = [path for path in root.rglob("*") if not skipped.intersection(path.relative_to(root).parts)]
+        paths = []
+        for folder, inside, names in os.walk(root):
+            inside[:] = [name for name in inside if name not in skipped]
+            paths += [Path(folder, name) for name in names]
     return [path for path in paths if path.is_file() and not path.is_symlink()]

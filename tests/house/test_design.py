@@ -13,9 +13,8 @@ from core.design.brand import contrast
 from core.design.states import LOOKS
 
 ROOT = Path(__file__).parents[2]
-TEMPLATES = sorted(
-    path for path in ROOT.rglob("templates/**/*.html") if not {".venv", "node_modules", ".turnus"} & set(path.parts)
-)
+# Not all of the checkout is walked: servers may be making and removing their folders in it.
+TEMPLATES = sorted({*ROOT.glob("templates/**/*.html"), *ROOT.glob("[!.]*/templates/**/*.html")})
 #: Documents and the layout of mails carry their styles with them.
 PAGES = [path for path in TEMPLATES if not {"pdf", "documents", "mail"} & set(path.parts)]
 PARTS = sorted(path.stem for path in (ROOT / "templates" / "parts").glob("*.html"))
