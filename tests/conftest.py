@@ -230,7 +230,7 @@ def browser() -> Iterator[Browser]:
     """One Chromium for the session: `TURNUS_CHROMIUM`, Debian's, or Playwright's own."""
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=45_000)
     # Playwright's synchronous interface keeps an event loop in this thread, which Django would take for async code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     chosen = environment.find_browser()

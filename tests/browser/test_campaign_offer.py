@@ -46,12 +46,18 @@ def company(transactional_db: None) -> Any:
     return company
 
 
+def choose(page: Page, name: str, label: str | list[str]) -> None:
+    """Chooses something in the builder and waits until it is drawn anew: what is chosen meanwhile would be lost."""
+    page.locator("#builder").evaluate("one => { one.dataset.old = '' }")
+    page.locator(name).select_option(label=label)
+    expect(page.locator("#builder:not([data-old])")).to_be_visible()
+
+
 def choose_condition(page: Page, place: str, field: str, operator: str, values: list[str]) -> None:
     """Fills one condition of the builder; each choice brings the inputs that fit it."""
-    page.locator(f"#{place}-field").select_option(label=field)
-    expect(page.locator(f"#{place}-op")).to_be_visible()
-    page.locator(f"#{place}-op").select_option(label=operator)
-    page.locator(f"#{place}-value").select_option(label=values)
+    choose(page, f"#{place}-field", field)
+    choose(page, f"#{place}-op", operator)
+    choose(page, f"#{place}-value", values)
 
 
 def test_a_campaign_with_an_offer_is_measured_in_mrr(page: Page, live_server: LiveServer, company: Any) -> None:
