@@ -149,10 +149,20 @@ def state(company: Any) -> dict[str, Any]:
     }
 
 
+def noon() -> float:
+    """Seconds from now to the last noon: between it and midnight both companies have time for the same day."""
+    from core import clock
+
+    now = clock.machine_now().astimezone(clock.zone("Europe/Berlin"))
+    last = now.replace(hour=12, minute=0, second=0)
+    return ((last if last <= now else last - timedelta(days=1)) - now).total_seconds()
+
+
 @pytest.mark.django_db(transaction=True)
-def test_three_workers_at_once_come_to_what_one_comes_to() -> None:
+def test_three_workers_at_once_come_to_what_one_comes_to(monkeypatch: pytest.MonkeyPatch) -> None:
     from core.models import Company
 
+    monkeypatch.setenv("TURNUS_CLOCK_OFFSET", str(noon()))
     crowded = at_work()
     ask_all_at_once(MANY)
     Company.objects.filter(pk=crowded.pk).update(is_live=False)
