@@ -6,6 +6,7 @@ import { keys } from "./keys.js";
 import { closeMenus } from "./menus.js";
 import { keepFocus } from "./swaps.js";
 import { printOnClick } from "./print.js";
+import { sendOnce } from "./sending.js";
 import { selection } from "./selection.js";
 import { switchTheme } from "./theme.js";
 
@@ -16,5 +17,6 @@ closeMenus();
 keepFocus();
 printOnClick();
 selection();
+sendOnce();
 switchTheme();
 keys();

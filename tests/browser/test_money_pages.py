@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.cache import cache
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from tests.backoffice.conftest import TODAY, Office
@@ -101,3 +101,22 @@ def test_no_page_scrolls_sideways(ada: Page, live_server: LiveServer, office: Of
             if ada.evaluate("document.documentElement.scrollWidth") > width:
                 wide.append((width, place, ada.evaluate(BEYOND)))
     assert wide == []
+
+
+def test_a_form_on_its_way_asks_for_no_preview(ada: Page, live_server: LiveServer, office: Office) -> None:
+    """Its answer would speak of what has just been done: the invoice is paid, nothing can be recorded."""
+    previews = []
+
+    def slowly(route: Route) -> None:
+        if "hx-request" in route.request.headers:
+            previews.append(route.request.url)
+        elif route.request.method == "POST":
+            ada.wait_for_timeout(1500)
+        route.continue_()
+
+    ada.goto(f"{live_server.url}/office/payments/new/?invoice={office.invoice().ref}")
+    ada.route("**/office/payments/new/**", slowly)
+    ada.get_by_label("Reference").fill("RF18 5390 0754 7034")
+    ada.locator("#preview [name=step][value=do]").click()
+    expect(ada.get_by_text("The payment is recorded.")).to_be_visible()
+    assert previews == []
