@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
 from django.core.cache import cache
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.signing import sign_in
@@ -47,7 +47,7 @@ def company(transactional_db: None) -> Any:
 
 
 def choose(page: Page, name: str, label: str | list[str]) -> None:
-    """Chooses something in the builder and waits until it is drawn anew: what is chosen meanwhile would be lost."""
+    """Chooses something in the builder and waits until it is drawn anew."""
     page.locator("#builder").evaluate("one => { one.dataset.old = '' }")
     page.locator(name).select_option(label=label)
     expect(page.locator("#builder:not([data-old])")).to_be_visible()
@@ -142,6 +142,25 @@ def test_a_campaign_with_an_offer_is_measured_in_mrr(page: Page, live_server: Li
     row.get_by_role("link", name="Stay with us").click()
     page.locator("dt:has-text('MRR gained') + dd").get_by_role("link").click()
     expect(page.get_by_role("row", name=re.compile("expansion"))).to_contain_text("€16.00")
+
+
+def test_what_is_chosen_before_an_answer_is_there_is_kept(page: Page, live_server: LiveServer, company: Any) -> None:
+    sign_in(page, live_server.url, STAFF)
+    page.goto(f"{live_server.url}/office/segments/new/")
+    choose(page, "#b0-c0-field", "billing interval")
+    answers = []
+
+    def slowly(route: Route) -> None:
+        answer = route.fetch()
+        if not answers:
+            page.locator("#b0-c0-value").select_option(label=["monthly"])
+        answers.append(answer.status)
+        route.fulfill(response=answer)
+
+    page.route("**/office/segments/new/", slowly)
+    page.locator("#b0-c0-op").select_option(label="is not")
+    expect(page.locator("#segment-count")).to_contain_text("Billing interval is not monthly.")
+    assert len(answers) == 2
 
 
 def test_on_a_phone_nothing_is_cut_off(page: Page, live_server: LiveServer, company: Any) -> None:
