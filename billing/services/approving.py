@@ -189,4 +189,6 @@ def issue_due(company: Company, at: datetime) -> dict[str, Any]:
     due = Invoice.objects.filter(company=company, sequence__isnull=True, issue_after_at__lte=at).exclude(waits_for="")
     due = due.exclude(waits_for=Invoice.WaitsFor.VAT_CHECK, customer__vat_state="pending")
     ids = list(due.values_list("pk", flat=True))
+    if not ids:
+        return {"invoices": 0}
     return {"invoices": len(approve(company=company, invoice_ids=ids, at=at, by=Actor.system("Approval window")))}

@@ -124,6 +124,8 @@ def _due(company: Company, today: date, after: int) -> list[Invoice]:
     tried = Attempt.objects.filter(invoice_id=OuterRef("invoice_id"))
     ids = balances.filter(Exists(stored), ~Exists(tried)).order_by("invoice_id").values_list("invoice_id", flat=True)
     chosen = list(dict.fromkeys(ids[:CHUNK]))
+    if not chosen:
+        return []
     return list(Invoice.objects.filter(pk__in=chosen).select_related("customer", "company").order_by("pk"))
 
 

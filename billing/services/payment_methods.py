@@ -252,7 +252,7 @@ def expire_due(*, company: Company, at: datetime) -> list[PaymentMethod]:
     today = clock.day_in(at, company.time_zone)
     over = list(
         PaymentMethod.objects.filter(company=company, status=Status.ACTIVE, expires_on__lt=today)
-        .select_related("customer__company", "gateway")
+        .prefetch_related("customer__company", "gateway")
         .order_by("pk")
     )
     for method in over:

@@ -50,7 +50,7 @@ DEFAULTS: Final[tuple[tuple[str, str, int, dict[str, Any]], ...]] = (
 def active(company: Company) -> list[ReminderRule]:
     """The rules that remind."""
     rows = ReminderRule.objects.filter(company=company, is_active=True)
-    return list(rows.select_related("offer__discount", "segment__company").order_by("pk"))
+    return list(rows.prefetch_related("offer__discount", "segment__company").order_by("pk"))
 
 
 def ensure_defaults(*, company: Company, at: datetime) -> bool:

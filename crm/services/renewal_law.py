@@ -126,23 +126,37 @@ def keep_law(*, company: Company, at: datetime) -> dict[str, int]:
     last = TickRun.objects.filter(company=company, name=TICK).values_list("well_at", flat=True).first()
     since = clock.day_in(last, company.time_zone) if last is not None else None
     counts = {"sent": 0, "missed": 0}
-    for law in laws():
-        if not law.needs_notice or not law.holds(today):
-            continue
-        _ask(company, law, today, since, at, counts)
+    terms_of = _with_terms(company, today, since)
+    for law in laws() if terms_of else ():
+        if law.needs_notice and law.holds(today):
+            _ask(company, law, terms_of, today, since, at, counts)
     counts["missed"] += _undelivered(company, today, at)
     return counts
 
 
-def _ask(company: Company, law: Law, today: date, since: date | None, at: datetime, counts: dict[str, int]) -> None:
-    for which in ("coming", "renewed"):
-        if which == "renewed" and (since is None or since >= today):
-            continue
+def _with_terms(company: Company, today: date, since: date | None) -> list[str]:
+    """Which terms there are to ask about, in one question: most companies' subscriptions renew none."""
+    which = {"coming": _COMING}
+    if since is not None and since < today:
+        which["renewed"] = _RENEWED
+    there = "EXISTS (SELECT 1 FROM subscriptions_subscription s WHERE s.company_id = %(company)s AND {})"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT " + ", ".join(there.format(one) for one in which.values()),
+            {"company": company.pk, "today": today, "since": since},
+        )
+        return [name for name, is_there in zip(which, cursor.fetchone(), strict=True) if is_there]
+
+
+def _ask(
+    company: Company, law: Law, terms_of: Sequence[str], today: date, since: date | None, at: datetime,
+    counts: dict[str, int],
+) -> None:  # fmt: skip
+    for which in terms_of:
         after = 0
         while True:
             with transaction.atomic():
-                if not _alone(company):
-                    return
+                _wait_for_others(company)
                 rows = _find(company, law, today, since, which, after)
                 sent, missed = _keep(company, law, rows, today, at)
             counts["sent"] += sent
@@ -152,10 +166,10 @@ def _ask(company: Company, law: Law, today: date, since: date | None, at: dateti
             after = rows[-1].subscription_id
 
 
-def _alone(company: Company) -> bool:
+def _wait_for_others(company: Company) -> None:
+    """Until the transaction ends nobody else keeps this company's laws; what others did before is seen from here on."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK, company.pk % 2**31])
-        return bool(cursor.fetchone()[0])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, company.pk % 2**31])
 
 
 def _find(company: Company, law: Law, today: date, since: date | None, which: str, after: int) -> list[Row]:
@@ -280,8 +294,11 @@ def _undelivered(company: Company, today: date, at: datetime) -> int:
         company=company, sent_at__isnull=False, missed_on__isnull=True,
         due_until_on__range=(today - timedelta(days=LOOK_BACK), today - ONE_DAY),
         message__state__in=not_taken,
-    ).exclude(Exists(REACHED)).select_related("subscription__company", "message")  # fmt: skip
-    found = list(rows.order_by("pk")[:CHUNK])
+    )  # fmt: skip
+    if not rows.exists():
+        return 0
+    unreached = rows.exclude(Exists(REACHED)).select_related("subscription__company", "message")
+    found = list(unreached.order_by("pk")[:CHUNK])
     for notice in found:
         next_end = terms.running_term(notice.subscription, notice.term_ends_on + ONE_DAY)[1]
         renewal_notices.miss(
