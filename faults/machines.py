@@ -123,9 +123,12 @@ class Machines:
         with self._servers("web", at, port=port):
             if not asked or not self._listens(port):
                 return False
-            client = threading.Thread(target=lambda: answers.extend(self._pay(port, asked)))
+            client = threading.Thread(target=self._pay, args=(port, asked, answers))
             client.start()
-            time.sleep(self.dice.uniform(0.05, 0.6))
+            # Between two answers: however fast the server is, some are still to come.
+            before = self.dice.randrange(len(asked))
+            self._until(lambda: len(answers) >= before or not client.is_alive())
+            time.sleep(self.dice.uniform(0.0, 0.03))
         client.join()
         self._paid_in_the_end(asked, at)
         return len([code for code in answers if code == 201]) < len(asked)
@@ -141,11 +144,12 @@ class Machines:
                 if any(code != 201 for code in codes):
                     raise RuntimeError(f"payments are answered {codes}")
 
-    def _pay(self, port: int, asked: list[dict[str, Any]]) -> list[int]:
-        """Posts payments one after another, each with a key of its own; the answers, 0 for none."""
+    def _pay(self, port: int, asked: list[dict[str, Any]], answers: list[int] | None = None) -> list[int]:
+        """Posts payments one after another, each with a key of its own; the answers, 0 for none, as they come."""
+        codes = answers if answers is not None else []
         if not self._listens(port):
-            return [0] * len(asked)
-        codes = []
+            codes += [0] * len(asked)
+            return codes
         for one in asked:
             peer = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
             headers = {
