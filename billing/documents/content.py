@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,10 +57,11 @@ def read(document: Invoice | CreditNote) -> Content:
     if part is None or _hash(part.body) != part.sha256:
         raise Refused("document.altered", number=document.number)
     seller = json.loads(part.body)
-    return Content(body=body, seller=seller, sha256=document.snapshot_hash, logo=_logo(document.company_id, seller))
+    return Content(body=body, seller=seller, sha256=document.snapshot_hash, logo=logo_of(document.company_id, seller))
 
 
-def _logo(company_id: int, seller: dict[str, Any]) -> bytes | None:
+def logo_of(company_id: int, seller: Mapping[str, Any]) -> bytes | None:
+    """The logo that the seller had then."""
     if not seller.get("logo_sha256"):
         return None
     stored = StoredFile.objects.filter(company_id=company_id, sha256=seller["logo_sha256"]).first()

@@ -7,7 +7,7 @@ so carried totals are right wherever the break falls.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,15 +55,10 @@ def sheet(content: Content) -> dict[str, Any]:
             "name": name,
             "number": body["number"],
             "issued_on": body["issued_on"],
-            "accent": seller["accent"] if ACCENT.fullmatch(seller.get("accent") or "") else "#3b5bdb",
+            **letterhead(seller, body["buyer"], figures),
             "is_test": bool(body.get("is_test")),
             "running_head": " · ".join((name, figures.day(body["issued_on"]), body["buyer"]["name"])),
-            "seller_name": seller["name"] or seller["legal_name"],
-            "legal_name": seller["legal_name"],
             "has_logo": content.logo is not None,
-            "sender": _sender(seller),
-            "window": _window(body, seller, figures),
-            "window_head": _window_head(body, seller, figures),
             "facts": _facts(body, figures),
             "opening": _opening(body, figures),
             "reason": body.get("reason", ""),
@@ -80,21 +75,26 @@ def sheet(content: Content) -> dict[str, Any]:
             "code": "" if body.get("debit") else transfer_code.drawn(transfer_code.of_invoice(body, seller)),
             "notes": _notes(body, seller, figures),
             "closing": words.footer_text(seller, body["language"]),
-            "footer": _footer(body, seller, figures),
         }
 
 
-def _sender(seller: Mapping[str, Any]) -> str:
-    return " · ".join([seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller)])
+def letterhead(seller: Mapping[str, Any], buyer: Mapping[str, Any], figures: Figures) -> dict[str, Any]:
+    """Who writes to whom, as every sheet says it: above, in the envelope's window and at the foot."""
+    window = [buyer["name"], *address_lines(buyer, home=seller["country"], figures=figures)]
+    return {
+        "accent": seller["accent"] if ACCENT.fullmatch(seller.get("accent") or "") else "#3b5bdb",
+        "seller_name": seller["name"] or seller["legal_name"],
+        "legal_name": seller["legal_name"],
+        "sender": " · ".join([seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller)]),
+        "window": window,
+        "window_head": _window_head(window),
+        "footer": _footer(seller, buyer, figures),
+    }
 
 
-def _window(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> list[str]:
-    return [body["buyer"]["name"], *address_lines(body["buyer"], home=seller["country"], figures=figures)]
-
-
-def _window_head(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> str:
+def _window_head(window: Sequence[str]) -> str:
     """Height of the zone above the address, in mm: a long address grows upwards, so the last line stays in view."""
-    extra = max(0, len(_window(body, seller, figures)) - WINDOW_LINES)
+    extra = max(0, len(window) - WINDOW_LINES)
     return f"{max(4.5, WINDOW_HEAD - extra * ADDRESS_LINE):.2f}"
 
 
@@ -264,9 +264,9 @@ def _notes(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures)
     ]
 
 
-def _footer(body: Mapping[str, Any], seller: Mapping[str, Any], figures: Figures) -> list[list[str]]:
+def _footer(seller: Mapping[str, Any], buyer: Mapping[str, Any], figures: Figures) -> list[list[str]]:
     """Columns at the foot of every page: who, how to reach, where to pay, how registered."""
-    abroad = [figures.country(seller["country"])] if body["buyer"]["country"] != seller["country"] else []
+    abroad = [figures.country(seller["country"])] if buyer["country"] != seller["country"] else []
     register = []
     if seller.get("vat_id"):
         register.append(_("VAT id %(number)s") % {"number": seller["vat_id"]})

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -16,8 +15,8 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from billing.documents import layout, words
-from billing.documents.figures import Figures, address_lines, town_lines
+from billing.documents import layout
+from billing.documents.figures import Figures
 from billing.documents.words import Fact
 from billing.services import customer_accounts
 from billing.services.customer_accounts import Account
@@ -61,15 +60,10 @@ def sheet(account: Account, *, on: date, language: str, has_logo: bool) -> dict[
         "language": language,
         "name": name,
         "issued_on": on.isoformat(),
-        "accent": seller["accent"] if layout.ACCENT.fullmatch(seller.get("accent") or "") else "#3b5bdb",
+        **layout.letterhead(seller, buyer, figures),
         "is_test": not company.is_live,
         "running_head": " · ".join((name, figures.day(on), customer.name)),
-        "seller_name": seller["name"] or seller["legal_name"],
-        "legal_name": seller["legal_name"],
         "has_logo": has_logo,
-        "sender": " · ".join([seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller)]),
-        "window_head": "17.7",
-        "window": [customer.name, *address_lines(buyer, home=seller["country"], figures=figures)],
         "facts": [
             Fact(_("Date"), figures.day(on)),
             Fact(_("From"), figures.day(account.first)),
@@ -83,7 +77,6 @@ def sheet(account: Account, *, on: date, language: str, has_logo: bool) -> dict[
         "closing_words": _balance_on(account.last, _("Balance at the end of %(day)s"), figures),
         "closing": figures.plain(account.closing_minor),
         "meaning": _meaning(account.closing_minor, figures),
-        "footer": _footer(seller, buyer, figures),
     }
 
 
@@ -127,18 +120,3 @@ def _buyer(customer: Customer, home: str) -> dict[str, Any]:
 def _logo(company: Company) -> bytes | None:
     stored: StoredFile | None = company.logo
     return None if stored is None else stored.content
-
-
-def _footer(seller: Mapping[str, Any], buyer: Mapping[str, Any], figures: Figures) -> list[list[str]]:
-    abroad = [figures.country(seller["country"])] if buyer["country"] != seller["country"] else []
-    register = [_("VAT id %(number)s") % {"number": seller["vat_id"]}] if seller.get("vat_id") else []
-    if seller.get("register_entry"):
-        register.append(seller["register_entry"])
-    bank = [line for line in (seller.get("bank_name"), words.spaced_iban(seller.get("iban") or "")) if line]
-    columns = [
-        [seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller), *abroad],
-        [line for line in (seller.get("phone"), seller.get("email"), seller.get("website")) if line],
-        bank,
-        register,
-    ]
-    return [column for column in columns if column]

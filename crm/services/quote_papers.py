@@ -14,8 +14,9 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import override, pgettext
 
-from billing.documents import layout, words
-from billing.documents.figures import Figures, address_lines, town_lines
+from billing.documents import layout
+from billing.documents.content import logo_of
+from billing.documents.figures import Figures
 from billing.documents.words import Fact
 from core.models import Company, StoredFile
 from core.refusal import Refused
@@ -64,19 +65,11 @@ def render(content: Mapping[str, Any], company: Company) -> bytes:
     # Loading the PDF engine takes a second; only those who print do it.
     from billing.documents import press
 
-    logo = _logo(content["seller"], company)
+    logo = logo_of(company.pk, content["seller"])
     with override(content["language"]):
         html = render_to_string(f"documents/{LAYOUT}/quote.html", sheet(content, has_logo=logo is not None))
     digest = bytes.fromhex(quote_content.hash_of(dict(content)))
     return press.pdf_of(html, template=LAYOUT, identifier=digest[:16], logo=logo)
-
-
-def _logo(seller: Mapping[str, Any], company: Company) -> bytes | None:
-    """The logo that the seller had then."""
-    if not seller.get("logo_sha256"):
-        return None
-    stored = StoredFile.objects.filter(company_id=company.pk, sha256=seller["logo_sha256"]).first()
-    return None if stored is None else stored.content
 
 
 def sheet(content: Mapping[str, Any], *, has_logo: bool) -> dict[str, Any]:
@@ -88,15 +81,10 @@ def sheet(content: Mapping[str, Any], *, has_logo: bool) -> dict[str, Any]:
         "language": content["language"],
         "name": name,
         "issued_on": content["on"],
-        "accent": seller["accent"] if layout.ACCENT.fullmatch(seller.get("accent") or "") else "#3b5bdb",
+        **layout.letterhead(seller, buyer, figures),
         "is_test": content["is_test"],
         "running_head": " · ".join((name, figures.day(content["on"]), buyer["name"])),
-        "seller_name": seller["name"] or seller["legal_name"],
-        "legal_name": seller["legal_name"],
         "has_logo": has_logo,
-        "sender": " · ".join([seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller)]),
-        "window_head": "17.7",
-        "window": [buyer["name"], *address_lines(buyer, home=seller["country"], figures=figures)],
         "facts": _facts(content, figures),
         "title": content["title"],
         "intro": content["intro"],
@@ -106,7 +94,6 @@ def sheet(content: Mapping[str, Any], *, has_logo: bool) -> dict[str, Any]:
         "terms": content["terms"],
         "sums": sums(content["cost"], figures),
         "options_note": any(one["is_optional"] for one in content["positions"]),
-        "footer": _footer(content, figures),
     }
 
 
@@ -157,19 +144,3 @@ def _sum(label: str, note: str, one: Mapping[str, Any], figures: Figures) -> dic
         "label": label, "note": note, "net": figures.money(one["net"]), "tax": figures.money(one["tax"]),
         "gross": figures.money(one["gross"]),
     }  # fmt: skip
-
-
-def _footer(content: Mapping[str, Any], figures: Figures) -> list[list[str]]:
-    seller = content["seller"]
-    abroad = [figures.country(seller["country"])] if content["buyer"]["country"] != seller["country"] else []
-    register = [_("VAT id %(number)s") % {"number": seller["vat_id"]}] if seller.get("vat_id") else []
-    if seller.get("register_entry"):
-        register.append(seller["register_entry"])
-    bank = [line for line in (seller.get("bank_name"), words.spaced_iban(seller.get("iban") or "")) if line]
-    columns = [
-        [seller["legal_name"], *seller.get("address_lines", ()), *town_lines(seller), *abroad],
-        [line for line in (seller.get("phone"), seller.get("email"), seller.get("website")) if line],
-        bank,
-        register,
-    ]
-    return [column for column in columns if column]
