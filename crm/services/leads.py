@@ -190,6 +190,13 @@ def lock(lead: Lead) -> Lead:
     return held
 
 
+def standing(lead: Lead) -> Lead:
+    """The lead itself, or the one that it was merged into at last."""
+    while lead.merged_into_id is not None:
+        lead = Lead.objects.select_related(*_JOINED).get(pk=lead.merged_into_id)
+    return lead
+
+
 def _not_merged(lead: Lead) -> None:
     if lead.merged_into_id is not None:
         raise Refused("lead.merged_away")

@@ -26,7 +26,7 @@ from core import clock
 from core.actors import Actor
 from core.refusal import Refused
 from crm.models import Quote, QuoteLine
-from crm.services import converting
+from crm.services import converting, leads
 from customers.models import Customer
 from customers.services.customers import create_customer, zone_of
 from subscriptions.models import Subscription
@@ -149,7 +149,7 @@ def _customer(quote: Quote, *, by: Actor, at: datetime) -> Customer:
         raise Refused("lead.country_needed", field="country")
     given: dict[str, Any] = {"address": quote.address, "kind": quote.kind, "vat_id": quote.vat_id}
     if quote.lead is not None:
-        return converting.convert(lead=quote.lead, name=quote.recipient, by=by, at=at, **given)
+        return converting.convert(lead=leads.standing(quote.lead), name=quote.recipient, by=by, at=at, **given)
     people = [{"name": quote.person, "email": quote.email}] if quote.person else []
     return create_customer(
         company=quote.company, name=quote.recipient, email=quote.email, language=quote.language, contacts=people,

@@ -76,8 +76,8 @@ def accept(
         _answer(quote, QuoteAnswer.Kind.ACCEPTED, name, signature, content, by=by, at=at)
         tell(quote, "accept", by=by, at=at)
         if quote.lead is not None:
-            leads.win(lead=leads.lock(quote.lead), by=by, at=at)
-        quote_sending.close_follow_up(quote, by=by, at=at)
+            leads.win(lead=leads.lock(leads.standing(quote.lead)), by=by, at=at)
+        quotes.stop_asking(quote, by=by, at=at)
         quote_sending.mail_answer(quote, at=at)
     return quote
 
@@ -98,6 +98,7 @@ def decline(*, quote: Quote, reason: str = "", signature: Signature | None = Non
             by=by, at=at,
         )  # fmt: skip
         tell(quote, "decline", by=by, at=at)
+        quotes.stop_asking(quote, by=by, at=at)
     return quote
 
 

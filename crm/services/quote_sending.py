@@ -93,14 +93,14 @@ def _ask_later(quote: Quote, today: date, *, by: Actor, at: datetime) -> Task:
         title = _("Ask %(customer)s about quote %(number)s") % {"customer": quote.recipient, "number": quote.label}
     due_on = max(today, min(today + timedelta(days=ASK_DAYS), quote.valid_until))
     return tasks.create(
-        company=quote.company, title=title[:NAME_LENGTH], due_on=due_on, customer=quote.customer, lead=quote.lead,
-        owner=quote.owner, by=by, at=at,
+        company=quote.company, title=title[:NAME_LENGTH], due_on=due_on, customer=quote.customer,
+        lead=None if quote.lead is None else leads.standing(quote.lead), owner=quote.owner, by=by, at=at,
     )  # fmt: skip
 
 
 def _move_lead(quote: Quote, *, by: Actor, at: datetime) -> None:
     """A lead with a quote is at the last stage before it is won, unless somebody put it elsewhere past that."""
-    lead = quote.lead
+    lead = None if quote.lead is None else leads.standing(quote.lead)
     if lead is None or lead.stage.kind != LeadStage.Kind.OPEN:
         return
     last = [stage for stage in pipeline.of_company(quote.company) if stage.kind == LeadStage.Kind.OPEN][-1]
@@ -111,12 +111,6 @@ def _move_lead(quote: Quote, *, by: Actor, at: datetime) -> None:
 @messages.when_sent(SUBJECT)
 def _nothing_follows(message: Message) -> None:
     """A quote is sent when its mail is written; nothing waits for its going out."""
-
-
-def close_follow_up(quote: Quote, *, by: Actor, at: datetime) -> None:
-    """There is an answer: nobody has to ask any more."""
-    if quote.follow_up is not None and quote.follow_up.state == Task.State.OPEN:
-        tasks.finish(task=quote.follow_up, by=by, at=at)
 
 
 def expire_due(*, company: Company, at: datetime, by: Actor = BY) -> int:

@@ -22,7 +22,8 @@ from core.models import NAME_LENGTH, Company, Membership, User
 from core.refusal import Refused
 from core.services import numbering
 from core.texts import checked
-from crm.models import Lead, Quote, QuoteDiscount, QuoteLine
+from crm.models import Lead, Quote, QuoteDiscount, QuoteLine, Task
+from crm.services import tasks
 from crm.services.quote_trail import tell
 from customers.models import Customer
 from customers.services import fields, merged
@@ -211,6 +212,7 @@ def revise(*, quote: Quote, by: Actor, at: datetime) -> Quote:
     if quote.state == State.SENT:
         end(quote, State.REPLACED, at=at)
         tell(quote, "replace", by=by, at=at)
+        stop_asking(quote, by=by, at=at)
     copied = {name: getattr(quote, name) for name in FIELDS}
     copied["valid_until"] = max(quote.valid_until, today + timedelta(days=VALID_DAYS))
     new = Quote(
@@ -238,6 +240,7 @@ def withdraw(*, quote: Quote, by: Actor, at: datetime) -> Quote:
     sent(quote)
     end(quote, State.WITHDRAWN, at=at)
     tell(quote, "withdraw", by=by, at=at)
+    stop_asking(quote, by=by, at=at)
     return quote
 
 
@@ -245,6 +248,14 @@ def end(quote: Quote, state: str, *, at: datetime) -> None:
     """Moves a sent quote to where it ends."""
     quote.state, quote.ended_at = state, at
     quote.save(update_fields=["state", "ended_at"])
+
+
+def stop_asking(quote: Quote, *, by: Actor, at: datetime) -> None:
+    """Nobody has to ask after it any more: the task is done where there is an answer, else dropped."""
+    if quote.follow_up is None or quote.follow_up.state != Task.State.OPEN:
+        return
+    end_task = tasks.finish if quote.state in (State.ACCEPTED, State.DECLINED) else tasks.drop
+    end_task(task=quote.follow_up, by=by, at=at)
 
 
 def lock(quote: Quote) -> Quote:

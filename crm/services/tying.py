@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 from django.db import transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core import clock
@@ -68,6 +69,10 @@ def run(*, tie: Tie, at: datetime, most: int = MOST) -> Counter[str]:
         error = str(tie_accounts.refusal_of(held, failed).message)
     except Refused as refused:
         error = refused.message
+    except Exception:
+        # What came from there is of any shape; the other ties go on, and this one says that it doesn't.
+        log.exception("tie_broke", tie=held.ref)
+        error = gettext("Something nobody foresaw went wrong; the log of this installation says what.")
     finally:
         now = clock.machine_now()
         Tie.objects.filter(pk=held.pk).update(lease_until=None, ran_at=now, paused_until=paused, last_error=error[:500])

@@ -251,6 +251,35 @@ def test_a_declined_quote_keeps_the_reason_and_is_not_accepted_any_more() -> Non
         quote_answering.accept(quote=quote, signature=ADA, **DONE)
 
 
+@pytest.mark.parametrize(
+    ("end", "state"),
+    [
+        (lambda quote: quote_answering.decline(quote=quote, **DONE), Task.State.DONE),
+        (lambda quote: quotes.withdraw(quote=quote, **DONE), Task.State.DROPPED),
+        (lambda quote: quotes.revise(quote=quote, **DONE), Task.State.DROPPED),
+    ],
+)
+def test_nobody_has_to_ask_after_a_quote_that_is_over(end: Any, state: str) -> None:
+    quote = sent(a_company())
+    end(quote)
+    task = Quote.objects.get(pk=quote.pk).follow_up
+    assert task is not None and task.state == state
+
+
+def test_a_quote_is_accepted_after_its_lead_was_merged_into_another() -> None:
+    from crm.services import lead_duplicates
+
+    company = a_company()
+    quote = sent(company)
+    assert quote.lead is not None
+    stays = a_lead(company, name="Ada Wind", country="DE", email="ada.wind@windkraft.example")
+    lead_duplicates.merge(lead=quote.lead, into=stays, **DONE)
+    quote.refresh_from_db()
+    done = quote_answering.accept(quote=quote, signature=ADA, **DONE)
+    stays.refresh_from_db()
+    assert (done.state, stays.customer_id, stays.stage.kind) == ("accepted", done.customer_id, "won")
+
+
 def test_a_quote_is_good_through_its_last_day_and_the_tick_ends_it_after() -> None:
     company = a_company()
     quote = sent(company, valid_until=date(2026, 1, 10))

@@ -373,3 +373,23 @@ def test_the_tick_runs_ties_that_are_on(there):
     assert tying.ties_tick(company, NOW) == dict.fromkeys(tying.FIGURES, 0)
     tie.refresh_from_db()
     assert (tie.secret, tie.records.count()) == ("", 0)
+
+
+def test_what_nobody_foresaw_is_noted_at_its_tie_and_the_others_go_on(there, monkeypatch):
+    from crm.services import tying
+
+    turn = tying._turn
+
+    def breaks(tie, *args, **given):
+        if tie.pk == first.pk:
+            raise KeyError("email")
+        turn(tie, *args, **given)
+
+    company = a_company()
+    first, second = a_tie(company), a_tie(company, "mailchimp")
+    monkeypatch.setattr(tying, "_turn", breaks)
+    assert tying.ties_tick(company, NOW)["failed"] == 1
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert first.last_error == "Something nobody foresaw went wrong; the log of this installation says what."
+    assert (second.last_error, second.ran_at is not None, first.lease_until) == ("", True, None)
